@@ -1,0 +1,4 @@
+"""The certificate authority: names, requests, profiles, pre-issuance rules, issuance, ceremony.
+
+May import `hsm` and `audit`. Start reading in `ca.issuance`.
+"""

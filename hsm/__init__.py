@@ -1,0 +1,4 @@
+"""PKCS#11 tokens: the only door to python-pkcs11.
+
+Keys leave this package as subclasses of cryptography's private-key classes. Start in `hsm.token`.
+"""
