@@ -1,0 +1,206 @@
+"""What a certificate will say, and its encoding before and after the signature.
+
+The to-be-signed octets come out of a copy signed with a throw-away key of the issuer's own kind:
+the copy is what the rules look at, and its tbsCertificate is what the token signs, octet for octet.
+"""
+
+import functools
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
+
+from ca.errors import SigningFailed
+from ca.identifiers import IssuerName, SerialNumber
+from ca.names import SubjectName
+from ca.profiles import EXTENDED_KEY_USAGES, Profile
+from ca.requests import SubjectPublicKey
+
+SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+_CURVES: dict[str, ec.EllipticCurve] = {
+    curve.name: curve for curve in (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1())
+}
+_ECDSA_HASHES: dict[str, hashes.HashAlgorithm] = {
+    "secp256r1": hashes.SHA256(),
+    "secp384r1": hashes.SHA384(),
+    "secp521r1": hashes.SHA512(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusUrls:
+    """Where relying parties fetch an issuer's certificate, CRL and OCSP answers."""
+
+    certificate: str
+    crl: str
+    ocsp: str
+
+    @classmethod
+    def under(cls, base: str, issuer: IssuerName) -> "StatusUrls":
+        """The public paths of one issuer under a base such as http://127.0.0.1:8080."""
+        return cls(f"{base}/ca/{issuer}.cer", f"{base}/crl/{issuer}.crl", f"{base}/ocsp/{issuer}")
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """A certificate authority that can sign: name, key, and certificate once it has one."""
+
+    name: IssuerName
+    subject: x509.Name
+    key: SigningKey
+    certificate: x509.Certificate | None
+    urls: StatusUrls
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateContent:
+    """Everything that will stand in one certificate."""
+
+    issuer: Issuer
+    serial_number: SerialNumber
+    subject: SubjectName
+    dns_names: tuple[str, ...]
+    public_key: SubjectPublicKey
+    profile: Profile
+    not_before: datetime
+    not_after: datetime
+
+    def expected_extensions(self) -> list[tuple[x509.ExtensionType, bool]]:
+        """The extensions with their criticality, in the order they are encoded."""
+        profile, issuer = self.profile, self.issuer
+        extensions: list[tuple[x509.ExtensionType, bool]] = [
+            (x509.BasicConstraints(profile.certificate_authority, profile.path_length), True),
+            (profile.x509_key_usage(), True),
+            (x509.SubjectKeyIdentifier.from_public_key(self.public_key), False),
+            (_authority_key_identifier(issuer), False),
+        ]
+        if profile.extended_key_usage:
+            purposes = [EXTENDED_KEY_USAGES[word] for word in profile.extended_key_usage]
+            extensions.append((x509.ExtendedKeyUsage(purposes), False))
+        if profile.policy_oids:
+            extensions.append((_policies(profile.policy_oids), False))
+        if profile.dns_names:
+            names = [x509.DNSName(name) for name in self.dns_names]
+            extensions.append((x509.SubjectAlternativeName(names), False))
+        if profile.status_urls:
+            extensions.append((_crl_distribution_points(issuer.urls.crl), False))
+            extensions.append((_information_access(issuer.urls, ocsp=profile.ocsp_url), False))
+        if profile.ocsp_no_check:
+            extensions.append((x509.OCSPNoCheck(), False))
+        return extensions
+
+    def throw_away_copy(self) -> x509.Certificate:
+        """The certificate, signed with a key that is nobody's."""
+        builder = (
+            x509.CertificateBuilder()
+            .serial_number(int(self.serial_number))
+            .issuer_name(self.issuer.subject)
+            .subject_name(self.subject.to_x509())
+            .public_key(self.public_key)
+            .not_valid_before(self.not_before)
+            .not_valid_after(self.not_after)
+        )
+        for extension, critical in self.expected_extensions():
+            builder = builder.add_extension(extension, critical)
+        return builder.sign(_throw_away_key(self.issuer.key), signature_hash(self.issuer.key))
+
+
+def validity_period(profile: Profile, now: datetime) -> tuple[datetime, datetime]:
+    """NotBefore and notAfter: both seconds count as valid (RFC 5280 section 4.1.2.5)."""
+    not_before = now.replace(microsecond=0)
+    return not_before, not_before + timedelta(days=profile.validity_days) - timedelta(seconds=1)
+
+
+def signature_hash(key: SigningKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
+    """The hash that goes with a key: as wide as the curve; SHA-256 for RSA."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return _ECDSA_HASHES[key.curve.name]  # type: ignore[return-value]
+    return hashes.SHA256()
+
+
+def sign_octets(key: SigningKey, octets: bytes) -> bytes:
+    """One signature with the key's own algorithm, the one that `throw_away_copy` declared."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.sign(octets, ec.ECDSA(signature_hash(key)))
+    return key.sign(octets, padding.PKCS1v15(), signature_hash(key))
+
+
+def assemble(copy: x509.Certificate, signature: bytes, issuer: Issuer) -> x509.Certificate:
+    """Put the real signature in place of the copy's, and check both octets and signature.
+
+    Raises:
+        SigningFailed: the signature does not verify under the issuer's key.
+    """
+    certificate = x509.load_der_x509_certificate(_with_signature(copy, signature))
+    if certificate.tbs_certificate_bytes != copy.tbs_certificate_bytes:
+        raise SigningFailed("the certificate's octets are not those that were checked")
+    key = issuer.key.public_key()
+    algorithm = signature_hash(issuer.key)
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, copy.tbs_certificate_bytes, ec.ECDSA(algorithm))
+        else:
+            key.verify(signature, copy.tbs_certificate_bytes, padding.PKCS1v15(), algorithm)
+    except Exception as error:
+        raise SigningFailed("the token's signature does not verify") from error
+    return certificate
+
+
+def _with_signature(copy: x509.Certificate, signature: bytes) -> bytes:
+    der, tbs = copy.public_bytes(Encoding.DER), copy.tbs_certificate_bytes
+    start = der.index(tbs) + len(tbs)
+    algorithm = der[start : start + 2 + der[start + 1]]
+    bit_string = _tlv(0x03, b"\0" + signature)
+    return _tlv(0x30, tbs + algorithm + bit_string)
+
+
+def _tlv(tag: int, value: bytes) -> bytes:
+    short_form = 0x80
+    if len(value) < short_form:
+        return bytes((tag, len(value))) + value
+    length = len(value).to_bytes((len(value).bit_length() + 7) // 8, "big")
+    return bytes((tag, short_form | len(length))) + length + value
+
+
+def _throw_away_key(like: SigningKey) -> SigningKey:
+    if isinstance(like, ec.EllipticCurvePrivateKey):
+        return _throw_away("EC", like.curve.name)
+    return _throw_away("RSA", str(like.key_size))
+
+
+@functools.cache
+def _throw_away(kind: str, size: str) -> SigningKey:
+    if kind == "RSA":
+        return rsa.generate_private_key(65537, int(size))
+    return ec.generate_private_key(_CURVES[size])
+
+
+def _authority_key_identifier(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
+    if issuer.certificate is None:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
+    ski = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski.value)
+
+
+def _policies(oids: tuple[str, ...]) -> x509.CertificatePolicies:
+    return x509.CertificatePolicies(
+        [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in oids]
+    )
+
+
+def _crl_distribution_points(url: str) -> x509.CRLDistributionPoints:
+    name = x509.UniformResourceIdentifier(url)
+    return x509.CRLDistributionPoints([x509.DistributionPoint([name], None, None, None)])
+
+
+def _information_access(urls: StatusUrls, *, ocsp: bool) -> x509.AuthorityInformationAccess:
+    methods = [(AuthorityInformationAccessOID.CA_ISSUERS, urls.certificate)]
+    if ocsp:
+        methods.insert(0, (AuthorityInformationAccessOID.OCSP, urls.ocsp))
+    return x509.AuthorityInformationAccess(
+        [x509.AccessDescription(oid, x509.UniformResourceIdentifier(url)) for oid, url in methods]
+    )

@@ -1,0 +1,191 @@
+"""Issuance: no signature by a CA key without a committed row that holds what is signed.
+
+The order is prepare, intent (committed and synced), lint, sign, verify, commit. A certificate
+leaves this module only after its row says issued. An intent that a crash left open is closed by
+revoking its serial: the token may have signed it.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from cryptography import x509
+
+from ca.certificates import (
+    CertificateContent,
+    Issuer,
+    assemble,
+    sign_octets,
+    validity_period,
+)
+from ca.errors import Finding, Refused
+from ca.failpoints import reach
+from ca.identifiers import IssuerName, SerialNumber
+from ca.names import SubjectName
+from ca.profiles import Profile
+from ca.requests import SubjectPublicKey, spki_sha256
+from ca.rules import lint
+from ca.signed_data import verify_detached
+
+# An intent older than this belongs to nobody any more; its own process can no longer commit it.
+INTENT_LIFETIME = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An application package and the approving officer's CMS signature over it."""
+
+    package: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateOrder:
+    """What is asked of the CA.
+
+    `subject_id` and `application_id` tie it to a person's records; `publish` says that the holder
+    consented to an entry in the directories.
+    """
+
+    profile: Profile
+    subject: SubjectName
+    public_key: SubjectPublicKey
+    dns_names: tuple[str, ...] = ()
+    subject_id: str | None = None
+    application_id: str | None = None
+    approval: Approval | None = None
+    publish: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCertificate:
+    """A certificate that is fully decided and not yet signed."""
+
+    order: CertificateOrder
+    content: CertificateContent
+    copy: x509.Certificate
+
+    @property
+    def tbs_certificate(self) -> bytes:
+        """The octets that the token will sign."""
+        return self.copy.tbs_certificate_bytes
+
+
+class IssuanceStore(Protocol):
+    """What issuance needs of the database; each call is one committed transaction."""
+
+    def record_intent(self, prepared: PreparedCertificate, actor: str, now: datetime) -> None:
+        """Store serial, tbsCertificate and the audit event; Conflict if the serial was used."""
+
+    def record_certificate(
+        self, prepared: PreparedCertificate, certificate: x509.Certificate, now: datetime
+    ) -> None:
+        """Turn the intent into an issued certificate; Conflict if it is an intent no more."""
+
+    def is_approving_officer(self, certificate: x509.Certificate) -> bool:
+        """Whether this very certificate is the active one of an approving officer."""
+
+    def open_intents(self, before: datetime) -> list[tuple[IssuerName, SerialNumber]]:
+        """Intents recorded before that time and still without a certificate."""
+
+    def revoke_orphan(self, issuer: IssuerName, serial: SerialNumber, now: datetime) -> bool:
+        """Revoke an open intent; False if it was closed in the meantime."""
+
+
+def prepare(
+    order: CertificateOrder, issuer: Issuer, now: datetime, node: int = 1
+) -> PreparedCertificate:
+    """Decide serial number, validity and encoding. Stores nothing and signs nothing."""
+    order.profile.check_subject(order.subject)
+    not_before, not_after = validity_period(order.profile, now)
+    content = CertificateContent(
+        issuer=issuer,
+        serial_number=SerialNumber.random(node),
+        subject=order.subject,
+        dns_names=order.dns_names,
+        public_key=order.public_key,
+        profile=order.profile,
+        not_before=not_before,
+        not_after=not_after,
+    )
+    return PreparedCertificate(order, content, content.throw_away_copy())
+
+
+def issue(
+    prepared: PreparedCertificate, store: IssuanceStore, actor: str, now: datetime
+) -> x509.Certificate:
+    """Sign a prepared certificate, at most once.
+
+    Raises:
+        Refused: a rule or a missing approval forbids it; its serial stays revoked.
+        Conflict: the serial was used before, or the intent was closed as orphaned.
+        SigningFailed: what came back from the token does not verify.
+    """
+    check_approval(prepared.order, store)
+    store.record_intent(prepared, actor, now)
+    reach("issue.intended")
+    content = prepared.content
+    try:
+        lint(prepared.copy, content)
+    except Refused:
+        store.revoke_orphan(content.issuer.name, content.serial_number, now)
+        raise
+    reach("issue.linted")
+    signature = sign_octets(content.issuer.key, prepared.tbs_certificate)
+    reach("issue.signed")
+    certificate = assemble(prepared.copy, signature, content.issuer)
+    reach("issue.verified")
+    store.record_certificate(prepared, certificate, now)
+    reach("issue.recorded")
+    return certificate
+
+
+def resolve_open_intents(
+    store: IssuanceStore, now: datetime
+) -> list[tuple[IssuerName, SerialNumber]]:
+    """Revoke the serials that a crash left between intent and certificate."""
+    return [
+        (issuer, serial)
+        for issuer, serial in store.open_intents(now - INTENT_LIFETIME)
+        if store.revoke_orphan(issuer, serial, now)
+    ]
+
+
+def check_approval(order: CertificateOrder, store: IssuanceStore) -> None:
+    """Refuse a certificate that names a person unless an officer signed for exactly this one.
+
+    Raises:
+        Refused: there is no approval, its signer may not approve, or it is for something else.
+        MalformedRequest: the signature is no CMS signature over the package.
+    """
+    if not order.profile.names_person:
+        return
+    if order.approval is None:
+        raise _unapproved("a certificate that names a person comes only from an application")
+    signer = verify_detached(order.approval.signature, order.approval.package)
+    if not store.is_approving_officer(signer):
+        raise _unapproved("the approval is not signed by an active approving officer")
+    package = json.loads(order.approval.package)
+    promised = {
+        "application_id": order.application_id,
+        "profile": order.profile.name,
+        "profile_hash": order.profile.sha256,
+        "spki_sha256": spki_sha256(order.public_key),
+        "subject": [list(pair) for pair in order.subject.attributes],
+        "validity_days": order.profile.validity_days,
+    }
+    wrong = sorted(key for key, value in promised.items() if package.get(key) != value)
+    if wrong:
+        raise _unapproved(f"the approved package says otherwise about {', '.join(wrong)}")
+
+
+def _unapproved(sentence: str) -> Refused:
+    return Refused(
+        Finding(
+            "issuance.approval",
+            "NSIS 3.2, ETSI EN 319 411-1 REG-6.2.2",
+            sentence,
+            "have the application approved again by another officer",
+        )
+    )

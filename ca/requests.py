@@ -1,0 +1,157 @@
+"""Certification requests: one boundary between octets and a key that may be certified.
+
+Implements the reading of PKCS#10 (RFC 2986). Only the public key crosses the boundary, beside the
+DNS names that the requester proposes, which a profile may accept or refuse.
+"""
+
+import hashlib
+import math
+import re
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ca.errors import Finding, MalformedRequest, Refused
+
+MAX_OCTETS = 16 * 1024
+_DNS_NAME = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
+    r"(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
+)
+_RSA_EXPONENT = 65537
+_SMALL_PRIMES = math.prod(
+    n for n in range(3, 752) if all(n % d for d in range(2, math.isqrt(n) + 1))
+)
+_CURVES = {"secp256r1": "EC-P256", "secp384r1": "EC-P384", "secp521r1": "EC-P521"}
+
+SubjectPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class CertificationRequest:
+    """A key whose possession was proven, and the DNS names that were proposed with it."""
+
+    public_key: SubjectPublicKey
+    proposed_dns_names: tuple[str, ...]
+    der: bytes
+
+    @property
+    def spki_sha256(self) -> str:
+        """SHA-256 of the SubjectPublicKeyInfo, in hexadecimal."""
+        return spki_sha256(self.public_key)
+
+
+def spki_sha256(key: SubjectPublicKey) -> str:
+    """SHA-256 of the SubjectPublicKeyInfo, in hexadecimal."""
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(spki).hexdigest()
+
+
+def key_type(key: SubjectPublicKey) -> str:
+    """The word that profiles use for a key: EC-P256, RSA-2048, ..."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA-{key.key_size}"
+    return _CURVES.get(key.curve.name, f"EC-{key.curve.name}")
+
+
+def parse_request(octets: bytes) -> CertificationRequest:
+    """Read a PKCS#10 request, PEM or DER, at most 16 KiB, and check proof of possession.
+
+    Raises:
+        MalformedRequest: the octets are no certification request.
+        Refused: the signature does not verify, or the key is too weak to certify.
+    """
+    request = _decode(octets)
+    try:
+        key = request.public_key()
+        possessed = request.is_signature_valid
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
+        raise _weak_key("the public key is of a kind that is not certified") from None
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise _weak_key("the public key is of a kind that is not certified")
+    if not possessed:
+        raise Refused(
+            Finding(
+                "request.possession",
+                "RFC 2986 3, ETSI EN 319 411-1 REG-6.3.1",
+                "the request is not signed by the key it asks a certificate for",
+                "make the request again with the private key at hand",
+            )
+        )
+    check_key(key)
+    return CertificationRequest(
+        key, _proposed_dns_names(request), request.public_bytes(Encoding.DER)
+    )
+
+
+def check_key(key: SubjectPublicKey) -> None:
+    """Refuse keys outside the allow-list of types, sizes and exponents (BR 6.1.1.3, 6.1.6)."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        if key.curve.name not in _CURVES:
+            raise _weak_key("the key is on a curve other than P-256, P-384 and P-521")
+        return
+    numbers = key.public_numbers()
+    if key.key_size not in {2048, 3072, 4096}:
+        raise _weak_key(f"the RSA key has {key.key_size} bits; 2048, 3072 or 4096 are certified")
+    if numbers.e != _RSA_EXPONENT:
+        raise _weak_key("the RSA exponent is not 65537")
+    if numbers.n % 2 == 0 or math.gcd(numbers.n, _SMALL_PRIMES) != 1:
+        raise _weak_key("the RSA modulus has a small factor")
+
+
+def _decode(octets: bytes) -> x509.CertificateSigningRequest:
+    if not octets.strip():
+        raise MalformedRequest("certification request", "it is empty")
+    if len(octets) > MAX_OCTETS:
+        raise MalformedRequest("certification request", f"it is longer than {MAX_OCTETS} octets")
+    try:
+        if b"-----BEGIN" in octets:
+            return x509.load_pem_x509_csr(octets)
+        return x509.load_der_x509_csr(octets)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise MalformedRequest(
+            "certification request", "the octets are not a PKCS#10 request in PEM or DER"
+        ) from None
+
+
+def _proposed_dns_names(request: x509.CertificateSigningRequest) -> tuple[str, ...]:
+    try:
+        extension = request.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = extension.value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        common = request.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        names = [str(a.value) for a in common if _DNS_NAME.fullmatch(str(a.value).lower())]
+    except (ValueError, x509.DuplicateExtension):
+        raise MalformedRequest(
+            "certification request", "its requested extensions cannot be read"
+        ) from None
+    return tuple(check_dns_name(name) for name in names)
+
+
+def check_dns_name(name: str) -> str:
+    """The name in lower case; Refused unless it is a plain host name (RFC 1123 2.1)."""
+    lowered = name.lower()
+    if not _DNS_NAME.fullmatch(lowered):
+        raise Refused(
+            Finding(
+                "name.dns",
+                "RFC 1123 2.1, RFC 5280 4.2.1.6",
+                "a proposed DNS name is not a host name of letters, digits, hyphens and dots",
+                "name hosts in their ASCII form, without wildcards",
+            )
+        )
+    return lowered
+
+
+def _weak_key(sentence: str) -> Refused:
+    return Refused(
+        Finding(
+            "request.key",
+            "CA/B BR 6.1.1.3 and 6.1.6, ETSI TS 119 312",
+            sentence,
+            "make a new key: P-256, P-384, P-521, or RSA of 2048 to 4096 bits with exponent 65537",
+        )
+    )

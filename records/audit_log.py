@@ -1,0 +1,100 @@
+"""Where the audit log is kept: events appended in the transaction of what they tell of."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from audit.errors import HeadConflict
+from audit.events import Entry, Event, seal_event
+from audit.heads import Head, parse_head
+from sqlalchemy import Connection, func, insert, select
+
+from records.database import Database
+from records.tables import audit_event, audit_head
+
+_APPEND_LOCK = 7418457
+_PAGE = 1000
+
+
+def append(tx: Connection, event: Event, now: datetime) -> int:
+    """Add an event to the log inside the caller's transaction; gives its sequence number.
+
+    Writers queue up here: SQLite has one writer at a time, PostgreSQL gets a lock that ends with
+    the transaction.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
+    sequence = _size(tx)
+    entry = seal_event(event, sequence, now)
+    tx.execute(
+        insert(audit_event).values(
+            sequence=sequence, header=entry.header, leaf_sha256=entry.leaf_hash
+        )
+    )
+    return sequence
+
+
+class AuditLog:
+    """One consistent view of the log; implements `audit.log.AuditStore`."""
+
+    def __init__(self, database: Database, view: Connection) -> None:
+        """Read through the given transaction; heads are written in one of their own."""
+        self._database = database
+        self._view = view
+
+    def entries(self, start: int) -> Iterator[Entry]:
+        """The entries from `start` on, a page at a time."""
+        while True:
+            rows = self._view.execute(
+                select(audit_event)
+                .where(audit_event.c.sequence >= start)
+                .order_by(audit_event.c.sequence)
+                .limit(_PAGE)
+            ).all()
+            for row in rows:
+                yield Entry(row.sequence, row.header, row.leaf_sha256)
+            if len(rows) < _PAGE:
+                return
+            start = rows[-1].sequence + 1
+
+    def size(self) -> int:
+        """The sequence number that the next entry will get."""
+        return _size(self._view)
+
+    def heads(self) -> Iterator[Head]:
+        """All heads, smallest first."""
+        for (note,) in self._view.execute(select(audit_head.c.note).order_by(audit_head.c.size)):
+            yield parse_head(note)
+
+    def latest_head(self) -> Head | None:
+        """The largest head."""
+        note = self._view.execute(
+            select(audit_head.c.note).order_by(audit_head.c.size.desc()).limit(1)
+        ).scalar()
+        return None if note is None else parse_head(note)
+
+    def frontier(self) -> bytes | None:
+        """The octets recorded with the latest head."""
+        return self._view.execute(
+            select(audit_head.c.frontier).order_by(audit_head.c.size.desc()).limit(1)
+        ).scalar()
+
+    def record_head(self, head: Head, frontier: bytes) -> None:
+        """Store a head; HeadConflict when one of this size or larger is there."""
+        with self._database.write() as tx:
+            largest = tx.execute(select(func.max(audit_head.c.size))).scalar()
+            if largest is not None and largest >= head.size:
+                raise HeadConflict(head.size)
+            tx.execute(insert(audit_head).values(size=head.size, note=head.text, frontier=frontier))
+
+
+@contextmanager
+def audit_log(database: Database) -> Iterator[AuditLog]:
+    """The log as it is now; changes by others are not seen inside the block."""
+    with database.read() as view:
+        yield AuditLog(database, view)
+
+
+def _size(tx: Connection) -> int:
+    largest = tx.execute(select(func.max(audit_event.c.sequence))).scalar()
+    return 0 if largest is None else largest + 1

@@ -1,0 +1,292 @@
+"""Certificates: intents, issue, status and revocation.
+
+Implements `ca.issuance.IssuanceStore` and `revocation.status.StatusSource`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from audit.events import Event
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from revocation.crl import encode_entry
+from revocation.reasons import Reason
+from revocation.status import Good, Revoked, Status, Unknown
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
+
+from ca.certificates import CertificateContent
+from ca.errors import Conflict
+from ca.identifiers import IssuerName, SerialNumber
+from ca.issuance import PreparedCertificate
+from ca.requests import spki_sha256
+from records.audit_log import append
+from records.database import Database
+from records.errors import NotFound
+from records.personal_data import PersonalData
+from records.tables import (
+    certificate,
+    officer,
+    officer_certificate,
+    publication,
+    revocation_residue,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRecord:
+    """The operational columns of one certificate; nothing personal."""
+
+    issuer: IssuerName
+    serial_number: SerialNumber
+    status: str
+    profile: str
+    subject_id: str | None
+    application_id: str | None
+    not_before: datetime
+    not_after: datetime
+    issued_at: datetime | None
+    revoked_at: datetime | None
+    reason: Reason | None
+    fingerprint: str | None
+
+
+class Certificates:
+    """The certificate table and what follows from its changes."""
+
+    def __init__(
+        self, database: Database, personal: PersonalData, directories: tuple[str, ...] = ()
+    ) -> None:
+        """Use the database, the door for bodies about people, and the names of the directories."""
+        self._database = database
+        self._personal = personal
+        self._directories = directories
+
+    def record_intent(self, prepared: PreparedCertificate, actor: str, now: datetime) -> None:
+        """Commit what will be signed before it is signed."""
+        content, order = prepared.content, prepared.order
+        with self._database.write() as tx:
+            tx.execute(
+                insert(certificate).values(
+                    issuer=content.issuer.name,
+                    serial=content.serial_number.hex,
+                    status="intent",
+                    profile=order.profile.name,
+                    profile_sha256=order.profile.sha256,
+                    subject_id=order.subject_id,
+                    application_id=order.application_id,
+                    not_before=content.not_before,
+                    not_after=content.not_after,
+                    spki_sha256=spki_sha256(order.public_key),
+                    sealed_tbs=self._seal(tx, order.subject_id, prepared.tbs_certificate),
+                    intended_at=now,
+                )
+            )
+            details = {"profile": order.profile.name, "profile_sha256": order.profile.sha256}
+            append(tx, Event("certificate.intended", actor, _name(content), details), now)
+
+    def record_certificate(
+        self, prepared: PreparedCertificate, issued: x509.Certificate, now: datetime
+    ) -> None:
+        """Commit the signed certificate and what is to be done with it."""
+        content, order = prepared.content, prepared.order
+        fingerprint = issued.fingerprint(hashes.SHA256()).hex()
+        der = issued.public_bytes(Encoding.DER)
+        with self._database.write() as tx:
+            changed = tx.execute(
+                update(certificate)
+                .where(_is(content.issuer.name, content.serial_number))
+                .where(certificate.c.status == "intent")
+                .values(
+                    status="issued",
+                    sealed_der=self._seal(tx, order.subject_id, der),
+                    fingerprint=fingerprint,
+                    issued_at=now,
+                )
+            ).rowcount
+            if changed != 1:
+                raise Conflict(f"certificate {_name(content)}", "an intent no more")
+            for directory in self._directories if order.publish else ():
+                tx.execute(
+                    insert(publication).values(
+                        directory=directory,
+                        issuer=content.issuer.name,
+                        serial=content.serial_number.hex,
+                        subject_id=order.subject_id,
+                        state="pending",
+                        retry_at=now,
+                    )
+                )
+            details = {"fingerprint": fingerprint}
+            event = Event("certificate.issued", "system:issuance", _name(content), details)
+            append(tx, event, now)
+
+    def is_approving_officer(self, signer: x509.Certificate) -> bool:
+        """Whether this very certificate is good and belongs to an active approving officer."""
+        fingerprint = signer.fingerprint(hashes.SHA256()).hex()
+        with self._database.read() as tx:
+            found = tx.execute(
+                select(officer.c.id)
+                .join(officer_certificate, officer_certificate.c.officer_id == officer.c.id)
+                .join(certificate, certificate.c.fingerprint == officer_certificate.c.fingerprint)
+                .where(officer_certificate.c.fingerprint == fingerprint)
+                .where(officer.c.role == "approving_officer", officer.c.state == "active")
+                .where(certificate.c.status == "issued")
+            ).first()
+        return found is not None
+
+    def open_intents(self, before: datetime) -> list[tuple[IssuerName, SerialNumber]]:
+        """Intents recorded before that time and still without a certificate."""
+        with self._database.read() as tx:
+            rows = tx.execute(
+                select(certificate.c.issuer, certificate.c.serial).where(
+                    certificate.c.status == "intent", certificate.c.intended_at < before
+                )
+            )
+            return [(IssuerName(i), SerialNumber.from_hex(s)) for i, s in rows]
+
+    def revoke_orphan(self, issuer: IssuerName, serial: SerialNumber, now: datetime) -> bool:
+        """Close an intent whose certificate may or may not have been signed: revoke its serial."""
+        with self._database.write() as tx:
+            done = _revoke(tx, issuer, serial, ("intent", Reason.SUPERSEDED), now)
+            if done:
+                name = f"{issuer}/{serial.hex}"
+                append(tx, Event("certificate.orphaned", "system:recovery", name, {}), now)
+        return done
+
+    def revoke(
+        self, issuer: IssuerName, serial: SerialNumber, reason: Reason, actor: str, now: datetime
+    ) -> CertificateRecord:
+        """Revoke an issued certificate and withdraw it from the directories; final.
+
+        Raises:
+            NotFound: no such certificate was issued.
+            Conflict: it is revoked already, or not issued yet.
+        """
+        with self._database.write() as tx:
+            before = _row(tx, issuer, serial)
+            if not _revoke(tx, issuer, serial, ("issued", reason), now):
+                raise Conflict(f"certificate {issuer}/{serial.hex}", before.status)
+            tx.execute(
+                update(publication)
+                .where(publication.c.issuer == issuer, publication.c.serial == serial.hex)
+                .values(state="withdrawing", retry_at=now, verified_at=None)
+            )
+            details = {"reason": int(reason)}
+            event = Event("certificate.revoked", actor, f"{issuer}/{serial.hex}", details)
+            append(tx, event, now)
+            return _record(_row(tx, issuer, serial))
+
+    def status_of(self, issuer: IssuerName, serial: SerialNumber) -> Status:
+        """The status of a serial: an open intent is on hold, and nothing is good by default."""
+        with self._database.read() as tx:
+            row = tx.execute(select(certificate).where(_is(issuer, serial))).first()
+            if row is None:
+                row = tx.execute(
+                    select(revocation_residue).where(
+                        revocation_residue.c.issuer == issuer,
+                        revocation_residue.c.serial == serial.hex,
+                    )
+                ).first()
+                return Unknown() if row is None else Revoked(Reason(row.reason), row.revoked_at)
+        if row.status == "issued":
+            return Good()
+        if row.status == "intent":
+            return Revoked(Reason.CERTIFICATE_HOLD, row.intended_at)
+        return Revoked(Reason(row.reason), row.revoked_at)
+
+    def record(self, issuer: IssuerName, serial: SerialNumber) -> CertificateRecord:
+        """The operational columns; NotFound if the serial was never intended."""
+        with self._database.read() as tx:
+            return _record(_row(tx, issuer, serial))
+
+    def body(self, issuer: IssuerName, serial: SerialNumber) -> x509.Certificate:
+        """The certificate itself; NotFound unless it was issued, Erased if it was erased."""
+        with self._database.read() as tx:
+            row = _row(tx, issuer, serial)
+            if row.sealed_der is None:
+                raise NotFound("certificate", f"{issuer}/{serial.hex}")
+            der = self._open(tx, row.subject_id, row.sealed_der)
+        return x509.load_der_x509_certificate(der)
+
+    def find(
+        self,
+        *,
+        application_id: str | None = None,
+        subject_id: str | None = None,
+        profile: str | None = None,
+        limit: int = 100,
+    ) -> list[CertificateRecord]:
+        """Certificates by what is known of them, newest first."""
+        wanted = {"application_id": application_id, "subject_id": subject_id, "profile": profile}
+        query = select(certificate).order_by(certificate.c.intended_at.desc()).limit(limit)
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(certificate.c[column] == value)
+        with self._database.read() as tx:
+            return [_record(row) for row in tx.execute(query)]
+
+    def _seal(self, tx: Connection, subject_id: str | None, octets: bytes) -> bytes:
+        if subject_id is None:
+            return octets
+        return self._personal.seal(tx, subject_id, "core", octets)
+
+    def _open(self, tx: Connection, subject_id: str | None, sealed: bytes) -> bytes:
+        if subject_id is None:
+            return sealed
+        return self._personal.open(tx, subject_id, "core", sealed)
+
+
+def _revoke(
+    tx: Connection,
+    issuer: IssuerName,
+    serial: SerialNumber,
+    change: tuple[str, Reason],
+    now: datetime,
+) -> bool:
+    status, reason = change
+    # A CRL counts seconds: the time kept is the one that relying parties will read.
+    at = now.replace(microsecond=0)
+    statement = (
+        update(certificate)
+        .where(_is(issuer, serial), certificate.c.status == status)
+        .values(
+            status="revoked",
+            revoked_at=at,
+            reason=int(reason),
+            crl_entry=encode_entry(serial, at, reason),
+        )
+    )
+    return tx.execute(statement).rowcount == 1
+
+
+def _name(content: CertificateContent) -> str:
+    return f"{content.issuer.name}/{content.serial_number.hex}"
+
+
+def _is(issuer: IssuerName, serial: SerialNumber) -> ColumnElement[bool]:
+    return and_(certificate.c.issuer == issuer, certificate.c.serial == serial.hex)
+
+
+def _row(tx: Connection, issuer: IssuerName, serial: SerialNumber) -> Row[tuple[object, ...]]:
+    row = tx.execute(select(certificate).where(_is(issuer, serial))).first()
+    if row is None:
+        raise NotFound("certificate", f"{issuer}/{serial.hex}")
+    return row
+
+
+def _record(row: Row[tuple[object, ...]]) -> CertificateRecord:
+    return CertificateRecord(
+        issuer=IssuerName(row.issuer),
+        serial_number=SerialNumber.from_hex(row.serial),
+        status=row.status,
+        profile=row.profile,
+        subject_id=row.subject_id,
+        application_id=row.application_id,
+        not_before=row.not_before,
+        not_after=row.not_after,
+        issued_at=row.issued_at,
+        revoked_at=row.revoked_at,
+        reason=None if row.reason is None else Reason(row.reason),
+        fingerprint=row.fingerprint,
+    )

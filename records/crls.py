@@ -1,0 +1,143 @@
+"""CRLs and the observations that status is visible from outside.
+
+Implements `revocation.publication.CrlStore`.
+"""
+
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+
+from audit.events import Event
+from revocation.errors import CrlNumberTaken
+from revocation.publication import CrlRecord, CrlSnapshot
+from sqlalchemy import Connection, func, insert, select, union_all
+
+from ca.identifiers import IssuerName, SerialNumber
+from records.audit_log import append
+from records.database import Database
+from records.errors import RuleBroken
+from records.tables import certificate, crl, issuer, revocation_residue, status_observation
+
+
+class Crls:
+    """The CRLs of every issuer, and what they are made from."""
+
+    def __init__(self, database: Database) -> None:
+        """Use the database."""
+        self._database = database
+
+    def crl_snapshot(self, name: IssuerName) -> CrlSnapshot:
+        """Entries of revoked certificates and of erased ones, ascending by serial.
+
+        An entry leaves once a CRL that was issued after its certificate's expiry has shown it
+        (RFC 5280 section 3.3).
+        """
+        with self._database.read() as tx:
+            version = tx.execute(
+                select(issuer.c.status_version).where(issuer.c.name == name)
+            ).scalar_one()
+            latest = _latest(tx, name)
+            shown_until = latest.this_update if latest else None
+            parts = []
+            for table in (certificate, revocation_residue):
+                part = select(table.c.serial, table.c.crl_entry).where(
+                    table.c.issuer == name, table.c.crl_entry.is_not(None)
+                )
+                if shown_until is not None:
+                    part = part.where(table.c.not_after > shown_until)
+                parts.append(part)
+            both = union_all(*parts).subquery()
+            entries = [
+                entry
+                for (entry,) in tx.execute(
+                    select(both.c.crl_entry).order_by(func.length(both.c.serial), both.c.serial)
+                )
+            ]
+        return CrlSnapshot(version, entries, latest)
+
+    def may_leave(
+        self, name: IssuerName, serials: AbstractSet[SerialNumber]
+    ) -> AbstractSet[SerialNumber]:
+        """Those that had expired when the latest CRL, which showed them, was issued."""
+        with self._database.read() as tx:
+            latest = _latest(tx, name)
+            if latest is None:
+                return frozenset()
+            wanted = [serial.hex for serial in serials]
+            found: set[SerialNumber] = set()
+            for table in (certificate, revocation_residue):
+                rows = tx.execute(
+                    select(table.c.serial).where(
+                        table.c.issuer == name,
+                        table.c.serial.in_(wanted),
+                        table.c.not_after <= latest.this_update,
+                    )
+                )
+                found.update(SerialNumber.from_hex(serial) for (serial,) in rows)
+        return found
+
+    def record_crl(self, record: CrlRecord) -> None:
+        """Store a CRL; CrlNumberTaken unless its number is the next one."""
+        try:
+            with self._database.write() as tx:
+                tx.execute(
+                    insert(crl).values(
+                        issuer=record.issuer,
+                        number=record.number,
+                        version=record.version,
+                        this_update=record.this_update,
+                        next_update=record.next_update,
+                        sha256=record.sha256,
+                        der=record.der,
+                    )
+                )
+                details = {"number": record.number, "sha256": record.sha256.hex()}
+                event = Event("crl.issued", "system:crl", record.issuer, details)
+                append(tx, event, record.this_update)
+        except RuleBroken as error:
+            if error.code != "PKI20":
+                raise
+            raise CrlNumberTaken(record.issuer, record.number) from None
+
+    def latest(self, name: IssuerName) -> CrlRecord | None:
+        """The CRL of the highest number."""
+        with self._database.read() as tx:
+            return _latest(tx, name)
+
+    def observe(
+        self, place: tuple[IssuerName, SerialNumber], channel: str, evidence: bytes, now: datetime
+    ) -> None:
+        """Record that a CRL or an OCSP answer, fetched from outside, said revoked.
+
+        `evidence` is the SHA-256 of what was fetched.
+        """
+        name, serial = place
+        with self._database.write() as tx:
+            tx.execute(
+                insert(status_observation).values(
+                    issuer=name,
+                    serial=serial.hex,
+                    channel=channel,
+                    observed_at=now,
+                    evidence_sha256=evidence.hex(),
+                )
+            )
+            details = {"channel": channel, "evidence_sha256": evidence.hex()}
+            event = Event("status.observed", "system:verifier", f"{name}/{serial.hex}", details)
+            append(tx, event, now)
+
+
+def _latest(tx: Connection, name: IssuerName) -> CrlRecord | None:
+    row = tx.execute(
+        select(crl).where(crl.c.issuer == name).order_by(crl.c.number.desc()).limit(1)
+    ).first()
+    if row is None:
+        return None
+    return CrlRecord(
+        IssuerName(row.issuer),
+        row.number,
+        row.version,
+        row.this_update,
+        row.next_update,
+        row.sha256,
+        row.der,
+    )

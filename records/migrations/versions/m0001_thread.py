@@ -1,0 +1,257 @@
+"""The tables of the first thread."""
+
+import sqlalchemy as sa
+from alembic import op
+
+import records.database
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create every table."""
+    op.create_table(
+        "application",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("profile", sa.String(length=41), nullable=False),
+        sa.Column("level", sa.String(length=12), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("spki_sha256", sa.String(length=64), nullable=False),
+        sa.Column("secret_sha256", sa.String(length=64), nullable=False),
+        sa.Column("proofing_person", sa.String(length=40), nullable=True),
+        sa.Column("package_sha256", sa.String(length=64), nullable=True),
+        sa.Column("sealed_body", sa.LargeBinary(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("created_at", records.database.UtcTime(), nullable=False),
+        sa.Column("updated_at", records.database.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
+    )
+    op.create_index(op.f("ix_application_state"), "application", ["state"], unique=False)
+    op.create_index(op.f("ix_application_subject_id"), "application", ["subject_id"], unique=False)
+    op.create_table(
+        "approval",
+        sa.Column("application_id", sa.String(length=40), nullable=False),
+        sa.Column("officer_id", sa.String(length=40), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
+        sa.Column("package_sha256", sa.String(length=64), nullable=False),
+        sa.Column("sealed_package", sa.LargeBinary(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.Column("at", records.database.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("application_id", name=op.f("pk_approval")),
+    )
+    op.create_table(
+        "audit_event",
+        sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("header", sa.LargeBinary(), nullable=False),
+        sa.Column("leaf_sha256", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_event")),
+    )
+    op.create_table(
+        "audit_head",
+        sa.Column("size", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("frontier", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("size", name=op.f("pk_audit_head")),
+    )
+    op.create_table(
+        "certificate",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=8), nullable=False),
+        sa.Column("profile", sa.String(length=41), nullable=False),
+        sa.Column("profile_sha256", sa.String(length=64), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=True),
+        sa.Column("application_id", sa.String(length=40), nullable=True),
+        sa.Column("not_before", records.database.UtcTime(), nullable=False),
+        sa.Column("not_after", records.database.UtcTime(), nullable=False),
+        sa.Column("spki_sha256", sa.String(length=64), nullable=False),
+        sa.Column("sealed_tbs", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_der", sa.LargeBinary(), nullable=True),
+        sa.Column("fingerprint", sa.String(length=64), nullable=True),
+        sa.Column("intended_at", records.database.UtcTime(), nullable=False),
+        sa.Column("issued_at", records.database.UtcTime(), nullable=True),
+        sa.Column("revoked_at", records.database.UtcTime(), nullable=True),
+        sa.Column("reason", sa.Integer(), nullable=True),
+        sa.Column("crl_entry", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint(
+            "(status = 'revoked') = (revoked_at IS NOT NULL AND crl_entry IS NOT NULL)",
+            name=op.f("ck_certificate_revoked"),
+        ),
+        sa.CheckConstraint(
+            "status <> 'issued' OR sealed_der IS NOT NULL", name=op.f("ck_certificate_issued")
+        ),
+        sa.CheckConstraint(
+            "status IN ('intent', 'issued', 'revoked')", name=op.f("ck_certificate_status")
+        ),
+        sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_certificate")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_certificate_fingerprint")),
+    )
+    op.create_index(
+        op.f("ix_certificate_application_id"), "certificate", ["application_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_certificate_spki_sha256"), "certificate", ["spki_sha256"], unique=False
+    )
+    op.create_index(op.f("ix_certificate_subject_id"), "certificate", ["subject_id"], unique=False)
+    op.create_table(
+        "crl",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("this_update", records.database.UtcTime(), nullable=False),
+        sa.Column("next_update", records.database.UtcTime(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("der", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "number", name=op.f("pk_crl")),
+    )
+    op.create_table(
+        "data_key",
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("purpose", sa.String(length=20), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("subject_id", "purpose", name=op.f("pk_data_key")),
+    )
+    op.create_table(
+        "erasure",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("requested_at", records.database.UtcTime(), nullable=False),
+        sa.Column("approved_by", sa.String(length=40), nullable=True),
+        sa.Column("certificates", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("recheck", sa.Text(), nullable=False),
+        sa.Column("receipt", sa.Text(), nullable=True),
+        sa.Column("updated_at", records.database.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasure")),
+        sa.UniqueConstraint("subject_id", name=op.f("uq_erasure_subject_id")),
+    )
+    op.create_table(
+        "issuer",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("parent", sa.String(length=32), nullable=False),
+        sa.Column("token", sa.String(length=64), nullable=False),
+        sa.Column("key_label", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.LargeBinary(), nullable=False),
+        sa.Column("base_url", sa.Text(), nullable=False),
+        sa.Column("certificate", sa.LargeBinary(), nullable=True),
+        sa.Column("status_version", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_issuer")),
+    )
+    op.create_table(
+        "lease",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("holder", sa.String(length=40), nullable=False),
+        sa.Column("until_at", records.database.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
+    )
+    op.create_table(
+        "officer",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
+        sa.Column("role", sa.String(length=24), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("sealed_name", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("created_at", records.database.UtcTime(), nullable=False),
+        sa.CheckConstraint(
+            "state IN ('invited', 'active', 'ended')", name=op.f("ck_officer_state")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_officer")),
+    )
+    op.create_index(op.f("ix_officer_person_id"), "officer", ["person_id"], unique=False)
+    op.create_table(
+        "officer_certificate",
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("officer_id", sa.String(length=40), nullable=False),
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_officer_certificate")),
+    )
+    op.create_index(
+        op.f("ix_officer_certificate_officer_id"),
+        "officer_certificate",
+        ["officer_id"],
+        unique=False,
+    )
+    op.create_table(
+        "officer_session",
+        sa.Column("token_sha256", sa.String(length=64), nullable=False),
+        sa.Column("officer_id", sa.String(length=40), nullable=False),
+        sa.Column("expires_at", records.database.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_officer_session")),
+    )
+    op.create_table(
+        "one_time_link",
+        sa.Column("token_sha256", sa.String(length=64), nullable=False),
+        sa.Column("officer_id", sa.String(length=40), nullable=False),
+        sa.Column("purpose", sa.String(length=12), nullable=False),
+        sa.Column("expires_at", records.database.UtcTime(), nullable=False),
+        sa.Column("used_at", records.database.UtcTime(), nullable=True),
+        sa.CheckConstraint(
+            "purpose IN ('enrolment', 'sign-in')", name=op.f("ck_one_time_link_purpose")
+        ),
+        sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_one_time_link")),
+    )
+    op.create_table(
+        "publication",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("directory", sa.String(length=40), nullable=False),
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("entry_uuid", sa.String(length=36), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("retry_at", records.database.UtcTime(), nullable=False),
+        sa.Column("error_code", sa.String(length=40), nullable=True),
+        sa.Column("verified_at", records.database.UtcTime(), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('pending', 'published', 'withdrawing', 'withdrawn')",
+            name=op.f("ck_publication_state"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_publication")),
+        sa.UniqueConstraint(
+            "directory", "issuer", "serial", name=op.f("uq_publication_directory_issuer_serial")
+        ),
+    )
+    op.create_index(op.f("ix_publication_subject_id"), "publication", ["subject_id"], unique=False)
+    op.create_table(
+        "revocation_residue",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.Column("revoked_at", records.database.UtcTime(), nullable=False),
+        sa.Column("reason", sa.Integer(), nullable=False),
+        sa.Column("not_after", records.database.UtcTime(), nullable=False),
+        sa.Column("crl_entry", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_revocation_residue")),
+    )
+    op.create_table(
+        "status_observation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.Column("channel", sa.String(length=4), nullable=False),
+        sa.Column("observed_at", records.database.UtcTime(), nullable=False),
+        sa.Column("evidence_sha256", sa.String(length=64), nullable=False),
+        sa.CheckConstraint(
+            "channel IN ('crl', 'ocsp')", name=op.f("ck_status_observation_channel")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_status_observation")),
+    )
+    op.create_index(
+        op.f("ix_status_observation_serial"), "status_observation", ["serial"], unique=False
+    )
+    op.create_table(
+        "subject",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("created_at", records.database.UtcTime(), nullable=False),
+        sa.CheckConstraint(
+            "state IN ('active', 'restricted', 'erasing')", name=op.f("ck_subject_state")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_subject")),
+    )

@@ -1,0 +1,232 @@
+"""Officers: who may act, with which certificate, by which one-time link.
+
+An officer is known by a pseudonym everywhere; the name stands sealed in one place.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from audit.events import Event
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from sqlalchemy import Connection, Row, insert, select, update
+
+from ca.identifiers import IssuerName, SerialNumber
+from records.audit_log import append
+from records.database import Database
+from records.errors import Conflict, NotFound
+from records.personal_data import PersonalData
+from records.tables import (
+    certificate,
+    officer,
+    officer_certificate,
+    officer_session,
+    one_time_link,
+    subject,
+)
+
+
+class Role(StrEnum):
+    """What an officer may do; one role an officer (EN 319 401 REQ-7.2)."""
+
+    REGISTRATION_OFFICER = "registration_officer"
+    APPROVING_OFFICER = "approving_officer"
+    SECURITY_ADMINISTRATOR = "security_administrator"
+    AUDITOR = "auditor"
+
+    @property
+    def label(self) -> str:
+        """The role in words."""
+        return self.value.replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Officer:
+    """One officer, by pseudonym. `person_id` counts the human being, however many roles."""
+
+    id: str
+    person_id: str
+    role: Role
+    subject_id: str
+    state: str
+
+
+class LinkUsed(Conflict):
+    """A one-time link was used before, has expired, or never existed; it does not say which."""
+
+
+class Officers:
+    """Officers, their certificates, links and browser sessions."""
+
+    def __init__(self, database: Database, personal: PersonalData) -> None:
+        """Use the database, and the door for names."""
+        self._database = database
+        self._personal = personal
+
+    def invite(self, name: str, role: Role, now: datetime) -> Officer:
+        """Make an officer who has no certificate yet."""
+        invited = Officer(
+            id=f"officer-{secrets.token_hex(8)}",
+            person_id=f"person-{secrets.token_hex(8)}",
+            role=role,
+            subject_id=f"subject-{secrets.token_hex(8)}",
+            state="invited",
+        )
+        with self._database.write() as tx:
+            tx.execute(
+                insert(subject).values(
+                    id=invited.subject_id, kind="officer", state="active", created_at=now
+                )
+            )
+            sealed = self._personal.seal(tx, invited.subject_id, "officer", name.encode())
+            tx.execute(
+                insert(officer).values(
+                    id=invited.id,
+                    person_id=invited.person_id,
+                    role=role.value,
+                    subject_id=invited.subject_id,
+                    sealed_name=sealed,
+                    state="invited",
+                    created_at=now,
+                )
+            )
+            append(tx, Event("officer.invited", "system:operator", invited.id, {"role": role}), now)
+        return invited
+
+    def all(self) -> list[tuple[Officer, str]]:
+        """Every officer with the name, oldest first."""
+        with self._database.read() as tx:
+            rows = tx.execute(select(officer).order_by(officer.c.created_at)).all()
+            return [
+                (
+                    _officer(row),
+                    self._personal.open(tx, row.subject_id, "officer", row.sealed_name).decode(),
+                )
+                for row in rows
+            ]
+
+    def get(self, officer_id: str) -> Officer:
+        """One officer; NotFound if there is none of that pseudonym."""
+        with self._database.read() as tx:
+            return _one(tx, officer_id)
+
+    def make_link(self, officer_id: str, purpose: str, now: datetime, life: timedelta) -> str:
+        """A secret that works once, for `enrolment` or `sign-in`; only its hash is kept."""
+        token = secrets.token_urlsafe(32)
+        with self._database.write() as tx:
+            _one(tx, officer_id)
+            tx.execute(
+                insert(one_time_link).values(
+                    token_sha256=_sha256(token),
+                    officer_id=officer_id,
+                    purpose=purpose,
+                    expires_at=now + life,
+                )
+            )
+            append(
+                tx,
+                Event("officer.linked", "system:operator", officer_id, {"purpose": purpose}),
+                now,
+            )
+        return token
+
+    def redeem(self, token: str, purpose: str, now: datetime) -> Officer:
+        """Use up a one-time link; LinkUsed if it cannot be used any more."""
+        with self._database.write() as tx:
+            row = tx.execute(
+                update(one_time_link)
+                .where(
+                    one_time_link.c.token_sha256 == _sha256(token),
+                    one_time_link.c.purpose == purpose,
+                    one_time_link.c.used_at.is_(None),
+                    one_time_link.c.expires_at > now,
+                )
+                .values(used_at=now)
+                .returning(one_time_link.c.officer_id)
+            ).first()
+            if row is None:
+                raise LinkUsed("this link", "used, expired or unknown")
+            found = _one(tx, row.officer_id)
+            append(tx, Event("officer.link_used", found.id, found.id, {"purpose": purpose}), now)
+        return found
+
+    def enrol(
+        self, officer_id: str, issuer: IssuerName, issued: x509.Certificate, now: datetime
+    ) -> None:
+        """Bind a certificate to the officer, who becomes active."""
+        fingerprint = issued.fingerprint(hashes.SHA256()).hex()
+        with self._database.write() as tx:
+            tx.execute(
+                insert(officer_certificate).values(
+                    fingerprint=fingerprint,
+                    officer_id=officer_id,
+                    issuer=issuer,
+                    serial=SerialNumber(issued.serial_number).hex,
+                )
+            )
+            tx.execute(update(officer).where(officer.c.id == officer_id).values(state="active"))
+            details = {"fingerprint": fingerprint}
+            append(tx, Event("officer.enrolled", officer_id, officer_id, details), now)
+
+    def by_certificate(self, presented: x509.Certificate) -> Officer | None:
+        """The active officer whose good certificate this is; None for any other."""
+        fingerprint = presented.fingerprint(hashes.SHA256()).hex()
+        with self._database.read() as tx:
+            row = tx.execute(
+                select(officer)
+                .join(officer_certificate, officer_certificate.c.officer_id == officer.c.id)
+                .join(certificate, certificate.c.fingerprint == officer_certificate.c.fingerprint)
+                .where(officer_certificate.c.fingerprint == fingerprint)
+                .where(officer.c.state == "active", certificate.c.status == "issued")
+            ).first()
+        return None if row is None else _officer(row)
+
+    def start_session(self, officer_id: str, now: datetime, life: timedelta) -> str:
+        """A browser session; only its hash is kept."""
+        token = secrets.token_urlsafe(32)
+        with self._database.write() as tx:
+            tx.execute(
+                insert(officer_session).values(
+                    token_sha256=_sha256(token), officer_id=officer_id, expires_at=now + life
+                )
+            )
+            append(tx, Event("officer.signed_in", officer_id, officer_id, {}), now)
+        return token
+
+    def by_session(self, token: str, now: datetime) -> Officer | None:
+        """Whose browser session this is; None once it has ended."""
+        with self._database.read() as tx:
+            row = tx.execute(
+                select(officer)
+                .join(officer_session, officer_session.c.officer_id == officer.c.id)
+                .where(officer_session.c.token_sha256 == _sha256(token))
+                .where(officer_session.c.expires_at > now, officer.c.state != "ended")
+            ).first()
+        return None if row is None else _officer(row)
+
+    def end_session(self, token: str, now: datetime) -> None:
+        """End a browser session at once."""
+        with self._database.write() as tx:
+            tx.execute(
+                update(officer_session)
+                .where(officer_session.c.token_sha256 == _sha256(token))
+                .values(expires_at=now)
+            )
+
+
+def _sha256(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _one(tx: Connection, officer_id: str) -> Officer:
+    row = tx.execute(select(officer).where(officer.c.id == officer_id)).first()
+    if row is None:
+        raise NotFound("officer", officer_id)
+    return _officer(row)
+
+
+def _officer(row: Row[tuple[object, ...]]) -> Officer:
+    return Officer(row.id, row.person_id, Role(row.role), row.subject_id, row.state)

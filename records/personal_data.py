@@ -1,0 +1,90 @@
+"""The one door through which personal data enters and leaves the database.
+
+Each value is encrypted with AES-256-GCM under a data key of its subject and purpose; the data key
+is wrapped by a key in the token. Deleting the data key's row ends every value under it.
+"""
+
+import secrets
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, delete, insert, select
+
+from records.errors import Erased, RecordsError
+from records.tables import data_key
+
+_NONCE_OCTETS = 12
+# What a data key may open: certificate bodies, applications and their evidence, officers' names.
+PURPOSES = frozenset({"core", "evidence", "officer"})
+
+
+class WrappingKey(Protocol):
+    """An AES-256 key in a token (or a test's stand-in) that wraps data keys."""
+
+    def encrypt(self, plaintext: bytes, associated_data: bytes) -> bytes:
+        """Nonce, ciphertext and tag."""
+
+    def decrypt(self, ciphertext: bytes, associated_data: bytes) -> bytes:
+        """The plaintext."""
+
+
+class DamagedData(RecordsError):
+    """A sealed value does not open under its own key: it was altered."""
+
+
+class PersonalData:
+    """Seals and opens values inside the caller's transaction."""
+
+    def __init__(self, wrapping_key: WrappingKey) -> None:
+        """Keep the token's wrapping key; nothing is read yet."""
+        self._wrapping_key = wrapping_key
+
+    def seal(self, tx: Connection, subject_id: str, purpose: str, value: bytes) -> bytes:
+        """Encrypt a value of one subject; makes the data key at the first value."""
+        place = _place(subject_id, purpose)
+        key = self._data_key(tx, subject_id, purpose)
+        if key is None:
+            key = secrets.token_bytes(32)
+            wrapped = self._wrapping_key.encrypt(key, place)
+            tx.execute(
+                insert(data_key).values(subject_id=subject_id, purpose=purpose, wrapped=wrapped)
+            )
+        nonce = secrets.token_bytes(_NONCE_OCTETS)
+        return nonce + AESGCM(key).encrypt(nonce, value, place)
+
+    def open(self, tx: Connection, subject_id: str, purpose: str, sealed: bytes) -> bytes:
+        """Decrypt what `seal` gave.
+
+        Raises:
+            Erased: the data key was destroyed.
+            DamagedData: the value or its key was altered.
+        """
+        key = self._data_key(tx, subject_id, purpose)
+        if key is None:
+            raise Erased("the data key of this subject was destroyed")
+        nonce, ciphertext = sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:]
+        try:
+            return AESGCM(key).decrypt(nonce, ciphertext, _place(subject_id, purpose))
+        except InvalidTag:
+            raise DamagedData("a sealed value does not open under its own key") from None
+
+    def destroy(self, tx: Connection, subject_id: str) -> int:
+        """Delete every data key of the subject; gives their number."""
+        return tx.execute(delete(data_key).where(data_key.c.subject_id == subject_id)).rowcount
+
+    def _data_key(self, tx: Connection, subject_id: str, purpose: str) -> bytes | None:
+        wrapped = tx.execute(
+            select(data_key.c.wrapped).where(
+                data_key.c.subject_id == subject_id, data_key.c.purpose == purpose
+            )
+        ).scalar()
+        if wrapped is None:
+            return None
+        return self._wrapping_key.decrypt(wrapped, _place(subject_id, purpose))
+
+
+def _place(subject_id: str, purpose: str) -> bytes:
+    if purpose not in PURPOSES:
+        raise ValueError(f"{purpose} is no purpose of personal data")
+    return f"{subject_id}|{purpose}".encode()

@@ -1,0 +1,90 @@
+"""Bringing a database to the current schema, and telling whether it is there.
+
+Migrations make tables; the guards are put in anew after each of them, whole, from `records.guards`.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, inspect, text
+
+from records.database import Database
+from records.errors import DatabaseUnavailable
+from records.guards import triggers
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+CURRENT = "0001"
+# What each engine says of the triggers that are in force: name and body.
+_PRESENT = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": (
+        "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
+        " WHERE NOT t.tgisinternal AND t.tgenabled = 'A'"
+    ),
+}
+
+
+def migrate(database: Database) -> None:
+    """Apply every migration that the database lacks, and its guards, in one transaction."""
+    from alembic import command  # noqa: PLC0415 - slow to load, needed by this verb only
+
+    with database.write() as connection:
+        if database.dialect == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7418456)")
+        command.upgrade(_config(connection), "head")
+        _install_guards(connection)
+
+
+def check_schema(database: Database) -> None:
+    """Refuse a database whose tables or guards are not those of this version.
+
+    Raises:
+        DatabaseUnavailable: the schema is older or newer, or a guard is missing or altered.
+    """
+    with database.read() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            raise DatabaseUnavailable("the database is empty; run: tillid db migrate")
+        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if version != CURRENT:
+            raise DatabaseUnavailable(
+                f"the database has schema {version}, this version needs {CURRENT};"
+                " run: tillid db migrate"
+            )
+        present = _present(connection)
+    altered = [t.name for t in triggers(database.dialect) if present.get(t.name) != t.body]
+    if altered:
+        raise DatabaseUnavailable(
+            f"{len(altered)} guards of the database are missing or altered ({', '.join(altered)});"
+            " find out who did it, then run: tillid db migrate"
+        )
+
+
+def _install_guards(connection: Connection) -> None:
+    present = _present(connection)
+    for trigger in triggers(connection.dialect.name):
+        if present.get(trigger.name) == trigger.body:
+            continue
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger.name}")
+        else:
+            connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {trigger.name}() CASCADE")
+        for statement in trigger.create:
+            # Percent signs would be read as parameters; there are none, and none are passed.
+            connection.exec_driver_sql(statement)
+
+
+def _present(connection: Connection) -> dict[str, str]:
+    rows = connection.execute(text(_PRESENT[connection.dialect.name]))
+    return {str(name): str(body) for name, body in rows}
+
+
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415 - as above
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config

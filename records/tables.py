@@ -1,0 +1,255 @@
+"""The tables. Operational columns stand in clear; a column called `sealed_...` holds personal data.
+
+Sealed columns are written and read through `records.personal_data` only. Serial numbers are
+lower-case hexadecimal, times are microseconds since 1970 (UTC).
+"""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from records.database import UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+subject = Table(
+    "subject",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    CheckConstraint("state IN ('active', 'restricted', 'erasing')", name="state"),
+)
+
+data_key = Table(
+    "data_key",
+    metadata,
+    Column("subject_id", String(40), nullable=False),
+    Column("purpose", String(20), nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("subject_id", "purpose"),
+)
+
+issuer = Table(
+    "issuer",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("parent", String(32), nullable=False),
+    Column("token", String(64), nullable=False),
+    Column("key_label", String(64), nullable=False),
+    Column("subject", LargeBinary, nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("certificate", LargeBinary),
+    Column("status_version", Integer, nullable=False, server_default="0"),
+)
+
+certificate = Table(
+    "certificate",
+    metadata,
+    Column("issuer", String(32), nullable=False),
+    Column("serial", String(40), nullable=False),
+    Column("status", String(8), nullable=False),
+    Column("profile", String(41), nullable=False),
+    Column("profile_sha256", String(64), nullable=False),
+    Column("subject_id", String(40), index=True),
+    Column("application_id", String(40), index=True),
+    Column("not_before", UtcTime, nullable=False),
+    Column("not_after", UtcTime, nullable=False),
+    Column("spki_sha256", String(64), nullable=False, index=True),
+    Column("sealed_tbs", LargeBinary, nullable=False),
+    Column("sealed_der", LargeBinary),
+    Column("fingerprint", String(64), unique=True),
+    Column("intended_at", UtcTime, nullable=False),
+    Column("issued_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    Column("reason", Integer),
+    Column("crl_entry", LargeBinary),
+    PrimaryKeyConstraint("issuer", "serial"),
+    CheckConstraint("status IN ('intent', 'issued', 'revoked')", name="status"),
+    CheckConstraint(
+        "(status = 'revoked') = (revoked_at IS NOT NULL AND crl_entry IS NOT NULL)", name="revoked"
+    ),
+    CheckConstraint("status <> 'issued' OR sealed_der IS NOT NULL", name="issued"),
+)
+
+revocation_residue = Table(
+    "revocation_residue",
+    metadata,
+    Column("issuer", String(32), nullable=False),
+    Column("serial", String(40), nullable=False),
+    Column("revoked_at", UtcTime, nullable=False),
+    Column("reason", Integer, nullable=False),
+    Column("not_after", UtcTime, nullable=False),
+    Column("crl_entry", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("issuer", "serial"),
+)
+
+crl = Table(
+    "crl",
+    metadata,
+    Column("issuer", String(32), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("this_update", UtcTime, nullable=False),
+    Column("next_update", UtcTime, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("der", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("issuer", "number"),
+)
+
+status_observation = Table(
+    "status_observation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issuer", String(32), nullable=False),
+    Column("serial", String(40), nullable=False, index=True),
+    Column("channel", String(4), nullable=False),
+    Column("observed_at", UtcTime, nullable=False),
+    Column("evidence_sha256", String(64), nullable=False),
+    CheckConstraint("channel IN ('crl', 'ocsp')", name="channel"),
+)
+
+officer = Table(
+    "officer",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", String(40), nullable=False, index=True),
+    Column("role", String(24), nullable=False),
+    Column("subject_id", String(40), nullable=False),
+    Column("sealed_name", LargeBinary, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    CheckConstraint("state IN ('invited', 'active', 'ended')", name="state"),
+)
+
+officer_certificate = Table(
+    "officer_certificate",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("officer_id", String(40), nullable=False, index=True),
+    Column("issuer", String(32), nullable=False),
+    Column("serial", String(40), nullable=False),
+)
+
+one_time_link = Table(
+    "one_time_link",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("officer_id", String(40), nullable=False),
+    Column("purpose", String(12), nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("used_at", UtcTime),
+    CheckConstraint("purpose IN ('enrolment', 'sign-in')", name="purpose"),
+)
+
+officer_session = Table(
+    "officer_session",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("officer_id", String(40), nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+
+application = Table(
+    "application",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("profile", String(41), nullable=False),
+    Column("level", String(12), nullable=False),
+    Column("state", String(12), nullable=False, index=True),
+    Column("subject_id", String(40), nullable=False, index=True),
+    Column("spki_sha256", String(64), nullable=False),
+    Column("secret_sha256", String(64), nullable=False),
+    Column("proofing_person", String(40)),
+    Column("package_sha256", String(64)),
+    Column("sealed_body", LargeBinary, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("application_id", String(40), primary_key=True),
+    Column("officer_id", String(40), nullable=False),
+    Column("person_id", String(40), nullable=False),
+    Column("package_sha256", String(64), nullable=False),
+    Column("sealed_package", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+publication = Table(
+    "publication",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("directory", String(40), nullable=False),
+    Column("issuer", String(32), nullable=False),
+    Column("serial", String(40), nullable=False),
+    Column("subject_id", String(40), nullable=False, index=True),
+    Column("state", String(12), nullable=False),
+    Column("entry_uuid", String(36)),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("retry_at", UtcTime, nullable=False),
+    Column("error_code", String(40)),
+    Column("verified_at", UtcTime),
+    UniqueConstraint("directory", "issuer", "serial"),
+    CheckConstraint("state IN ('pending', 'published', 'withdrawing', 'withdrawn')", name="state"),
+)
+
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("subject_id", String(40), unique=True),
+    Column("state", String(12), nullable=False),
+    Column("requested_at", UtcTime, nullable=False),
+    Column("approved_by", String(40)),
+    Column("certificates", Integer, nullable=False, server_default="0"),
+    Column("evidence", Text, nullable=False),
+    Column("recheck", Text, nullable=False),
+    Column("receipt", Text),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("header", LargeBinary, nullable=False),
+    Column("leaf_sha256", LargeBinary, nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("holder", String(40), nullable=False),
+    Column("until_at", UtcTime, nullable=False),
+)
