@@ -13,8 +13,6 @@ AuditError
 └── ChainBroken       the log is not what its heads say
 """
 
-# ruff: noqa: N818 - the names say what happened, as the caller reads them.
-
 from datetime import datetime
 from enum import StrEnum
 

@@ -6,11 +6,11 @@ Implements `revocation.publication.CrlStore`.
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from audit.events import Event
 from revocation.errors import CrlNumberTaken
 from revocation.publication import CrlRecord, CrlSnapshot
 from sqlalchemy import Connection, func, insert, select, union_all
 
+from audit.events import Event
 from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
 from records.database import Database

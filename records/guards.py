@@ -240,6 +240,14 @@ EFFECTS = (
         " (issuer, serial, revoked_at, reason, not_after, crl_entry) VALUES (OLD.issuer,"
         " OLD.serial, OLD.revoked_at, OLD.reason, OLD.not_after, OLD.crl_entry)",
     ),
+    # A CRL made from the residue follows at once, so that it can be seen to hold the same.
+    Effect(
+        "erased_version",
+        "certificate",
+        "DELETE",
+        "OLD.status = 'revoked'",
+        "UPDATE issuer SET status_version = status_version + 1 WHERE name = OLD.issuer",
+    ),
     Effect(
         "status_version",
         "certificate",

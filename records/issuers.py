@@ -1,32 +1,19 @@
 """Issuers, as the ceremony made them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from audit.events import Event
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import insert, select, update
 
+from audit.events import Event
+from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName
 from records.audit_log import append
 from records.database import Database
 from records.errors import NotFound
 from records.tables import issuer
-
-
-@dataclass(frozen=True, slots=True)
-class IssuerRecord:
-    """One issuer: where its key lies, what it is called, and its certificate once it has one."""
-
-    name: IssuerName
-    parent: IssuerName
-    token: str
-    key_label: str
-    subject: x509.Name
-    base_url: str
-    certificate: x509.Certificate | None
 
 
 class Issuers:
@@ -81,7 +68,7 @@ class Issuers:
                 IssuerName(row.parent),
                 row.token,
                 row.key_label,
-                _name(row.subject),
+                x509.Name.from_bytes(row.subject),
                 row.base_url,
                 None
                 if row.certificate is None
@@ -90,7 +77,3 @@ class Issuers:
             for row in rows
         ]
         return sorted(records, key=lambda r: (r.name != r.parent, r.name))
-
-
-def _name(der: bytes) -> x509.Name:
-    return x509.Name.from_bytes(der)

@@ -1,0 +1,29 @@
+"""What can go wrong in an erasure.
+
+ErasureError
+├── Refused     a rule says no; nothing was changed
+└── Conflict    the case is not in the state this step starts from
+"""
+
+
+class ErasureError(Exception):
+    """Root of every error of this package."""
+
+
+class Refused(ErasureError):
+    """A rule forbids the erasure now: its id, sentence and way out."""
+
+    def __init__(self, rule: str, sentence: str, way_out: str) -> None:
+        super().__init__(f"{sentence} ({rule})")
+        self.rule = rule
+        self.sentence = sentence
+        self.way_out = way_out
+
+
+class Conflict(ErasureError):
+    """The case is not in the state this step starts from."""
+
+    def __init__(self, case_id: str, state: str) -> None:
+        super().__init__(f"erasure {case_id} is {state}")
+        self.case_id = case_id
+        self.state = state

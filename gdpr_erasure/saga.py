@@ -1,0 +1,206 @@
+"""Erasure as a saga: revoke before delete, and look before going on.
+
+    requested -> approved -> frozen -> visible -> withdrawn -> destroyed -> rechecked -> done
+
+Each step can be repeated. A step is taken when what it waits for was seen from outside: the CRL
+and OCSP as relying parties fetch them, and the directories by search. What was seen is kept with
+the case as evidence, without a word about the person.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from ca.certificates import SigningKey
+from ca.failpoints import reach
+from ca.identifiers import IssuerName, SerialNumber
+from gdpr_erasure.errors import Conflict, Refused
+from gdpr_erasure.receipt import sign_receipt
+
+Place = tuple[IssuerName, SerialNumber]
+
+
+class ErasureState(StrEnum):
+    """How far a case has come."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    FROZEN = "frozen"
+    VISIBLE = "visible"
+    WITHDRAWN = "withdrawn"
+    DESTROYED = "destroyed"
+    RECHECKED = "rechecked"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One case. `places` are the certificates concerned; empty once the case is rechecked.
+
+    `subject_id` is None from the destruction on. `evidence` holds what was seen at each step.
+    """
+
+    id: str
+    state: ErasureState
+    subject_id: str | None
+    places: tuple[Place, ...]
+    evidence: Mapping[str, object]
+    requested_at: datetime
+    updated_at: datetime
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was fetched from outside about one certificate; `sha256` of the octets fetched."""
+
+    channel: str
+    sha256: bytes
+    at: datetime
+    number: int | None = None
+
+
+class ErasureStore(Protocol):
+    """What the saga needs of the database; each call is one transaction."""
+
+    def unrevoked(self, subject_id: str) -> tuple[Place, ...]:
+        """Certificates of the subject that are neither revoked nor expired."""
+
+    def open_erasure(self, subject_id: str, now: datetime) -> Erasure:
+        """A new case, or the one that is open already."""
+
+    def erasure(self, case_id: str) -> Erasure:
+        """The case as it stands."""
+
+    def open_erasures(self) -> tuple[Erasure, ...]:
+        """Every case that was approved and is not done."""
+
+    def advance(
+        self, case: Erasure, state: ErasureState, evidence: Mapping[str, object], now: datetime
+    ) -> Erasure:
+        """Take the case one state on and add evidence; Conflict if it moved in the meantime.
+
+        Freezing also stops every new certificate for the subject; recheck drops the places.
+        """
+
+    def approve(self, case: Erasure, officer_id: str, now: datetime) -> Erasure:
+        """A security administrator approves the case."""
+
+    def observe(self, place: Place, seen: Observation) -> None:
+        """Keep that the certificate was seen revoked from outside."""
+
+    def unpublished(self, case: Erasure) -> bool:
+        """Whether every directory was seen without the subject's certificates."""
+
+    def destroy(self, case: Erasure, now: datetime) -> Erasure:
+        """Delete certificates, publications, application, keys and subject, in one transaction."""
+
+    def finish(self, case: Erasure, receipt: str, now: datetime) -> Erasure:
+        """Keep the receipt; the case is done."""
+
+
+class StatusProbe(Protocol):
+    """Looks at status as a relying party does, over the network."""
+
+    def revoked_in_crl(self, place: Place, since: datetime) -> Observation | None:
+        """The CRL that is served now, if made since then and listing the certificate."""
+
+    def revoked_in_ocsp(self, place: Place) -> Observation | None:
+        """The OCSP answer given now, if it says revoked."""
+
+
+def request_erasure(store: ErasureStore, subject_id: str, now: datetime) -> Erasure:
+    """The data subject asks for erasure.
+
+    Raises:
+        Refused: a certificate is still valid; relying parties would go on trusting it.
+    """
+    if store.unrevoked(subject_id):
+        raise Refused(
+            "PKI01",
+            "a certificate is deleted only after it was revoked or has expired",
+            "have the certificate revoked, then ask again",
+        )
+    return store.open_erasure(subject_id, now)
+
+
+def approve_erasure(store: ErasureStore, case_id: str, officer_id: str, now: datetime) -> Erasure:
+    """A security administrator lets a requested case begin; Conflict if it has begun."""
+    case = store.erasure(case_id)
+    if case.state is not ErasureState.REQUESTED:
+        raise Conflict(case.id, case.state)
+    return store.approve(case, officer_id, now)
+
+
+def carry_on(
+    case: Erasure, store: ErasureStore, probe: StatusProbe, key: SigningKey, now: datetime
+) -> Erasure:
+    """Take a case as far as it can go now; it stays where something is still to be seen."""
+    while case.state is not ErasureState.DONE:
+        further = _one_step(case, store, probe, key, now)
+        if further is None:
+            return case
+        reach(f"erase.{further.state}")
+        case = further
+    return case
+
+
+def _one_step(
+    case: Erasure, store: ErasureStore, probe: StatusProbe, key: SigningKey, now: datetime
+) -> Erasure | None:
+    further: Erasure | None = None
+    match case.state:
+        case ErasureState.APPROVED:
+            further = store.advance(case, ErasureState.FROZEN, {}, now)
+        case ErasureState.FROZEN:
+            if seen := _look(case, store, probe, case.requested_at):
+                further = store.advance(case, ErasureState.VISIBLE, {"before": seen}, now)
+        case ErasureState.VISIBLE:
+            if store.unpublished(case):
+                further = store.advance(case, ErasureState.WITHDRAWN, {}, now)
+        case ErasureState.WITHDRAWN:
+            further = store.destroy(case, now)
+        case ErasureState.DESTROYED:
+            if seen := _look(case, store, probe, case.updated_at):
+                further = store.advance(case, ErasureState.RECHECKED, {"after": seen}, now)
+        case ErasureState.RECHECKED:
+            receipt = sign_receipt(case.id, case.evidence, key, now)
+            further = store.finish(case, receipt, now)
+    return further
+
+
+def _look(
+    case: Erasure, store: ErasureStore, probe: StatusProbe, since: datetime
+) -> list[dict[str, object]] | None:
+    """What CRL and OCSP say of every certificate, or None unless all of it is revoked.
+
+    Before the destruction any CRL that lists the certificate will do; afterwards it must be one
+    that was made from what remains.
+    """
+    destroyed = case.state is ErasureState.DESTROYED
+    seen: list[dict[str, object]] = [{"certificates": len(case.places)}]
+    for place in case.places:
+        earliest = since if destroyed else datetime.min.replace(tzinfo=since.tzinfo)
+        found = (probe.revoked_in_crl(place, earliest), probe.revoked_in_ocsp(place))
+        for observation in found:
+            if observation is None:
+                return None
+            if not destroyed:
+                store.observe(place, observation)
+            seen.append(
+                {
+                    "channel": observation.channel,
+                    "sha256": observation.sha256.hex(),
+                    "at": observation.at.isoformat(),
+                    "number": observation.number,
+                }
+            )
+    return seen
+
+
+def evidence_text(evidence: Mapping[str, object]) -> str:
+    """Evidence as canonical JSON."""
+    return json.dumps(evidence, sort_keys=True, separators=(",", ":"))
