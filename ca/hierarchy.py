@@ -85,7 +85,7 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CeremonyStep:
-    """One line of the transcript: the issuer, what was done, and a fingerprint where there is one."""
+    """One line of the transcript: the issuer, what was done, and a fingerprint if there is one."""
 
     issuer: IssuerName
     done: str

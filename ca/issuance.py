@@ -168,9 +168,9 @@ def check_approval(order: CertificateOrder, store: IssuanceStore) -> None:
         raise _unapproved("the approval is not signed by an active approving officer")
     package = json.loads(order.approval.package)
     promised = {
-        "application_id": order.application_id,
-        "profile": order.profile.name,
-        "profile_hash": order.profile.sha256,
+        "application": order.application_id,
+        "profile": {"name": order.profile.name, "sha256": order.profile.sha256},
+        "publication_consent": order.publish,
         "spki_sha256": spki_sha256(order.public_key),
         "subject": [list(pair) for pair in order.subject.attributes],
         "validity_days": order.profile.validity_days,

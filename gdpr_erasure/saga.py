@@ -8,9 +8,9 @@ the case as evidence, without a word about the person.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -66,7 +66,7 @@ class Observation:
 class ErasureStore(Protocol):
     """What the saga needs of the database; each call is one transaction."""
 
-    def unrevoked(self, subject_id: str) -> tuple[Place, ...]:
+    def unrevoked(self, subject_id: str, now: datetime) -> tuple[Place, ...]:
         """Certificates of the subject that are neither revoked nor expired."""
 
     def open_erasure(self, subject_id: str, now: datetime) -> Erasure:
@@ -118,7 +118,7 @@ def request_erasure(store: ErasureStore, subject_id: str, now: datetime) -> Eras
     Raises:
         Refused: a certificate is still valid; relying parties would go on trusting it.
     """
-    if store.unrevoked(subject_id):
+    if store.unrevoked(subject_id, now):
         raise Refused(
             "PKI01",
             "a certificate is deleted only after it was revoked or has expired",
@@ -135,70 +135,87 @@ def approve_erasure(store: ErasureStore, case_id: str, officer_id: str, now: dat
     return store.approve(case, officer_id, now)
 
 
-def carry_on(
-    case: Erasure, store: ErasureStore, probe: StatusProbe, key: SigningKey, now: datetime
-) -> Erasure:
-    """Take a case as far as it can go now; it stays where something is still to be seen."""
-    while case.state is not ErasureState.DONE:
-        further = _one_step(case, store, probe, key, now)
-        if further is None:
-            return case
-        reach(f"erase.{further.state}")
-        case = further
-    return case
+@dataclass(frozen=True, slots=True)
+class Saga:
+    """Carries cases on: the store, the look from outside, and the key that signs receipts."""
 
+    store: ErasureStore
+    probe: StatusProbe
+    key: SigningKey
 
-def _one_step(
-    case: Erasure, store: ErasureStore, probe: StatusProbe, key: SigningKey, now: datetime
-) -> Erasure | None:
-    further: Erasure | None = None
-    match case.state:
-        case ErasureState.APPROVED:
-            further = store.advance(case, ErasureState.FROZEN, {}, now)
-        case ErasureState.FROZEN:
-            if seen := _look(case, store, probe, case.requested_at):
-                further = store.advance(case, ErasureState.VISIBLE, {"before": seen}, now)
-        case ErasureState.VISIBLE:
-            if store.unpublished(case):
-                further = store.advance(case, ErasureState.WITHDRAWN, {}, now)
-        case ErasureState.WITHDRAWN:
-            further = store.destroy(case, now)
-        case ErasureState.DESTROYED:
-            if seen := _look(case, store, probe, case.updated_at):
-                further = store.advance(case, ErasureState.RECHECKED, {"after": seen}, now)
-        case ErasureState.RECHECKED:
-            receipt = sign_receipt(case.id, case.evidence, key, now)
-            further = store.finish(case, receipt, now)
-    return further
+    def carry_on(self, case: Erasure, now: datetime) -> Erasure:
+        """Take a case as far as it can go now; it stays where something is still to be seen."""
+        while step := _STEPS.get(case.state):
+            further = step(self, case, now)
+            if further is None:
+                break
+            reach(f"erase.{further.state}")
+            case = further
+        return case
 
+    def _freeze(self, case: Erasure, now: datetime) -> Erasure:
+        return self.store.advance(case, ErasureState.FROZEN, {}, now)
 
-def _look(
-    case: Erasure, store: ErasureStore, probe: StatusProbe, since: datetime
-) -> list[dict[str, object]] | None:
-    """What CRL and OCSP say of every certificate, or None unless all of it is revoked.
+    def _see_revoked(self, case: Erasure, now: datetime) -> Erasure | None:
+        seen = self._look(case, earliest=datetime.min.replace(tzinfo=UTC))
+        if seen is None:
+            return None
+        for place, observation in seen:
+            self.store.observe(place, observation)
+        return self.store.advance(case, ErasureState.VISIBLE, {"before": _told(case, seen)}, now)
 
-    Before the destruction any CRL that lists the certificate will do; afterwards it must be one
-    that was made from what remains.
-    """
-    destroyed = case.state is ErasureState.DESTROYED
-    seen: list[dict[str, object]] = [{"certificates": len(case.places)}]
-    for place in case.places:
-        earliest = since if destroyed else datetime.min.replace(tzinfo=since.tzinfo)
-        found = (probe.revoked_in_crl(place, earliest), probe.revoked_in_ocsp(place))
-        for observation in found:
-            if observation is None:
+    def _see_withdrawn(self, case: Erasure, now: datetime) -> Erasure | None:
+        if not self.store.unpublished(case):
+            return None
+        return self.store.advance(case, ErasureState.WITHDRAWN, {}, now)
+
+    def _destroy(self, case: Erasure, now: datetime) -> Erasure:
+        return self.store.destroy(case, now)
+
+    def _see_revoked_again(self, case: Erasure, now: datetime) -> Erasure | None:
+        # Now it must be a CRL that was made from what remains.
+        seen = self._look(case, earliest=case.updated_at.replace(microsecond=0))
+        if seen is None:
+            return None
+        return self.store.advance(case, ErasureState.RECHECKED, {"after": _told(case, seen)}, now)
+
+    def _finish(self, case: Erasure, now: datetime) -> Erasure:
+        return self.store.finish(case, sign_receipt(case.id, case.evidence, self.key, now), now)
+
+    def _look(self, case: Erasure, earliest: datetime) -> list[tuple[Place, Observation]] | None:
+        """What CRL and OCSP say of every certificate, or None unless all of it is revoked."""
+        seen = []
+        for place in case.places:
+            crl = self.probe.revoked_in_crl(place, earliest)
+            ocsp = self.probe.revoked_in_ocsp(place) if crl else None
+            if crl is None or ocsp is None:
                 return None
-            if not destroyed:
-                store.observe(place, observation)
-            seen.append(
-                {
-                    "channel": observation.channel,
-                    "sha256": observation.sha256.hex(),
-                    "at": observation.at.isoformat(),
-                    "number": observation.number,
-                }
-            )
-    return seen
+            seen += [(place, crl), (place, ocsp)]
+        return seen
+
+
+_STEPS: Mapping[ErasureState, Callable[[Saga, Erasure, datetime], Erasure | None]] = {
+    ErasureState.APPROVED: Saga._freeze,  # noqa: SLF001 - the table of the class above
+    ErasureState.FROZEN: Saga._see_revoked,  # noqa: SLF001
+    ErasureState.VISIBLE: Saga._see_withdrawn,  # noqa: SLF001
+    ErasureState.WITHDRAWN: Saga._destroy,  # noqa: SLF001
+    ErasureState.DESTROYED: Saga._see_revoked_again,  # noqa: SLF001
+    ErasureState.RECHECKED: Saga._finish,  # noqa: SLF001
+}
+
+
+def _told(case: Erasure, seen: list[tuple[Place, Observation]]) -> dict[str, object]:
+    """What was seen, as the receipt tells it: no serial numbers, they would link it to someone."""
+    observations = [
+        {
+            "channel": observation.channel,
+            "number": observation.number,
+            "sha256": observation.sha256.hex(),
+            "at": observation.at.isoformat(),
+        }
+        for _, observation in seen
+    ]
+    return {"certificates": len(case.places), "seen": observations}
 
 
 def evidence_text(evidence: Mapping[str, object]) -> str:

@@ -180,7 +180,6 @@ application = Table(
     Column("proofing_person", String(40)),
     Column("package_sha256", String(64)),
     Column("sealed_body", LargeBinary, nullable=False),
-    Column("revision", Integer, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
 )

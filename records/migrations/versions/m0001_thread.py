@@ -23,7 +23,6 @@ def upgrade() -> None:
         sa.Column("proofing_person", sa.String(length=40), nullable=True),
         sa.Column("package_sha256", sa.String(length=64), nullable=True),
         sa.Column("sealed_body", sa.LargeBinary(), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("created_at", records.database.UtcTime(), nullable=False),
         sa.Column("updated_at", records.database.UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),

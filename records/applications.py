@@ -1,0 +1,175 @@
+"""Applications: operational columns in clear, everything else sealed as one body.
+
+Implements `ra.applications.ApplicationStore`.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from ra.applications import Application, ApplicationId, ApplicationState
+from ra.approvals import Approval, ApprovedApplication
+from ra.documents import (
+    OperationalColumns,
+    operational_columns,
+    personal_document,
+    restore_application,
+)
+from ra.errors import Conflict, NotFound
+from ra.levels import AssuranceLevel
+from sqlalchemy import Connection, Row, insert, select, update
+
+from audit.events import Event
+from ca.issuance import Approval as SignedPackage
+from records.audit_log import append
+from records.database import Database
+from records.personal_data import PersonalData
+from records.tables import application, approval, subject
+
+
+class Applications:
+    """The application and approval tables."""
+
+    def __init__(self, database: Database, personal: PersonalData) -> None:
+        """Use the database, and the door for the body of each application."""
+        self._database = database
+        self._personal = personal
+
+    def add(self, new: Application, secret: str, now: datetime) -> None:
+        """Keep a new application; whoever shows the secret later is its applicant."""
+        columns = operational_columns(new)
+        with self._database.write() as tx:
+            tx.execute(
+                insert(subject).values(
+                    id=new.subject_id, kind="natural_person", state="active", created_at=now
+                )
+            )
+            tx.execute(
+                insert(application).values(
+                    id=new.id,
+                    subject_id=new.subject_id,
+                    profile=columns.profile,
+                    level=columns.level.name.lower(),
+                    spki_sha256=columns.spki_sha256,
+                    secret_sha256=_sha256(secret),
+                    created_at=new.created_at,
+                    **self._changing(tx, new),
+                )
+            )
+            _tell(tx, new, "system:applicant", now)
+
+    def get(self, application_id: str) -> Application:
+        """The application as it stands; NotFound when there is none."""
+        with self._database.read() as tx:
+            return self._application(tx, _row(tx, application_id))
+
+    def is_applicant(self, application_id: str, secret: str) -> bool:
+        """Whether this is the secret that was given to the applicant."""
+        with self._database.read() as tx:
+            kept = _row(tx, application_id).secret_sha256
+        return hmac.compare_digest(kept, _sha256(secret))
+
+    def update(self, before: Application, after: Application, actor: str, now: datetime) -> None:
+        """Replace an application that nobody else changed meanwhile; else Conflict."""
+        with self._database.write() as tx:
+            self._replace(tx, before, after)
+            _tell(tx, after, actor, now)
+
+    def approve(self, before: Application, approved: ApprovedApplication, now: datetime) -> None:
+        """Keep an approval, its package and the approved application, all or nothing."""
+        of = approved.approval
+        with self._database.write() as tx:
+            tx.execute(
+                insert(approval).values(
+                    application_id=of.application_id,
+                    officer_id=of.officer,
+                    person_id=of.person_id,
+                    package_sha256=of.package_hash,
+                    sealed_package=self._personal.seal(
+                        tx, before.subject_id, "evidence", approved.package
+                    ),
+                    signature=of.signature,
+                    at=of.at,
+                )
+            )
+            self._replace(tx, before, approved.application)
+            _tell(tx, approved.application, of.officer, now, {"package_sha256": of.package_hash})
+
+    def approval(self, of: Application) -> tuple[Approval, SignedPackage]:
+        """The approval of an application and the signed package; NotFound when there is none."""
+        with self._database.read() as tx:
+            row = tx.execute(select(approval).where(approval.c.application_id == of.id)).first()
+            if row is None:
+                raise NotFound(of.id)
+            package = self._personal.open(tx, of.subject_id, "evidence", row.sealed_package)
+        return Approval(
+            of.id, row.officer_id, row.person_id, row.package_sha256, row.signature, row.at
+        ), SignedPackage(package, row.signature)
+
+    def in_state(self, *states: ApplicationState) -> tuple[Application, ...]:
+        """All applications in these states, the oldest first."""
+        with self._database.read() as tx:
+            rows = tx.execute(
+                select(application)
+                .where(application.c.state.in_(states))
+                .order_by(application.c.created_at)
+            ).all()
+            return tuple(self._application(tx, row) for row in rows)
+
+    def _replace(self, tx: Connection, before: Application, after: Application) -> None:
+        changed = tx.execute(
+            update(application)
+            .where(application.c.id == before.id, application.c.state == before.state)
+            .where(application.c.updated_at == before.updated_at)
+            .values(**self._changing(tx, after))
+        ).rowcount
+        if changed != 1:
+            raise Conflict(_row(tx, before.id).state)
+
+    def _changing(self, tx: Connection, of: Application) -> dict[str, object]:
+        body = json.dumps(personal_document(of), separators=(",", ":")).encode()
+        return {
+            "state": of.state,
+            "proofing_person": None if of.officer is None else of.officer.person_id,
+            "package_sha256": of.package_hash,
+            "sealed_body": self._personal.seal(tx, of.subject_id, "evidence", body),
+            "updated_at": of.updated_at,
+        }
+
+    def _application(self, tx: Connection, row: Row[tuple[object, ...]]) -> Application:
+        body = self._personal.open(tx, row.subject_id, "evidence", row.sealed_body)
+        columns = OperationalColumns(
+            id=ApplicationId(row.id),
+            profile=row.profile,
+            level=AssuranceLevel[row.level.upper()],
+            state=ApplicationState(row.state),
+            subject_id=row.subject_id,
+            spki_sha256=row.spki_sha256,
+            package_hash=row.package_sha256,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+        return restore_application(columns, json.loads(body))
+
+
+def _tell(
+    tx: Connection,
+    of: Application,
+    actor: str,
+    now: datetime,
+    details: Mapping[str, str | int | bool | None] | None = None,
+) -> None:
+    append(tx, Event(f"application.{of.state}", actor, of.id, dict(details or {})), now)
+
+
+def _row(tx: Connection, application_id: str) -> Row[tuple[object, ...]]:
+    row = tx.execute(select(application).where(application.c.id == application_id)).first()
+    if row is None:
+        raise NotFound(application_id)
+    return row
+
+
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
