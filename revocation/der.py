@@ -1,0 +1,217 @@
+"""DER, as far as CRL and OCSP need it: writing, strict reading, times (X.690).
+
+The writer and reader are our own because cryptography's CRL builder is quadratic and its OCSP
+codec takes a single CertID. The reader never recurses, so nesting depth costs nothing.
+"""
+
+from datetime import UTC, datetime
+from typing import Final, Self
+
+from cryptography import x509
+
+from revocation.errors import NotDer
+
+BOOLEAN: Final = 0x01
+INTEGER: Final = 0x02
+BIT_STRING: Final = 0x03
+OCTET_STRING: Final = 0x04
+OBJECT_IDENTIFIER: Final = 0x06
+ENUMERATED: Final = 0x0A
+UTC_TIME: Final = 0x17
+GENERALIZED_TIME: Final = 0x18
+SEQUENCE: Final = 0x30
+
+NULL: Final = b"\x05\x00"
+TRUE: Final = b"\x01\x01\xff"
+
+_LONG_FORM = 0x80
+_HIGH_TAG = 0x1F
+_MAX_LENGTH_OCTETS = 4
+_UTC_TIME_YEARS = range(1950, 2050)
+
+
+def context(number: int) -> int:
+    """The tag of a constructed context-specific element, `[number]`."""
+    return 0xA0 | number
+
+
+def header(tag: int, length: int) -> bytes:
+    """Tag and length octets of an element of `length` content octets."""
+    if length < _LONG_FORM:
+        return bytes((tag, length))
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((tag, _LONG_FORM | len(octets))) + octets
+
+
+def element(tag: int, *contents: bytes) -> bytes:
+    """One element holding the contents, joined."""
+    return b"".join((header(tag, sum(map(len, contents))), *contents))
+
+
+def sequence(*contents: bytes) -> bytes:
+    """SEQUENCE of ready elements."""
+    return element(SEQUENCE, *contents)
+
+
+def integer(value: int) -> bytes:
+    """INTEGER in the fewest octets that keep its sign."""
+    length = (value if value >= 0 else ~value).bit_length() // 8 + 1
+    return element(INTEGER, value.to_bytes(length, "big", signed=True))
+
+
+def octet_string(content: bytes) -> bytes:
+    """OCTET STRING."""
+    return element(OCTET_STRING, content)
+
+
+def bit_string(content: bytes) -> bytes:
+    """BIT STRING without unused bits."""
+    return element(BIT_STRING, b"\x00", content)
+
+
+def oid(dotted: str) -> bytes:
+    """OBJECT IDENTIFIER, from its dotted form."""
+    first, second, *arcs = (int(arc) for arc in dotted.split("."))
+    return element(OBJECT_IDENTIFIER, *(_base128(arc) for arc in (40 * first + second, *arcs)))
+
+
+def _base128(value: int) -> bytes:
+    octets = [value & 0x7F]
+    while value := value >> 7:
+        octets.append(value & 0x7F | 0x80)
+    return bytes(reversed(octets))
+
+
+def extension(identifier: bytes, value: bytes) -> bytes:
+    """Extension that is not critical, from its OBJECT IDENTIFIER and its value's DER."""
+    return sequence(identifier, octet_string(value))
+
+
+def generalized_time(time: datetime) -> bytes:
+    """GeneralizedTime in whole seconds, UTC (RFC 5280 section 4.1.2.5.2)."""
+    return element(GENERALIZED_TIME, _in_utc(time).strftime("%Y%m%d%H%M%SZ").encode())
+
+
+def choice_time(time: datetime) -> bytes:
+    """UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 5.1.2.4)."""
+    time = _in_utc(time)
+    if time.year not in _UTC_TIME_YEARS:
+        return generalized_time(time)
+    return element(UTC_TIME, time.strftime("%y%m%d%H%M%SZ").encode())
+
+
+def _in_utc(time: datetime) -> datetime:
+    if time.tzinfo is None:
+        raise ValueError("a time is an aware UTC time")
+    return time.astimezone(UTC)
+
+
+class Reader:
+    """Reads elements one after another; whatever is not DER raises NotDer."""
+
+    __slots__ = ("_octets", "end", "position")
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+        self.position = 0
+        self.end = len(octets)
+
+    def _header(self) -> tuple[int, int]:
+        """Offsets of the content of the next element and of the octet after it."""
+        octets, start = self._octets, self.position + 2
+        if start > self.end:
+            raise NotDer("an element is cut short")
+        length = octets[start - 1]
+        if length >= _LONG_FORM:
+            count = length - _LONG_FORM
+            length = int.from_bytes(octets[start : start + count], "big")
+            start += count
+            if not 1 <= count <= _MAX_LENGTH_OCTETS or length < max(
+                _LONG_FORM, 1 << 8 * (count - 1)
+            ):
+                raise NotDer("a length is not in its shortest definite form")
+        if start + length > self.end:
+            raise NotDer("an element is cut short")
+        return start, start + length
+
+    def next_is(self, tag: int) -> bool:
+        """Whether another element follows, and has this tag."""
+        return self.position < self.end and self._octets[self.position] == tag
+
+    def at_end(self) -> bool:
+        """Whether everything was read."""
+        return self.position == self.end
+
+    def enter(self, tag: int) -> Self:
+        """A reader of the content of the next element, which must have this tag."""
+        if not self.next_is(tag):
+            raise NotDer(f"tag {tag:#04x} was expected")
+        inner = type(self)(self._octets)
+        inner.position, inner.end = self._header()
+        self.position = inner.end
+        return inner
+
+    def content(self, tag: int) -> bytes:
+        """The content octets of the next element, which must have this tag."""
+        return self.enter(tag).rest()
+
+    def whole(self, tag: int) -> bytes:
+        """The next element, which must have this tag, with its tag and length octets."""
+        start = self.position
+        self.enter(tag)
+        return self.since(start)
+
+    def since(self, start: int) -> bytes:
+        """The octets from an earlier position up to the present one."""
+        return self._octets[start : self.position]
+
+    def skip(self) -> None:
+        """Pass over one element of any low tag."""
+        if self.at_end() or self._octets[self.position] & _HIGH_TAG == _HIGH_TAG:
+            raise NotDer("an element is missing or of a high tag number")
+        self.position = self._header()[1]
+
+    def rest(self) -> bytes:
+        """All octets not read yet."""
+        return self._octets[self.position : self.end]
+
+    def integer(self) -> int:
+        """The next element as an INTEGER."""
+        start = self.position
+        value = int.from_bytes(self.content(INTEGER), "big", signed=True)
+        if integer(value) != self.since(start):
+            raise NotDer("an INTEGER is not in its shortest form")
+        return value
+
+    def time(self) -> datetime:
+        """The next element as a time in the form that `choice_time` writes."""
+        start = self.position
+        form = "%y%m%d%H%M%SZ" if self.next_is(UTC_TIME) else "%Y%m%d%H%M%SZ"
+        text = self.content(UTC_TIME if self.next_is(UTC_TIME) else GENERALIZED_TIME)
+        try:
+            time = datetime.strptime(text.decode("ascii"), form).replace(tzinfo=UTC)
+        except ValueError:
+            raise NotDer("a time is not a date of the calendar") from None
+        if choice_time(time) != self.since(start):
+            raise NotDer("a time is not in the form of RFC 5280 section 5.1.2.4")
+        return time
+
+    def finish(self) -> None:
+        """Raise NotDer unless everything was read."""
+        if not self.at_end():
+            raise NotDer("octets follow the last element")
+
+
+def subject_and_key(certificate: x509.Certificate) -> tuple[bytes, bytes]:
+    """The subject's DER as it stands in the certificate, and the octets of its public key.
+
+    The key octets are the BIT STRING content without tag, length and unused bits: what the
+    hashes of RFC 6960 section 4.1.1 (issuerKeyHash) and 4.2.1 (KeyHash) are made of.
+    """
+    tbs = Reader(certificate.tbs_certificate_bytes).enter(SEQUENCE)
+    for _ in ("version", "serialNumber", "signature", "issuer", "validity"):
+        tbs.skip()
+    subject = tbs.whole(SEQUENCE)
+    public_key = tbs.enter(SEQUENCE)
+    public_key.skip()
+    return subject, public_key.content(BIT_STRING)[1:]

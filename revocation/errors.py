@@ -1,0 +1,122 @@
+"""Errors of revocation; what the caller can do about one is in its parent class.
+
+RevocationError
+├── Refused              the input or the product breaks a named rule: do not retry
+│   ├── NotDer           octets that are not the DER asked for
+│   ├── MalformedRequest octets that are not an OCSP request we take
+│   ├── KeyRefused       a key whose signatures we do not make
+│   ├── ResponderRefused a certificate that may not sign OCSP responses for this issuer
+│   ├── CrlRefused       a signed CRL that our own gate holds back
+│   └── EntriesVanished  a CRL that forgets serials it may not forget
+├── Conflict             somebody else was first: read again, then retry
+│   └── CrlNumberTaken
+└── Unavailable          a part we stand on does not answer: retry later
+    ├── StatusUnavailable
+    └── PublicationFailed
+"""
+
+from enum import Enum
+from pathlib import Path
+
+from ca.identifiers import IssuerName, SerialNumber
+
+
+class RevocationError(Exception):
+    """Root of the errors of this package."""
+
+
+class Refused(RevocationError):  # noqa: N818 - says what the caller can do
+    """The input or the product breaks a rule."""
+
+
+class Conflict(RevocationError):  # noqa: N818 - says what the caller can do
+    """Another process was first."""
+
+
+class Unavailable(RevocationError):  # noqa: N818 - says what the caller can do
+    """A store, token or file system does not answer."""
+
+
+class NotDer(Refused):
+    """The octets are not the DER element that belongs at this place (X.690)."""
+
+
+class MalformedRequest(Refused):
+    """The octets are no OCSP request that this responder takes (RFC 6960 section 4.1)."""
+
+
+class KeyRefused(Refused):
+    """No signature scheme is chosen for this kind of key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class ResponderRule(Enum):
+    """What a delegated OCSP responder certificate must meet (RFC 6960 section 4.2.2.2)."""
+
+    ISSUED_BY_ISSUER = "the issuer itself signed the responder certificate (RFC 6960 4.2.2.2)"
+    OCSP_SIGNING = "the extended key usage names id-kp-OCSPSigning (RFC 6960 4.2.2.2)"
+    KEY_MATCHES = "the responder key is the one in the responder certificate"
+
+
+class ResponderRefused(Refused):
+    """The certificate may not sign OCSP responses for this issuer."""
+
+    def __init__(self, rule: ResponderRule) -> None:
+        super().__init__(rule.name, rule.value)
+        self.rule = rule
+
+
+class CrlRule(Enum):
+    """What a CRL must meet after its signature was made and before anybody sees it."""
+
+    STRUCTURE = "the CRL is DER of the version 2 shape (RFC 5280 5.1)"
+    MAY_SIGN = "the issuer has a key identifier and may sign CRLs (RFC 5280 4.2.1.2, 4.2.1.3)"
+    ISSUER = "the issuer field is the subject of the issuer certificate (RFC 5280 5.1.2.3)"
+    ALGORITHM = "both algorithm fields name the scheme of the issuer key (RFC 5280 5.1.1.2)"
+    EXTENSIONS = "exactly AuthorityKeyIdentifier and CRLNumber, neither critical (RFC 5280 5.2)"
+    DATES = "thisUpdate is not ahead and nextUpdate is not past (RFC 5280 5.1.2.4, 5.1.2.5)"
+    ENTRIES = "entries are well formed, each serial once, ascending (RFC 5280 5.1.2.6)"
+    SIGNATURE = "the signature verifies under the issuer certificate (RFC 5280 5.1.1.3)"
+    AS_ORDERED = "number and dates are those that were ordered (RFC 5280 5.2.3)"
+    CLOCK = "thisUpdate does not lie before that of the CRL before (RFC 5280 5.2.3)"
+
+
+class CrlRefused(Refused):
+    """The signed CRL breaks a rule and stays unpublished."""
+
+    def __init__(self, rule: CrlRule) -> None:
+        super().__init__(rule.name, rule.value)
+        self.rule = rule
+
+
+class EntriesVanished(Refused):
+    """Serials left the CRL though they may not leave it yet (RFC 5280 section 3.3)."""
+
+    def __init__(self, issuer: IssuerName, serials: frozenset[SerialNumber]) -> None:
+        super().__init__(issuer, len(serials))
+        self.issuer = issuer
+        self.serials = serials
+
+
+class CrlNumberTaken(Conflict):
+    """The CRL number is not the one after the latest recorded CRL."""
+
+    def __init__(self, issuer: IssuerName, number: int) -> None:
+        super().__init__(issuer, number)
+        self.issuer = issuer
+        self.number = number
+
+
+class StatusUnavailable(Unavailable):
+    """The status of a certificate cannot be read now; a StatusSource raises it."""
+
+
+class PublicationFailed(Unavailable):
+    """The file could not be written durably, or does not read back as written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.path = path
