@@ -91,7 +91,7 @@ class Publications:
             rows = tx.execute(
                 select(publication.c.state, func.count()).group_by(publication.c.state)
             )
-            return {state: number for state, number in rows}
+            return {row[0]: row[1] for row in rows}
 
     def _task(self, tx: Connection, row: Row[tuple[object, ...]]) -> PublicationTask:
         action = _DUE[row.state]
