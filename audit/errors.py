@@ -100,8 +100,9 @@ class Break(StrEnum):
 class ChainBroken(AuditError):
     """The log is not what its heads say, for `reason`.
 
-    `position` is the sequence number of the entry that shows the fault. A fault that only a head
-    shows lies between two heads; then it is the first entry the head before did not cover.
+    `position` is the sequence number of the entry that shows the fault, or, in a log that is too
+    short, of the first that is missing. A fault that only a head shows may lie anywhere since the
+    head before; then it is the first entry which that one did not cover.
     """
 
     def __init__(self, position: int, reason: Break) -> None:

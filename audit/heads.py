@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from audit.errors import HeadForged, HeadMalformed, KeyUnsuitable
-from audit.events import parse_utc, utc_text
+from audit.events import utc_text
 from audit.tree import HASH_OCTETS
 
 KEY_HASH_OCTETS = 4
@@ -116,7 +116,7 @@ def parse_head(text: str) -> Head:
             origin=lines["origin"],
             size=int(lines["size"]),
             root=b64decode(lines["root"], validate=True),
-            time=parse_utc(lines["time"]),
+            time=datetime.fromisoformat(lines["time"]),
             schema_digest=bytes.fromhex(lines["schema"]),
             key_hash=signature[:KEY_HASH_OCTETS],
             signature=signature[KEY_HASH_OCTETS:],

@@ -131,10 +131,11 @@ def verify_log(
     root of the entries it covers; times between those of the heads around them, give or take
     `TIME_TOLERANCE`; and that the log is not shorter than any head.
 
-    Not to be detected from the inside: entries after the latest head, changed or cut; a
-    head removed whose entries a later one covers; all heads from some point on removed, together with the entries they covered or with those rewritten;
-    everything rewritten and signed again by who can use the key. A `witness`, an outside copy of
-    a head, detects each of these in the entries that it covers.
+    Not to be detected from the inside: entries after the latest head, changed or cut; a head
+    removed whose entries a later one covers; all heads from some point on removed, together with
+    the entries they covered or with those rewritten; everything rewritten and signed again by
+    who can use the key. A `witness`, an outside copy of a head, shows whatever was changed or
+    cut in the entries that it covers.
 
     Raises:
         ChainBroken: the first fault that shows, with its position.

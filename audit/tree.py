@@ -40,7 +40,7 @@ class CompactRange:
     def __post_init__(self) -> None:
         if not 0 <= self.size < 1 << 63 or len(self.hashes) != self.size.bit_count():
             raise RangeMalformed("one hash for each bit set in the size")
-        if any(len(subtree) != HASH_OCTETS for subtree in self.hashes):
+        if not set(map(len, self.hashes)) <= {HASH_OCTETS}:
             raise RangeMalformed(f"hashes of {HASH_OCTETS} octets")
 
     def append(self, leaf: bytes) -> Self:
