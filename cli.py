@@ -1,0 +1,97 @@
+"""The command line: `tillid NOUN VERB`.
+
+Knows the nouns and nothing else; the module of a noun is loaded when the noun is used, so that
+help is fast. Verbs are in `commands`, one module a noun.
+"""
+
+import importlib
+import importlib.metadata
+import io
+import sys
+
+import click
+
+from commands.failures import report_unforeseen, run
+
+NOUNS = {
+    "config": "Settings: show where each value came from, explain the keys, check the file.",
+}
+"""Each noun with its help; its verbs are the click group `group` in commands/NOUN.py."""
+
+
+class Nouns(click.Group):
+    """A group that loads the module of a noun only when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The nouns, in the order of the table."""
+        return list(NOUNS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        """The group of a noun, freshly loaded."""
+        if cmd_name not in NOUNS:
+            return None
+        found = importlib.import_module(f"commands.{cmd_name.replace('-', '_')}").group
+        if not isinstance(found, click.Command):
+            raise TypeError(f"commands.{cmd_name}.group is not a command")
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, and with the nearest noun when there is none of that name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=NOUNS, ctx=ctx
+            ) from None
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """The nouns with their helps, without loading any."""
+        with formatter.section("Nouns"):
+            formatter.write_dl(list(NOUNS.items()))
+
+
+def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
+    if not wanted:
+        return
+    try:
+        version = importlib.metadata.version("tillid")
+    except importlib.metadata.PackageNotFoundError:
+        version = "(not installed)"
+    click.echo(f"tillid {version}")
+    context.exit()
+
+
+@click.command(cls=Nouns, epilog="Example: tillid config show")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version and exit.",
+)
+def tillid() -> None:
+    """Tillid: certificate authority and credential-lifecycle manager."""
+
+
+def main() -> None:
+    """The entry point `tillid`."""
+    sys.excepthook = report_unforeseen
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may not know our letters
+    sys.exit(run(tillid, sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

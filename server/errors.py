@@ -1,0 +1,54 @@
+"""What the server package refuses.
+
+ServerError
+    SettingsRefused   the settings are wrong; carries every fault at once
+    StateRefused      the state directory cannot be used
+    LogRefused        a log line carried a field or value that logs may not hold (strict mode only)
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ServerError(Exception):
+    """Root of the errors of this package."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFault:
+    """One thing wrong with the settings; never quotes the value, which may be a secret."""
+
+    key: str
+    """`section.key`, the name of an environment variable, or the file."""
+    source: str
+    """The path of the file, with its line where that is known, or `environment`."""
+    problem: str
+    """What is wrong, as the end of a sentence that begins with the key."""
+    way_out: str
+    """What to do, as a whole sentence."""
+
+
+class SettingsRefused(ServerError):
+    """The settings are wrong; nothing was loaded."""
+
+    def __init__(self, faults: tuple[SettingsFault, ...]) -> None:
+        super().__init__(", ".join(fault.key for fault in faults))
+        self.faults = faults
+
+
+class StateRefused(ServerError):
+    """The state directory cannot be used as it is."""
+
+    def __init__(self, path: Path, problem: str, way_out: str) -> None:
+        super().__init__(problem)
+        self.path = path
+        self.problem = problem
+        self.way_out = way_out
+
+
+class LogRefused(ServerError):
+    """A log line carried something that logs may not hold; never quotes the value."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field

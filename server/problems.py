@@ -1,0 +1,136 @@
+"""Problems as values: what went wrong, by which rule, and the way out (RFC 9457).
+
+The same value is the page, the API answer and the command's error. `ROWS` is the one table from
+exceptions to problems; a package that adds errors adds its rows there.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from server.errors import SettingsRefused, StateRefused
+
+_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that are mistaken for another on the telephone
+
+ErrorT = TypeVar("ErrorT", bound=Exception)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """What is wrong with one key or field of several."""
+
+    field: str
+    detail: str
+    way_out: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem document (RFC 9457 section 3); the last four are extension members (3.2)."""
+
+    type: str
+    """A short word-with-hyphens that stays the same when the sentences change."""
+    title: str
+    status: int
+    """The HTTP status; the command line derives its exit code from it."""
+    detail: str
+    rule: str = ""
+    """The rule that refused, with its source clause."""
+    way_out: str = ""
+    reference: str = ""
+    """What to quote to the operator, who finds it in the log."""
+    errors: tuple[FieldProblem, ...] = ()
+
+    def document(self) -> dict[str, object]:
+        """The JSON object; `type` is a relative URI, empty members are left out."""
+        members = {
+            "type": f"/problems/{self.type}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "rule": self.rule,
+            "way_out": self.way_out,
+            "reference": self.reference,
+            "errors": [
+                {"field": one.field, "detail": one.detail, "way_out": one.way_out}
+                for one in self.errors
+            ],
+        }
+        return {name: value for name, value in members.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: exceptions of this class become problems in this way."""
+
+    error: type[Exception]
+    build: Callable[[Exception], Problem]
+
+
+def row(error: type[ErrorT], build: Callable[[ErrorT], Problem]) -> Row:
+    """A line of the table."""
+
+    def checked(raised: Exception) -> Problem:
+        if not isinstance(raised, error):
+            raise TypeError(f"{type(raised).__name__} is not {error.__name__}")
+        return build(raised)
+
+    return Row(error, checked)
+
+
+def problem_of(error: Exception, rows: Iterable[Row]) -> Problem | None:
+    """The problem for an exception by the row of its nearest class; None: nobody foresaw it."""
+    builders = {line.error: line.build for line in rows}
+    nearest = next((kind for kind in type(error).__mro__ if kind in builders), None)
+    return builders[nearest](error) if nearest is not None else None
+
+
+def unforeseen(reference: str) -> Problem:
+    """The problem that is our fault; what happened stands in the log under the reference."""
+    return Problem(
+        type="unforeseen",
+        title="Something went wrong here",
+        status=500,
+        detail="This is a fault of the program, not of what you asked for.",
+        way_out="Try again; if it stays, tell the operator the reference.",
+        reference=reference,
+    )
+
+
+def new_reference() -> str:
+    """Eight random letters and digits, written as xxxx-xxxx."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
+    return f"{letters[:4]}-{letters[4:]}"
+
+
+def _settings_refused(error: SettingsRefused) -> Problem:
+    count = len(error.faults)
+    return Problem(
+        type="settings-refused",
+        title="The settings are wrong",
+        status=400,
+        detail=f"The settings have {count} {'fault' if count == 1 else 'faults'}.",
+        way_out="Correct what is listed, then run `tillid config check`.",
+        errors=tuple(
+            FieldProblem(fault.key, f"{fault.problem} ({fault.source})", fault.way_out)
+            for fault in error.faults
+        ),
+    )
+
+
+def _state_refused(error: StateRefused) -> Problem:
+    return Problem(
+        type="state-refused",
+        title="The state directory cannot be used",
+        status=503,
+        detail=f"The state directory {error.path} {error.problem}.",
+        way_out=error.way_out,
+    )
+
+
+ROWS: tuple[Row, ...] = (
+    row(SettingsRefused, _settings_refused),
+    row(StateRefused, _state_refused),
+)
+"""Every exception that a user can meet."""

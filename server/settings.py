@@ -1,0 +1,261 @@
+"""The settings: one frozen value, every key with a meaning and a default that suits the demo.
+
+`server.settings_sources.load_settings` is the way to get one.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from server.settings_types import (
+    DatabaseAddress,
+    DatabaseUrl,
+    Host,
+    Label,
+    OptionalPath,
+    StatePath,
+    Text,
+    check_url,
+    is_loopback,
+    local_url,
+    refused,
+)
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Section(BaseModel):
+    """One table of the file; unknown keys and wrong types are refused, nothing is converted."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        validate_default=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+
+def _own_url(scheme: str) -> Callable[[dict[str, Any]], str]:
+    return lambda values: local_url(scheme, values["host"], values["port"])
+
+
+class Listener(Section):
+    """What both listeners have: an address, and whether other machines may reach it."""
+
+    allow_remote: bool = Field(
+        default=False, description="Whether the listener may be reachable from other machines."
+    )
+    host: Host = Field(default="127.0.0.1", description="Address to listen on.")
+
+    @field_validator("host")
+    @classmethod
+    def _stays_on_this_machine(cls, host: str, info: ValidationInfo) -> str:
+        if info.data.get("allow_remote", True) or is_loopback(host):
+            return host
+        raise refused(
+            "is reachable from other machines",
+            "Use 127.0.0.1, or set allow_remote = true in the same section if that is meant.",
+        )
+
+
+class Public(Listener):
+    """Plain HTTP for relying parties: CRL, OCSP, CA certificates."""
+
+    port: Port = Field(default=8080, description="TCP port of the public listener.")
+    url: Annotated[Text, AfterValidator(lambda url: check_url(url, ("http", "https")))] = Field(
+        default_factory=_own_url("http"),
+        description="Address written into certificates, where relying parties find CRL and OCSP.",
+    )
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Processes that answer on the public listener."
+    )
+
+
+class Staff(Listener):
+    """HTTPS for officers and for the API."""
+
+    port: Port = Field(default=8443, description="TCP port of the staff listener.")
+    url: Annotated[Text, AfterValidator(lambda url: check_url(url, ("https",)))] = Field(
+        default_factory=_own_url("https"), description="Address that officers open."
+    )
+
+
+class Database(Section):
+    """Where the records are."""
+
+    url: DatabaseAddress = Field(
+        default="sqlite:///tillid.sqlite",  # type: ignore[assignment]  # read like a given one
+        description="Database: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.",
+    )
+
+
+class Hsm(Section):
+    """The PKCS#11 module and its tokens."""
+
+    module: StatePath = Field(
+        default=Path("/usr/lib/softhsm/libsofthsm2.so"), description="PKCS#11 module to load."
+    )
+    softhsm_directory: OptionalPath = Field(
+        default=Path("softhsm"),
+        description="Where SoftHSM keeps its tokens; empty when the module is not SoftHSM.",
+    )
+    root_token: Label = Field(default="tillid-root", description="Token of the root CA key.")
+    issuing_token: Label = Field(
+        default="tillid-issuing", description="Token of the issuing CA keys."
+    )
+    service_token: Label = Field(
+        default="tillid-service", description="Token of the service's own keys."
+    )
+    pin_directory: StatePath = Field(
+        default=Path("softhsm/pins"), description="Directory of the PIN files, LABEL.pin."
+    )
+
+
+class Ocsp(Section):
+    """Answers of the OCSP responder."""
+
+    validity_minutes: int = Field(
+        default=60, ge=1, le=10080, description="Minutes from thisUpdate to nextUpdate."
+    )
+
+
+class Crl(Section):
+    """Certificate revocation lists."""
+
+    validity_hours: int = Field(
+        default=24, ge=1, le=8784, description="Hours from thisUpdate to nextUpdate."
+    )
+    renew_margin_hours: int = Field(
+        default=12, ge=0, le=8783, description="Hours before nextUpdate when a new list is made."
+    )
+
+    @field_validator("renew_margin_hours")
+    @classmethod
+    def _leaves_time_between_lists(cls, margin: int, info: ValidationInfo) -> int:
+        if margin < info.data.get("validity_hours", margin + 1):
+            return margin
+        raise refused(
+            "is not shorter than crl.validity_hours", "Make it about half of validity_hours."
+        )
+
+
+class Directory(Section):
+    """The X.500 directory that certificates and CRLs are published to."""
+
+    enabled: bool = Field(default=False, description="Whether to publish to a directory.")
+    url: Text = Field(default="", description="LDAP server, ldaps://HOST or ldap://HOST.")
+    base_dn: Text = Field(default="", description="Entry below which certificates are published.")
+    bind_dn: Text = Field(default="", description="Entry to bind as; empty binds anonymously.")
+    password_file: OptionalPath = Field(
+        default=None, description="File with the password of bind_dn; empty when there is none."
+    )
+    timeout_seconds: int = Field(
+        default=5, ge=1, le=60, description="Seconds to wait for the directory."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_ldap(cls, url: str) -> str:
+        return check_url(url, ("ldaps", "ldap", "ldapi")) if url else url
+
+    @field_validator("url", "base_dn")
+    @classmethod
+    def _is_given_when_needed(cls, value: str, info: ValidationInfo) -> str:
+        if value or not info.data.get("enabled", False):
+            return value
+        raise refused("is empty", "Give it a value, or set directory.enabled = false.")
+
+
+class Registers(Section):
+    """Population and company registers."""
+
+    adapter: Literal["none", "fake"] = Field(
+        default="none", description="Register to ask; fake is test equipment and knows nobody real."
+    )
+
+
+class Jobs(Section):
+    """Background work."""
+
+    tick_seconds: float = Field(
+        default=1.0, ge=0.1, le=30, description="Seconds between two looks for work to do."
+    )
+
+
+class Logs(Section):
+    """The log files under logs/ in the state directory."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe level that is written."
+    )
+
+
+class Serial(Section):
+    """Serial numbers of certificates."""
+
+    node: int = Field(
+        default=1,
+        ge=1,
+        le=127,
+        description="First octet of each serial number; different on each node.",
+    )
+
+
+class Links(Section):
+    """One-time sign-in links."""
+
+    minutes: int = Field(default=15, ge=1, le=1440, description="Minutes that a link can be used.")
+
+
+class Session(Section):
+    """Signed-in sessions of officers."""
+
+    minutes: int = Field(default=60, ge=1, le=1440, description="Minutes until signing in again.")
+
+
+class Settings(Section):
+    """All settings of one installation."""
+
+    state: Path
+    """The state directory, absolute; chosen by $TILLID_STATE, not a key of the file."""
+    public: Public
+    staff: Staff
+    database: Database
+    hsm: Hsm
+    ocsp: Ocsp
+    crl: Crl
+    directory: Directory
+    registers: Registers
+    jobs: Jobs
+    logs: Logs
+    serial: Serial
+    links: Links
+    session: Session
+
+    @model_validator(mode="after")
+    def _listeners_do_not_collide(self) -> Self:
+        if (self.public.host, self.public.port) == (self.staff.host, self.staff.port):
+            raise refused("staff.port is the same as public.port", "Change one of the two.")
+        return self
+
+
+SECTIONS: dict[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
+"""The sections by name, in the order of `Settings`."""
+
+__all__ = ["SECTIONS", "DatabaseUrl", "Section", "Settings"]
