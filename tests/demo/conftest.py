@@ -1,0 +1,3 @@
+from tests.support.slapd import own_slapd
+
+__all__ = ["own_slapd"]

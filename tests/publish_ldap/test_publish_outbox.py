@@ -1,0 +1,127 @@
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from demo.slapd import PrivateSlapd
+from publish_ldap.directory import Directory
+from publish_ldap.publication import Action, DrainResult, PublicationTask, drain, retry_delay
+from tests.support.directory_certificates import NOW, Published, an_entry, an_issuer
+from tests.support.slapd import silence
+
+
+@dataclass
+class ListOutbox:
+    """The outbox as a list, with what was reported to it."""
+
+    tasks: list[PublicationTask]
+    finished: dict[int, str | None] = field(default_factory=dict)
+    failures: dict[int, tuple[str, datetime]] = field(default_factory=dict)
+
+    def pending(self, directory: str, limit: int) -> Sequence[PublicationTask]:
+        return [task for task in self.tasks if task.directory == directory][:limit]
+
+    def done(self, task_id: int, entry_uuid: str | None, verified_at: datetime) -> None:
+        assert verified_at == NOW
+        self.finished[task_id] = entry_uuid
+
+    def failed(self, task_id: int, code: str, retry_at: datetime) -> None:
+        self.failures[task_id] = (code, retry_at)
+
+
+def to_publish(task_id: int, certificate: Published) -> PublicationTask:
+    return PublicationTask(
+        id=task_id,
+        directory="north",
+        action=Action.PUBLISH,
+        issuer=certificate.issuer,
+        serial=certificate.serial,
+        certificate_der=certificate.der,
+        entry=an_entry(),
+    )
+
+
+def to_withdraw(task_id: int, certificate: Published) -> PublicationTask:
+    return PublicationTask(
+        task_id, "north", Action.WITHDRAW, certificate.issuer, certificate.serial
+    )
+
+
+def test_tasks_are_carried_out_and_seen_to_be_so(directory: Directory) -> None:
+    one, two = Published(), Published()
+    outbox = ListOutbox([to_publish(1, one), to_publish(2, two), to_withdraw(3, one)])
+    assert drain(outbox, directory, NOW, limit=10) == DrainResult(done=3, failed=0)
+    assert outbox.finished[3] is None
+    assert directory.find_certificate(one.issuer, one.serial) == ()
+    assert directory.find_certificate(two.issuer, two.serial) == (outbox.finished[2],)
+
+
+def test_draining_again_is_harmless(directory: Directory) -> None:
+    outbox = ListOutbox([to_publish(1, Published()), to_withdraw(2, Published())])
+    drain(outbox, directory, NOW, limit=10)
+    first = dict(outbox.finished)
+    assert drain(outbox, directory, NOW, limit=10) == DrainResult(done=2, failed=0)
+    assert outbox.finished == first
+
+
+def test_no_more_than_the_limit_is_taken(directory: Directory) -> None:
+    outbox = ListOutbox([to_publish(number, Published()) for number in range(3)])
+    assert drain(outbox, directory, NOW, limit=2) == DrainResult(done=2, failed=0)
+
+
+def test_a_failing_task_is_put_off_and_the_others_go_on(directory: Directory) -> None:
+    broken = replace(to_publish(1, Published()), certificate_der=b"no certificate", attempts=3)
+    outbox = ListOutbox([broken, to_publish(2, Published())])
+    assert drain(outbox, directory, NOW, limit=10) == DrainResult(done=1, failed=1)
+    code, retry_at = outbox.failures[1]
+    assert code == "invalidAttributeSyntax"
+    assert timedelta(seconds=20) <= retry_at - NOW <= timedelta(seconds=40)
+
+
+def test_what_is_answered_with_success_but_not_found_is_not_done(directory: Directory) -> None:
+    task = replace(to_publish(1, Published()), issuer=an_issuer("Another CA"))
+    outbox = ListOutbox([task])
+    assert drain(outbox, directory, NOW, limit=10) == DrainResult(done=0, failed=1)
+    assert outbox.failures[1][0] == "notPublished"
+
+
+def test_a_directory_that_is_down_fails_all_its_tasks_fast_and_finishes_on_its_return(
+    own_slapd: PrivateSlapd,
+) -> None:
+    outbox = ListOutbox([to_publish(number, Published()) for number in range(50)])
+    directory = Directory(own_slapd.settings("north", timeout_seconds=1))
+    own_slapd.stop()
+    assert drain(outbox, directory, NOW, limit=50) == DrainResult(done=0, failed=50)
+    assert {code for code, _ in outbox.failures.values()} == {"LDAPSocketOpenError"}
+    assert all(retry_at - NOW <= timedelta(minutes=1) for _, retry_at in outbox.failures.values())
+    own_slapd.start()
+    assert drain(outbox, directory, NOW, limit=50) == DrainResult(done=50, failed=0)
+
+
+def test_a_directory_that_falls_silent_costs_two_time_outs_for_all_its_tasks(
+    own_slapd: PrivateSlapd,
+) -> None:
+    outbox = ListOutbox([to_publish(number, Published()) for number in range(20)])
+    directory = Directory(own_slapd.settings("north", timeout_seconds=1))
+    directory.open()
+    with silence(own_slapd):
+        started = time.monotonic()
+        assert drain(outbox, directory, NOW, limit=20) == DrainResult(done=0, failed=20)
+        assert time.monotonic() - started < 3
+
+
+def test_the_wait_doubles_up_to_the_longest_and_jitter_shortens_it_by_at_most_half() -> None:
+    hour = timedelta(hours=1)
+    waits = [retry_delay(attempts, hour, jitter=0).total_seconds() for attempts in range(4)]
+    assert waits == [5, 10, 20, 40]
+    assert retry_delay(1_000, hour, jitter=0) == hour
+    assert retry_delay(1_000, hour, jitter=1) == hour / 2
+
+
+@pytest.mark.parametrize("missing", ["certificate_der", "entry"])
+def test_a_publication_without_certificate_or_entry_is_no_task(missing: str) -> None:
+    task = to_publish(1, Published())
+    with pytest.raises(ValueError):
+        replace(task, **{missing: None})  # type: ignore[arg-type]

@@ -1,0 +1,92 @@
+"""A real OpenLDAP server for tests, and what it says when asked by another program."""
+
+import base64
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from demo.processes import free_port
+from demo.slapd import PrivateSlapd
+from publish_ldap.directory import Directory
+
+
+@pytest.fixture(scope="session")
+def slapd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateSlapd]:
+    """One server for all tests that do not stop it."""
+    yield from _running(tmp_path_factory.mktemp("slapd"))
+
+
+@pytest.fixture
+def own_slapd(tmp_path: Path) -> Iterator[PrivateSlapd]:
+    """A server that the test may stop, or make silent."""
+    yield from _running(tmp_path / "slapd")
+
+
+@pytest.fixture
+def directory(slapd: PrivateSlapd) -> Iterator[Directory]:
+    with Directory(slapd.settings("north")) as directory:
+        yield directory
+
+
+def _running(folder: Path) -> Iterator[PrivateSlapd]:
+    server = PrivateSlapd(folder, free_port())
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def silence(slapd: PrivateSlapd) -> Iterator[None]:
+    """The server keeps its connections, takes new ones, and answers nothing."""
+    assert slapd.pid is not None
+    os.kill(slapd.pid, signal.SIGSTOP)
+    threads = Path(f"/proc/{slapd.pid}/task")
+    while any(") T " not in (each / "stat").read_text() for each in threads.iterdir()):
+        threading.Event().wait(0.005)
+    try:
+        yield
+    finally:
+        os.kill(slapd.pid, signal.SIGCONT)
+
+
+def ldapsearch(
+    slapd: PrivateSlapd, wanted: str, scope: str = "one"
+) -> list[dict[str, list[bytes]]]:
+    """The entries that OpenLDAP's own client finds, values as octets by attribute type."""
+    arguments = ["ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-H", slapd.url]
+    output = subprocess.run(
+        [*arguments, "-b", slapd.suffix, "-s", scope, wanted, "*", "entryUUID"],
+        capture_output=True,
+        check=True,
+        timeout=10,
+    ).stdout.decode()
+    return [_entry(block) for block in output.split("\n\n") if block.strip()]
+
+
+def ldapadd(slapd: PrivateSlapd, ldif: str) -> None:
+    """Add entries as the administrator; LDIF may set operational attributes like creatorsName."""
+    arguments = ["ldapadd", "-x", "-e", "relax", "-H", slapd.url, "-D", slapd.admin_dn]
+    subprocess.run(
+        [*arguments, "-y", str(slapd.password_file)],
+        input=ldif.encode(),
+        capture_output=True,
+        check=True,
+        timeout=10,
+    )
+
+
+def _entry(block: str) -> dict[str, list[bytes]]:
+    entry: dict[str, list[bytes]] = {}
+    for line in block.strip().splitlines():
+        attribute, _, value = line.partition(":")
+        octets = base64.b64decode(value[1:]) if value.startswith(":") else value.strip().encode()
+        entry.setdefault(attribute, []).append(octets)
+    return entry
