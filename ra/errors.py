@@ -1,0 +1,52 @@
+"""What can go wrong in the registration authority.
+
+RaError
++-- Refused          a rule says no; carries the findings
++-- NotFound         no such application
++-- Conflict         the application is in another state than the step needs
++-- MalformedField   an input is not of the form its type demands
++-- SignatureInvalid an approval's signature does not verify
+"""
+
+from ra.requirements import Finding
+
+
+class RaError(Exception):
+    """The root of this package's errors."""
+
+
+class Refused(RaError):  # noqa: N818 - named for what happened, as everywhere in the house
+    """One or more requirements are not met."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__(", ".join(f"{each.requirement} {each.code}" for each in findings))
+        self.findings = findings
+
+
+class NotFound(RaError):  # noqa: N818 - as above
+    """No application has this id."""
+
+    def __init__(self, application_id: str) -> None:
+        super().__init__(application_id)
+        self.application_id = application_id
+
+
+class Conflict(RaError):  # noqa: N818 - as above
+    """The application is in `state`, from which the step is forbidden."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(state)
+        self.state = state
+
+
+class MalformedField(RaError):  # noqa: N818 - as above
+    """`field` breaks `rule`; the value itself is never carried."""
+
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.field = field
+        self.rule = rule
+
+
+class SignatureInvalid(RaError):  # noqa: N818 - as above
+    """The signature is not a valid one over this content by a trusted officer."""

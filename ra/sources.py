@@ -1,0 +1,41 @@
+"""The catalogue of authoritative sources (Autoritativ kilde; 2015/1502 Annex 1(1), REG-IDN-L4).
+
+No agency keeps such a list: the issuer argues for each source. With an empty catalogue nothing
+is approved, so no level is reached.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuthoritativeSource:
+    """One source that the issuer has assessed, and by whom it was approved from when."""
+
+    id: str
+    owner: str
+    rationale: str
+    risk_assessment_ref: str
+    approved_by: str
+    valid_from: date
+    valid_until: date | None = None
+    test_equipment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCatalogue:
+    """The sources this issuer relies on; test equipment counts only where it is allowed."""
+
+    sources: tuple[AuthoritativeSource, ...] = ()
+    allows_test_equipment: bool = False
+
+    def approves(self, source_id: str, now: datetime) -> bool:
+        """Whether the source is approved on the day (UTC) of `now`."""
+        today = now.date()
+        return any(
+            each.id == source_id
+            and each.valid_from <= today
+            and (each.valid_until is None or today <= each.valid_until)
+            and (self.allows_test_equipment or not each.test_equipment)
+            for each in self.sources
+        )

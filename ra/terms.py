@@ -1,0 +1,138 @@
+"""Terms and the security notice, as immutable versions, and the applicant's answers to them.
+
+Implements REG-APP-L1, L2, S4a and S4b (2015/1502 2.1.1; NSIS 3.1.1). The texts are the files
+`ra/terms/*.md`: four header lines, a blank line, and the text that the SHA-256 digest covers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from hashlib import sha256
+from importlib.resources import files
+
+from ra.errors import MalformedField, Refused
+from ra.levels import AssuranceLevel
+from ra.requirements import Finding, finding
+
+_NOT_PRESENTED = {
+    "terms": ("REG-APP-L1", "TERMS_NOT_PRESENTED"),
+    "security_notice": ("REG-APP-L2", "SECURITY_NOTICE_NOT_PRESENTED"),
+}
+
+
+class TermsKind(StrEnum):
+    """The two texts that every applicant is shown."""
+
+    TERMS = "terms"
+    SECURITY_NOTICE = "security_notice"
+
+
+@dataclass(frozen=True, slots=True)
+class TermsVersion:
+    """One version of one text in one language; `sha256` is over the text in UTF-8."""
+
+    kind: TermsKind
+    version: int
+    language: str
+    valid_from: date
+    text: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What the applicant answered to one text, and when (UTC)."""
+
+    kind: TermsKind
+    version: int
+    sha256: str
+    read: bool
+    accepted: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TermsLibrary:
+    """Every version of every text that was ever in force."""
+
+    versions: tuple[TermsVersion, ...]
+
+    def in_force(self, kind: TermsKind, at: datetime) -> tuple[TermsVersion, ...]:
+        """The newest version of this kind at that time, in each language it is written in."""
+        begun = [
+            each
+            for each in self.versions
+            if each.kind is kind and each.valid_from <= at.astimezone(UTC).date()
+        ]
+        newest = max((each.version for each in begun), default=0)
+        return tuple(each for each in begun if each.version == newest)
+
+    def knows(self, acceptance: Acceptance) -> bool:
+        """Whether the answer is to a text that was in force when it was given."""
+        return acceptance.sha256 in {
+            each.sha256 for each in self.in_force(acceptance.kind, acceptance.at)
+        }
+
+
+def read_terms_library() -> TermsLibrary:
+    """The texts that are shipped with this package."""
+    folder = files("ra").joinpath("terms")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".md"))
+    return TermsLibrary(
+        tuple(parse_terms(folder.joinpath(name).read_text(encoding="utf-8")) for name in names)
+    )
+
+
+def parse_terms(document: str) -> TermsVersion:
+    """Read a file's header lines and text; MalformedField when a header line is missing."""
+    head, _, text = document.partition("\n\n")
+    header = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
+    try:
+        return TermsVersion(
+            kind=TermsKind(header["kind"]),
+            version=int(header["version"]),
+            language=header["language"],
+            valid_from=date.fromisoformat(header["valid_from"]),
+            text=text,
+            sha256=sha256(text.encode()).hexdigest(),
+        )
+    except (KeyError, ValueError) as fault:
+        raise MalformedField("terms", "header lines kind, version, language, valid_from") from fault
+
+
+def accept(statement: Mapping[str, object], offered: TermsVersion, now: datetime) -> Acceptance:
+    """Record the applicant's own answer: exactly `read`, `accepted` and `sha256`.
+
+    Raises: Refused (REG-APP-S4b) when an answer is absent, is not a truth value, or is about
+    another text than the one offered.
+    """
+    read, accepted = statement.get("read"), statement.get("accepted")
+    explicit = isinstance(read, bool) and isinstance(accepted, bool)
+    if not explicit or statement.get("sha256") != offered.sha256:
+        concerns = (offered.kind.value,)
+        raise Refused((finding("REG-APP-S4b", "TERMS_ACCEPTANCE_NOT_EXPLICIT", concerns),))
+    return Acceptance(
+        kind=offered.kind,
+        version=offered.version,
+        sha256=offered.sha256,
+        read=read is True,
+        accepted=accepted is True,
+        at=now,
+    )
+
+
+def terms_findings(
+    acceptances: tuple[Acceptance, ...], library: TermsLibrary, level: AssuranceLevel
+) -> tuple[Finding, ...]:
+    """What is missing: both texts shown, and from Substantial both read and accepted."""
+    found: list[Finding] = []
+    for kind in TermsKind:
+        answers = [each for each in acceptances if each.kind is kind and library.knows(each)]
+        if not answers:
+            found.append(finding(*_NOT_PRESENTED[kind]))
+        elif level >= AssuranceLevel.SUBSTANTIAL and not (
+            answers[-1].read and answers[-1].accepted
+        ):
+            found.append(finding("REG-APP-S4a", "TERMS_NOT_ACCEPTED", (kind.value,)))
+    return tuple(found)
