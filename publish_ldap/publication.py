@@ -59,8 +59,8 @@ class PublicationTask:
 class PublicationOutbox(Protocol):
     """The tasks not done yet, kept where the certificates are kept."""
 
-    def pending(self, directory: str, limit: int) -> Sequence[PublicationTask]:
-        """The oldest tasks of a directory that are due, at most `limit`."""
+    def pending(self, directory: str, limit: int, now: datetime) -> Sequence[PublicationTask]:
+        """The oldest tasks of a directory that are due now, at most `limit`."""
         ...
 
     def done(self, task_id: int, entry_uuid: str | None, verified_at: datetime) -> None:
@@ -91,7 +91,7 @@ def drain(
     done = failed = 0
     shut: DirectoryError | None = None
     with directory:
-        for task in outbox.pending(directory.name, limit):
+        for task in outbox.pending(directory.name, limit, now):
             shut = shut or _entering(directory)
             outcome = shut or _carrying_out(directory, task)
             if isinstance(outcome, DirectoryError):

@@ -20,7 +20,7 @@ class ListOutbox:
     finished: dict[int, str | None] = field(default_factory=dict)
     failures: dict[int, tuple[str, datetime]] = field(default_factory=dict)
 
-    def pending(self, directory: str, limit: int) -> Sequence[PublicationTask]:
+    def pending(self, directory: str, limit: int, now: datetime) -> Sequence[PublicationTask]:
         return [task for task in self.tasks if task.directory == directory][:limit]
 
     def done(self, task_id: int, entry_uuid: str | None, verified_at: datetime) -> None:

@@ -1,0 +1,155 @@
+"""The one place where parts are joined: settings in, everything that can act out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from ca.certificates import Issuer
+from ca.hierarchy import IssuerRecord
+from ca.identifiers import IssuerName
+from publish_ldap.directory import Directory, DirectorySettings
+from ra.assessment import ProofingPolicy
+from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
+from ra.proofing import Registers
+from ra.sources import SourceCatalogue
+from ra.terms import read_terms_library
+from records.applications import Applications
+from records.certificates import Certificates
+from records.crls import Crls
+from records.database import Database
+from records.erasures import Erasures
+from records.issuers import Issuers
+from records.officers import Officers
+from records.personal_data import PersonalData
+from records.publications import Publications
+from records.schema import check_schema
+from revocation.publication import CrlPolicy
+
+from server.errors import IssuerOffline, NoRegisters
+from server.settings import Settings
+from server.tokens import Tokens
+
+DIRECTORY = "main"
+AUDIT_ORIGIN = "tillid/audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Every part of one installation, joined."""
+
+    settings: Settings
+    database: Database
+    tokens: Tokens
+    issuers: Issuers
+    certificates: Certificates
+    crls: Crls
+    officers: Officers
+    applications: Applications
+    publications: Publications
+    erasures: Erasures
+    policy: ProofingPolicy
+
+    def issuer(self, name: str) -> Issuer:
+        """An issuer with its key; IssuerOffline when the token or key is not there."""
+        record = self.issuers.get(name)
+        key = self.tokens.find(record.token, record.key_label)
+        if key is None:
+            raise IssuerOffline(record.name, record.token)
+        return record.with_key(key)
+
+    def issuing(self) -> Issuer:
+        """The issuer that certifies people, staff and servers."""
+        return self.issuer(self.issuing_record().name)
+
+    def issuing_record(self) -> IssuerRecord:
+        """The first issuer that is no root."""
+        for record in self.issuers.all():
+            if record.name != record.parent and record.certificate is not None:
+                return record
+        raise IssuerOffline(IssuerName("issuing"), self.settings.hsm.issuing_token)
+
+    def crl_policy(self, record: IssuerRecord) -> CrlPolicy:
+        """How long a CRL is valid: a root's for a month, its key is seldom at hand."""
+        if record.name == record.parent:
+            return CrlPolicy(timedelta(days=31), timedelta(days=10))
+        crl = self.settings.crl
+        return CrlPolicy(
+            timedelta(hours=crl.validity_hours), timedelta(hours=crl.renew_margin_hours)
+        )
+
+    def crl_file(self, name: IssuerName) -> Path:
+        """Where the CRL of an issuer is served from."""
+        folder = self.settings.state / "public" / "crl"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{name}.crl"
+
+    def directory(self) -> Directory | None:
+        """The configured directory, not connected yet."""
+        of = self.settings.directory
+        if not of.enabled:
+            return None
+        return Directory(
+            DirectorySettings(
+                DIRECTORY,
+                of.url,
+                of.base_dn,
+                of.bind_dn or None,
+                of.password_file,
+                of.timeout_seconds,
+            )
+        )
+
+    def registers(self) -> tuple[Registers, SourceCatalogue]:
+        """The registers that are asked; NoRegisters when none is configured."""
+        if self.settings.registers.adapter == "fake":
+            return (
+                Registers(FakeCpr(), FakeDocumentStatus()),
+                fake_catalogue(date(2020, 1, 1)),
+            )
+        raise NoRegisters
+
+    def close(self) -> None:
+        """Give back connections and tokens."""
+        self.database.close()
+        self.tokens.close()
+
+
+@contextmanager
+def assembled(settings: Settings, *, checked: bool = True) -> Iterator[Assembly]:
+    """Join the parts and take them apart again.
+
+    Raises:
+        DatabaseUnavailable: the database is not there, not durable, or of another schema.
+        HsmError: the service token cannot be opened.
+    """
+    database = Database(settings.database.url.reveal())
+    tokens = Tokens(settings.hsm)
+    if checked:
+        database.check_durable()
+        check_schema(database)
+    assembly = _join(settings, database, tokens)
+    try:
+        yield assembly
+    finally:
+        assembly.close()
+
+
+def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
+    personal = PersonalData(tokens.wrapping_key())
+    crls = Crls(database)
+    directories = (DIRECTORY,) if settings.directory.enabled else ()
+    return Assembly(
+        settings=settings,
+        database=database,
+        tokens=tokens,
+        issuers=Issuers(database),
+        certificates=Certificates(database, personal, directories),
+        crls=crls,
+        officers=Officers(database, personal),
+        applications=Applications(database, personal),
+        publications=Publications(database, personal),
+        erasures=Erasures(database, personal, crls),
+        policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
+    )
