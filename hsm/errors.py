@@ -1,0 +1,87 @@
+# ruff: noqa: N818 - named after what is the case, as house style has it, not after being errors
+"""What can go wrong with a token, told apart by what the caller can do about it.
+
+HsmError
+├── TokenUnavailable        try again later, or look at the device
+│   ├── ModuleForked        open the token again in a process of its own
+│   └── LockHeld            another process has not let go of the lock file
+├── TokenNotFound           no token of that label in the module
+├── PinRejected             the PIN is wrong, expired or locked
+│   └── PinUnreadable       the file that should hold the PIN cannot be read
+├── KeyNotFound             no key of that label in the token
+├── KeyExists               the label is taken
+├── KeyUnextractable        private key material never leaves the token
+└── IntegrityFailed         the ciphertext or its associated data were changed
+"""
+
+
+class HsmError(Exception):
+    """Root of this package's errors: the label or file concerned, and the token's return value."""
+
+    meaning = "the token reported an error"
+
+    def __init__(self, subject: str, ckr: str = "") -> None:
+        """Keep both values; `ckr` is empty where the token was not asked."""
+        super().__init__(f"{self.meaning}: {subject}" + (f" ({ckr})" if ckr else ""))
+        self.subject = subject
+        self.ckr = ckr
+
+
+class TokenUnavailable(HsmError):
+    """The token or its module does not answer as it should."""
+
+    meaning = "the token is not available"
+
+
+class ModuleForked(TokenUnavailable):
+    """The module was initialised by the parent process (PKCS#11 v2.40 section 2.4)."""
+
+    meaning = "the PKCS#11 module belongs to the parent process, load it only after the fork"
+
+
+class LockHeld(TokenUnavailable):
+    """Another process has held the lock file for too long."""
+
+    meaning = "another process holds the lock file"
+
+
+class TokenNotFound(HsmError):
+    """No token of this label is present in the module."""
+
+    meaning = "no such token"
+
+
+class PinRejected(HsmError):
+    """The token does not accept the PIN; asking again with the same PIN may lock it."""
+
+    meaning = "the token rejected the PIN"
+
+
+class PinUnreadable(PinRejected):
+    """The PIN file is missing or not readable; the token was not asked."""
+
+    meaning = "the PIN file cannot be read"
+
+
+class KeyNotFound(HsmError):
+    """No key of this label and kind is in the token."""
+
+    meaning = "no such key"
+
+
+class KeyExists(HsmError):
+    """A key of this label is in the token already."""
+
+    meaning = "the key label is taken"
+
+
+class KeyUnextractable(HsmError):
+    """The private part of a token key was asked for."""
+
+    meaning = "the private key never leaves the token"
+
+
+class IntegrityFailed(HsmError):
+    """The AES-GCM tag does not match: ciphertext, nonce or associated data were changed."""
+
+    meaning = "the ciphertext is not what this key produced"

@@ -1,0 +1,292 @@
+"""Private keys that stay in a token and sign as cryptography's own key classes do.
+
+The data is hashed here and only the digest goes to the token: tokens differ in the hash mechanisms
+they offer, all offer CKM_ECDSA, CKM_RSA_PKCS and CKM_RSA_PKCS_PSS (PKCS#11 v2.40 mechanisms,
+sections 2.1 and 2.3).
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol, Self, TypeVar
+
+import pkcs11
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
+from pkcs11 import MGF, Attribute, GCMParams, KeyType, Mechanism
+
+from hsm.errors import IntegrityFailed, KeyUnextractable, TokenUnavailable
+
+Result = TypeVar("Result")
+
+NONCE_OCTETS = 12
+TAG_OCTETS = 16
+
+_CURVES: tuple[ec.EllipticCurve, ...] = (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1())
+_CURVE_PARAMETERS = {
+    "secp256r1": bytes.fromhex("06082a8648ce3d030107"),
+    "secp384r1": bytes.fromhex("06052b81040022"),
+    "secp521r1": bytes.fromhex("06052b81040023"),
+}
+"""Name of the curve to CKA_EC_PARAMS: the DER of its object identifier (RFC 5480 2.1.1.1)."""
+
+# hashlib, because going to cryptography's hashes for each signature costs a tenth of a signature.
+_HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
+
+_DIGEST_INFO = {
+    "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
+    "sha384": bytes.fromhex("3041300d060960864801650304020205000430"),
+    "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
+}
+"""Name of the hash to the DER before its digest (RFC 8017 section 9.2, note 1)."""
+
+_PSS_HASH = {
+    "sha256": (Mechanism.SHA256, MGF.SHA256),
+    "sha384": (Mechanism.SHA384, MGF.SHA384),
+    "sha512": (Mechanism.SHA512, MGF.SHA512),
+}
+
+
+_WRONG_TAG = {"EncryptedDataInvalid", "EncryptedDataLenRange", "GeneralError"}
+"""Return values of C_Decrypt for an AES-GCM tag that does not match; tokens do not agree on one."""
+
+
+class KeyHolder(Protocol):
+    """What a key needs of its token."""
+
+    def use_private_key(self, label: str, operation: Callable[[Any], Result]) -> Result:
+        """Run one operation on the PKCS#11 private key of this label."""
+        ...
+
+    def use_secret_key(self, label: str, operation: Callable[[Any], Result]) -> Result:
+        """Run one operation on the PKCS#11 secret key of this label."""
+        ...
+
+
+class _InToken:
+    """What every private key in a token has in common."""
+
+    def __init__(self, token: KeyHolder, label: str) -> None:
+        self.token = token
+        self.label = label
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.label!r})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+    def private_numbers(self) -> NoReturn:
+        """Raises: KeyUnextractable."""
+        raise KeyUnextractable(self.label)
+
+    def private_bytes(self, *_: object, **__: object) -> NoReturn:
+        """Raises: KeyUnextractable."""
+        raise KeyUnextractable(self.label)
+
+
+class TokenECPrivateKey(_InToken, ec.EllipticCurvePrivateKey):
+    """An elliptic-curve key in a token."""
+
+    def __init__(self, token: KeyHolder, label: str, public_key: ec.EllipticCurvePublicKey) -> None:
+        """Use `Token.private_key`."""
+        super().__init__(token, label)
+        self._public_key = public_key
+
+    @property
+    def curve(self) -> ec.EllipticCurve:
+        """The curve of the public key."""
+        return self._public_key.curve
+
+    @property
+    def key_size(self) -> int:
+        """Bits of the curve."""
+        return self._public_key.key_size
+
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """The public key, as read from the token."""
+        return self._public_key
+
+    def exchange(self, *_: object, **__: object) -> NoReturn:
+        """Raises: UnsupportedAlgorithm, for these keys only sign."""
+        raise UnsupportedAlgorithm("a token key signs, it does not agree on keys")
+
+    def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
+        """An ECDSA signature in DER (RFC 3279 section 2.2.3).
+
+        Raises: UnsupportedAlgorithm, TokenUnavailable, KeyNotFound.
+        """
+        if not isinstance(signature_algorithm, ec.ECDSA):
+            raise UnsupportedAlgorithm("an elliptic-curve key in a token signs with ECDSA")
+        if signature_algorithm.deterministic_signing:
+            raise UnsupportedAlgorithm("the token chooses the nonce of ECDSA itself")
+        _, digest = _digest(data, signature_algorithm.algorithm)
+        octets = (self.key_size + 7) // 8
+        leftmost = digest[:octets]  # FIPS 186-5 section 6.4.1: as many bits as the order has
+        raw = self.token.use_private_key(
+            self.label, lambda key: bytes(key.sign(leftmost, mechanism=Mechanism.ECDSA))
+        )
+        r, s = raw[: len(raw) // 2], raw[len(raw) // 2 :]
+        return encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
+
+
+class TokenRSAPrivateKey(_InToken, rsa.RSAPrivateKey):
+    """An RSA key in a token."""
+
+    def __init__(self, token: KeyHolder, label: str, public_key: rsa.RSAPublicKey) -> None:
+        """Use `Token.private_key`."""
+        super().__init__(token, label)
+        self._public_key = public_key
+
+    @property
+    def key_size(self) -> int:
+        """Bits of the modulus."""
+        return self._public_key.key_size
+
+    def public_key(self) -> rsa.RSAPublicKey:
+        """The public key, as read from the token."""
+        return self._public_key
+
+    def decrypt(self, *_: object, **__: object) -> NoReturn:
+        """Raises: UnsupportedAlgorithm, for these keys only sign."""
+        raise UnsupportedAlgorithm("a token key signs, it does not decrypt")
+
+    def sign(self, data: Any, padding: padding.AsymmetricPadding, algorithm: Any) -> bytes:
+        """An RSASSA-PKCS1-v1_5 or RSASSA-PSS signature (RFC 8017 section 8).
+
+        Raises: UnsupportedAlgorithm, ValueError on an impossible salt, TokenUnavailable,
+        KeyNotFound.
+        """
+        hash_name, digest = _digest(data, algorithm)
+        message, mechanism, parameters = _rsa_mechanism(
+            padding, hash_name, digest, self._public_key
+        )
+        return self.token.use_private_key(
+            self.label,
+            lambda key: bytes(key.sign(message, mechanism=mechanism, mechanism_param=parameters)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WrappingKey:
+    """An AES-256 key in a token that encrypts other keys with AES-GCM (NIST SP 800-38D).
+
+    Nonces are random, so one key may encrypt at most 2^32 times (SP 800-38D section 8.3).
+    """
+
+    token: KeyHolder
+    label: str
+
+    def encrypt(self, plaintext: bytes, associated_data: bytes) -> bytes:
+        """Nonce of 12 octets, ciphertext, tag of 16 octets. Raises: TokenUnavailable."""
+        nonce = secrets.token_bytes(NONCE_OCTETS)
+        parameters = GCMParams(nonce, associated_data, TAG_OCTETS * 8)
+        return nonce + self.token.use_secret_key(
+            self.label,
+            lambda key: bytes(
+                key.encrypt(plaintext, mechanism=Mechanism.AES_GCM, mechanism_param=parameters)
+            ),
+        )
+
+    def decrypt(self, ciphertext: bytes, associated_data: bytes) -> bytes:
+        """The plaintext of what `encrypt` returned. Raises: IntegrityFailed, TokenUnavailable."""
+        if len(ciphertext) < NONCE_OCTETS + TAG_OCTETS:
+            raise IntegrityFailed(self.label)
+        parameters = GCMParams(ciphertext[:NONCE_OCTETS], associated_data, TAG_OCTETS * 8)
+        try:
+            return self.token.use_secret_key(
+                self.label,
+                lambda key: bytes(
+                    key.decrypt(
+                        ciphertext[NONCE_OCTETS:],
+                        mechanism=Mechanism.AES_GCM,
+                        mechanism_param=parameters,
+                    )
+                ),
+            )
+        except TokenUnavailable as error:
+            if error.ckr not in _WRONG_TAG:
+                raise
+            # GeneralError, which is what SoftHSM says, may also be a token that has broken down.
+            # If the key still encrypts, then it was the ciphertext that was wrong.
+            self.encrypt(b"", b"")
+            raise IntegrityFailed(self.label, error.ckr) from error
+
+
+def read_public_key(
+    private: pkcs11.PrivateKey, public: pkcs11.PublicKey
+) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
+    """The public key of a pair; an unknown kind or curve raises UnsupportedAlgorithm."""
+    if private.key_type is KeyType.RSA:
+        exponent, modulus = public[Attribute.PUBLIC_EXPONENT], public[Attribute.MODULUS]
+        numbers = rsa.RSAPublicNumbers(int.from_bytes(exponent), int.from_bytes(modulus))
+        return numbers.public_key()
+    if private.key_type is KeyType.EC:
+        for curve in _CURVES:
+            if public[Attribute.EC_PARAMS] == _CURVE_PARAMETERS[curve.name]:
+                # CKA_EC_POINT is an OCTET STRING by the standard, the bare point on some tokens.
+                octets = 1 + 2 * ((curve.key_size + 7) // 8)
+                point = bytes(public[Attribute.EC_POINT])[-octets:]
+                return ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
+    raise UnsupportedAlgorithm("the key in the token is neither RSA nor on P-256, P-384 or P-521")
+
+
+def curve_parameters(curve: ec.EllipticCurve) -> bytes:
+    """CKA_EC_PARAMS of the curve. Raises: UnsupportedAlgorithm."""
+    if curve.name not in _CURVE_PARAMETERS:
+        raise UnsupportedAlgorithm("token keys are made on P-256, P-384 and P-521")
+    return _CURVE_PARAMETERS[curve.name]
+
+
+def _digest(data: Any, algorithm: Any) -> tuple[str, bytes]:
+    """The name of the hash and the digest of the data; the data is the digest if prehashed."""
+    prehashed = isinstance(algorithm, Prehashed)
+    hashed_by = algorithm._algorithm if prehashed else algorithm  # noqa: SLF001 - no other way to it
+    name = getattr(hashed_by, "name", "no hash")
+    if name not in _HASHES:
+        raise UnsupportedAlgorithm(f"a key in a token signs SHA-2 digests, not {name}")
+    if not prehashed:
+        return name, _HASHES[name](data).digest()
+    digest = bytes(data)
+    if len(digest) != algorithm.digest_size:
+        raise ValueError("the prehashed data does not have the length of the digest")
+    return name, digest
+
+
+def _rsa_mechanism(
+    scheme: padding.AsymmetricPadding,
+    name: str,
+    digest: bytes,
+    public_key: rsa.RSAPublicKey,
+) -> tuple[bytes, Mechanism, tuple[Mechanism, MGF, int] | None]:
+    """What the token signs, with which mechanism and which parameters."""
+    if isinstance(scheme, padding.PKCS1v15):
+        return _DIGEST_INFO[name] + digest, Mechanism.RSA_PKCS, None
+    if isinstance(scheme, padding.PSS):
+        mask = scheme.mgf._algorithm  # noqa: SLF001 - cryptography has no other way to it
+        if mask.name not in _PSS_HASH:
+            raise UnsupportedAlgorithm(f"an RSA key in a token does not mask with {mask.name}")
+        salt = _salt_octets(scheme, len(digest), public_key)
+        parameters = (_PSS_HASH[name][0], _PSS_HASH[mask.name][1], salt)
+        return digest, Mechanism.RSA_PKCS_PSS, parameters
+    raise UnsupportedAlgorithm("an RSA key in a token signs with PKCS1v15 or PSS")
+
+
+def _salt_octets(scheme: padding.PSS, digest_octets: int, public_key: rsa.RSAPublicKey) -> int:
+    """Octets of salt; the sentinels of cryptography mean the longest or the digest's length."""
+    longest = (public_key.key_size + 6) // 8 - digest_octets - 2  # RFC 8017 section 9.1.1, step 3
+    wanted = scheme._salt_length  # noqa: SLF001 - cryptography has no other way to it
+    if wanted is padding.PSS.MAX_LENGTH:
+        return longest
+    if wanted is padding.PSS.DIGEST_LENGTH:
+        wanted = digest_octets
+    if not isinstance(wanted, int):
+        raise ValueError("the salt length of a signature must be known, AUTO is for verifying")  # noqa: TRY004
+    if wanted > longest:
+        raise ValueError("the salt is too long for this key")
+    return wanted

@@ -1,0 +1,222 @@
+"""A PKCS#11 module in this process: initialised once, with locks, and never across a fork.
+
+python-pkcs11 0.10 calls `C_Initialize(NULL)`, which tells the module that one thread will use it
+(PKCS#11 v2.40 section 5.4). Threads then corrupt SoftHSM's memory, and other modules refuse the
+call. So the module is initialised here, with CKF_OS_LOCKING_OK, before python-pkcs11 sees it.
+"""
+
+import ctypes
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import pkcs11
+from pkcs11 import _pkcs11
+
+from hsm.errors import (
+    HsmError,
+    KeyNotFound,
+    LockHeld,
+    ModuleForked,
+    PinRejected,
+    TokenNotFound,
+    TokenUnavailable,
+)
+
+LOCK_PATIENCE = 30.0
+"""Seconds that a lock file is waited for."""
+
+_LOCK_POLL = 0.01
+_CKF_OS_LOCKING_OK = 0x2
+_CKR_OK = 0x0
+_CKR_ALREADY_INITIALIZED = 0x191
+_LABEL_OCTETS = 32
+
+_MEANINGS: dict[type[pkcs11.PKCS11Error], type[HsmError]] = {
+    pkcs11.NoSuchToken: TokenNotFound,
+    pkcs11.TokenNotPresent: TokenNotFound,
+    pkcs11.PinIncorrect: PinRejected,
+    pkcs11.PinInvalid: PinRejected,
+    pkcs11.PinLenRange: PinRejected,
+    pkcs11.PinExpired: PinRejected,
+    pkcs11.PinLocked: PinRejected,
+    pkcs11.NoSuchKey: KeyNotFound,
+}
+
+
+def meaning_of(error: pkcs11.PKCS11Error, subject: str) -> HsmError:
+    """This package's error for a return value; `ckr` is python-pkcs11's spelling of it."""
+    # Return values that python-pkcs11 does not know come as the bare class with a sentence.
+    known = type(error) is not pkcs11.PKCS11Error
+    ckr = type(error).__name__ if known else str(error)
+    return _MEANINGS.get(type(error), TokenUnavailable)(subject, ckr)
+
+
+class _InitializeArgs(ctypes.Structure):
+    """CK_C_INITIALIZE_ARGS (PKCS#11 v2.40 section 3.7)."""
+
+    _fields_ = (
+        ("create_mutex", ctypes.c_void_p),
+        ("destroy_mutex", ctypes.c_void_p),
+        ("lock_mutex", ctypes.c_void_p),
+        ("unlock_mutex", ctypes.c_void_p),
+        ("flags", ctypes.c_ulong),
+        ("reserved", ctypes.c_void_p),
+    )
+
+
+class _FunctionList(ctypes.Structure):
+    """The start of CK_FUNCTION_LIST: a version and function pointers in the standard's order."""
+
+    _fields_ = (("version", ctypes.c_ubyte * 2), ("functions", ctypes.c_void_p * 10))
+
+
+_INITIALIZE, _INIT_TOKEN = 0, 9
+_C_Initialize = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.POINTER(_InitializeArgs))
+_C_InitToken = ctypes.CFUNCTYPE(
+    ctypes.c_ulong, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p
+)
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    """An initialised PKCS#11 module and the logins this process holds in it."""
+
+    path: Path
+    library: _pkcs11.lib
+    functions: _FunctionList
+    process: int
+    logins: dict[str, pkcs11.Session] = field(default_factory=dict)
+    rejected_pins: set[tuple[str, bytes]] = field(default_factory=set, repr=False)
+
+    def check_process(self) -> None:
+        """Raises: ModuleForked in any process but the one that loaded the module."""
+        if os.getpid() != self.process:
+            raise ModuleForked(str(self.path))
+
+    def token(self, label: str) -> pkcs11.Token:
+        """The token of this label. Raises: pkcs11.NoSuchToken, MultipleTokensReturned."""
+        return self.library.get_token(token_label=label)
+
+    def initialise_token(self, label: str, so_pin: str, pin: str) -> str:
+        """Make a token in a free slot, or finish a half-made one, and return its serial number.
+
+        Raises: TokenUnavailable without a free slot or on any refusal (PKCS#11 v2.40 section 5.5).
+        """
+        try:
+            token = self._present_token(label) or self._init_token(label, so_pin)
+            if not token.flags & pkcs11.TokenFlag.USER_PIN_INITIALIZED:
+                with token.open(rw=True, so_pin=so_pin) as session:
+                    session.init_pin(pin)
+        except pkcs11.PKCS11Error as error:
+            raise meaning_of(error, label) from error
+        return token.serial.decode("ascii", "replace")
+
+    def _present_token(self, label: str) -> pkcs11.Token | None:
+        try:
+            return self.token(label)
+        except pkcs11.NoSuchToken:
+            return None
+
+    def _init_token(self, label: str, so_pin: str) -> pkcs11.Token:
+        initialised = pkcs11.TokenFlag.TOKEN_INITIALIZED
+        slots = self.library.get_slots(token_present=True)
+        free = [slot for slot in slots if not slot.get_token().flags & initialised]
+        if not free:
+            raise TokenUnavailable(label, "no free slot")
+        secret = so_pin.encode()
+        init_token = _C_InitToken(self.functions.functions[_INIT_TOKEN])
+        padded = label.encode().ljust(_LABEL_OCTETS)
+        _accept(init_token(free[0].slot_id, secret, len(secret), padded), label)
+        return self.token(label)
+
+
+# C_Initialize acts on the whole process, so what was initialised is the process's to remember.
+_LOADED: dict[Path, Module] = {}
+_LOADING = threading.Lock()
+
+
+def is_loaded(path: Path) -> bool:
+    """Whether this process, or the parent it was forked from, has loaded the module."""
+    return path.resolve() in _LOADED
+
+
+def load_module(path: Path) -> Module:
+    """The module at this path, initialised at the first call of the process.
+
+    Raises: TokenUnavailable when it cannot be loaded, ModuleForked after a fork.
+    """
+    where = path.resolve()
+    module = _LOADED.get(where)
+    if module is None:
+        with _LOADING:
+            module = _LOADED.get(where) or _load(where)
+            _LOADED[where] = module
+    module.check_process()
+    return module
+
+
+def _load(path: Path) -> Module:
+    try:
+        get_function_list = ctypes.CDLL(str(path)).C_GetFunctionList
+    except (OSError, AttributeError) as error:
+        raise TokenUnavailable(str(path), "no PKCS#11 module") from error
+    table = ctypes.POINTER(_FunctionList)()
+    get_function_list.restype = ctypes.c_ulong
+    _accept(get_function_list(ctypes.byref(table)), str(path))
+    functions: _FunctionList = table.contents
+    initialize = _C_Initialize(functions.functions[_INITIALIZE])
+    arguments = _InitializeArgs(flags=_CKF_OS_LOCKING_OK)
+    _accept(initialize(ctypes.byref(arguments)), str(path), _CKR_ALREADY_INITIALIZED)
+    # `lib.__init__` would call C_Initialize(NULL); `__new__` alone opens the function list.
+    library = _pkcs11.lib.__new__(_pkcs11.lib, str(path))  # type: ignore[call-arg]  # no stub of it
+    _initialise_own_list(library)
+    return Module(path, library, functions, os.getpid())
+
+
+def _initialise_own_list(library: _pkcs11.lib) -> None:
+    """Initialise the function list of python-pkcs11 where it is not the one used above.
+
+    p11-kit-proxy gives each caller of C_GetFunctionList a list with a state of its own. It takes
+    NULL, and itself initialises the modules behind it with locks.
+    """
+    try:
+        library.get_slots()
+    except pkcs11.PKCS11Error as error:
+        if "not initialized" not in str(error):
+            raise meaning_of(error, "C_GetSlotList") from error
+        library.initialize()
+
+
+def _accept(return_value: int, subject: str, *also: int) -> None:
+    if return_value not in (_CKR_OK, *also):
+        raise TokenUnavailable(subject, f"CKR {return_value:#x}")
+
+
+@contextmanager
+def exclusive(path: Path, patience: float = LOCK_PATIENCE) -> Iterator[None]:
+    """Hold the lock file against every other thread and process; `patience` in seconds.
+
+    Raises: LockHeld when the patience is over.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        _wait_for(lock, path, patience)
+        yield
+
+
+def _wait_for(lock: IO[str], path: Path, patience: float) -> None:
+    pause = threading.Event()
+    for _ in range(int(patience / _LOCK_POLL) + 1):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pause.wait(_LOCK_POLL)
+        else:
+            return
+    raise LockHeld(str(path))
