@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - named after what is the case, as house style has it, not after being errors
 """What can go wrong with a token, told apart by what the caller can do about it.
 
 HsmError

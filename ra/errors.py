@@ -15,7 +15,7 @@ class RaError(Exception):
     """The root of this package's errors."""
 
 
-class Refused(RaError):  # noqa: N818 - named for what happened, as everywhere in the house
+class Refused(RaError):
     """One or more requirements are not met."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
@@ -23,7 +23,7 @@ class Refused(RaError):  # noqa: N818 - named for what happened, as everywhere i
         self.findings = findings
 
 
-class NotFound(RaError):  # noqa: N818 - as above
+class NotFound(RaError):
     """No application has this id."""
 
     def __init__(self, application_id: str) -> None:
@@ -31,7 +31,7 @@ class NotFound(RaError):  # noqa: N818 - as above
         self.application_id = application_id
 
 
-class Conflict(RaError):  # noqa: N818 - as above
+class Conflict(RaError):
     """The application is in `state`, from which the step is forbidden."""
 
     def __init__(self, state: str) -> None:
@@ -39,7 +39,7 @@ class Conflict(RaError):  # noqa: N818 - as above
         self.state = state
 
 
-class MalformedField(RaError):  # noqa: N818 - as above
+class MalformedField(RaError):
     """`field` breaks `rule`; the value itself is never carried."""
 
     def __init__(self, field: str, rule: str) -> None:
@@ -48,5 +48,5 @@ class MalformedField(RaError):  # noqa: N818 - as above
         self.rule = rule
 
 
-class SignatureInvalid(RaError):  # noqa: N818 - as above
+class SignatureInvalid(RaError):
     """The signature is not a valid one over this content by a trusted officer."""

@@ -9,6 +9,10 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
+from sqlalchemy import Connection, Row, insert, select, update
+
+from audit.events import Event
+from ca.issuance import Approval as SignedPackage
 from ra.applications import Application, ApplicationId, ApplicationState
 from ra.approvals import Approval, ApprovedApplication
 from ra.documents import (
@@ -19,10 +23,6 @@ from ra.documents import (
 )
 from ra.errors import Conflict, NotFound
 from ra.levels import AssuranceLevel
-from sqlalchemy import Connection, Row, insert, select, update
-
-from audit.events import Event
-from ca.issuance import Approval as SignedPackage
 from records.audit_log import append
 from records.database import Database
 from records.personal_data import PersonalData

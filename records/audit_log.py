@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from sqlalchemy import Connection, func, insert, select
+
 from audit.errors import HeadConflict
 from audit.events import Entry, Event, seal_event
 from audit.heads import Head, parse_head
-from sqlalchemy import Connection, func, insert, select
-
 from records.database import Database
 from records.tables import audit_event, audit_head
 

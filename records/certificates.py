@@ -6,15 +6,12 @@ Implements `ca.issuance.IssuanceStore` and `revocation.status.StatusSource`.
 from dataclasses import dataclass
 from datetime import datetime
 
-from audit.events import Event
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from revocation.crl import encode_entry
-from revocation.reasons import Reason
-from revocation.status import Good, Revoked, Status, Unknown
 from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
 
+from audit.events import Event
 from ca.certificates import CertificateContent
 from ca.errors import Conflict
 from ca.identifiers import IssuerName, SerialNumber
@@ -31,6 +28,9 @@ from records.tables import (
     publication,
     revocation_residue,
 )
+from revocation.crl import encode_entry
+from revocation.reasons import Reason
+from revocation.status import Good, Revoked, Status, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,20 +209,14 @@ class Certificates:
             der = self._open(tx, row.subject_id, row.sealed_der)
         return x509.load_der_x509_certificate(der)
 
-    def find(
-        self,
-        *,
-        application_id: str | None = None,
-        subject_id: str | None = None,
-        profile: str | None = None,
-        limit: int = 100,
-    ) -> list[CertificateRecord]:
-        """Certificates by what is known of them, newest first."""
-        wanted = {"application_id": application_id, "subject_id": subject_id, "profile": profile}
+    def find(self, limit: int = 100, **wanted: str) -> list[CertificateRecord]:
+        """Certificates whose columns hold the wanted values, newest first.
+
+        The columns are issuer, status, profile, subject_id, application_id and fingerprint.
+        """
         query = select(certificate).order_by(certificate.c.intended_at.desc()).limit(limit)
         for column, value in wanted.items():
-            if value is not None:
-                query = query.where(certificate.c[column] == value)
+            query = query.where(certificate.c[column] == value)
         with self._database.read() as tx:
             return [_record(row) for row in tx.execute(query)]
 

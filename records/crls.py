@@ -6,8 +6,6 @@ Implements `revocation.publication.CrlStore`.
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from revocation.errors import CrlNumberTaken
-from revocation.publication import CrlRecord, CrlSnapshot
 from sqlalchemy import Connection, func, insert, select, union_all
 
 from audit.events import Event
@@ -16,6 +14,8 @@ from records.audit_log import append
 from records.database import Database
 from records.errors import RuleBroken
 from records.tables import certificate, crl, issuer, revocation_residue, status_observation
+from revocation.errors import CrlNumberTaken
+from revocation.publication import CrlRecord, CrlSnapshot
 
 
 class Crls:

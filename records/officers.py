@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from audit.events import Event
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from sqlalchemy import Connection, Row, insert, select, update
 
+from audit.events import Event
 from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
 from records.database import Database

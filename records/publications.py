@@ -5,12 +5,12 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from publish_ldap.entry import PersonEntry
-from publish_ldap.publication import Action, PublicationTask
 from sqlalchemy import Connection, Row, and_, case, func, select, update
 
 from audit.events import Event
 from ca.identifiers import SerialNumber
+from publish_ldap.entry import PersonEntry
+from publish_ldap.publication import Action, PublicationTask
 from records.audit_log import append
 from records.database import Database
 from records.personal_data import PersonalData

@@ -25,15 +25,15 @@ class RevocationError(Exception):
     """Root of the errors of this package."""
 
 
-class Refused(RevocationError):  # noqa: N818 - says what the caller can do
+class Refused(RevocationError):
     """The input or the product breaks a rule."""
 
 
-class Conflict(RevocationError):  # noqa: N818 - says what the caller can do
+class Conflict(RevocationError):
     """Another process was first."""
 
 
-class Unavailable(RevocationError):  # noqa: N818 - says what the caller can do
+class Unavailable(RevocationError):
     """A store, token or file system does not answer."""
 
 

@@ -26,7 +26,6 @@ from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
 from revocation.publication import CrlPolicy
-
 from server.errors import IssuerOffline, NoRegisters
 from server.settings import Settings
 from server.tokens import Tokens

@@ -3,6 +3,10 @@
 ServerError
     SettingsRefused   the settings are wrong; carries every fault at once
     StateRefused      the state directory cannot be used
+    IssuerOffline     an issuer's key or certificate is not at hand
+    NoRegisters       no register is configured, so no identity can be proved
+    NotAllowed        who acts has no right to do so
+    NotSignedIn       nobody knows who acts
     LogRefused        a log line carried a field or value that logs may not hold (strict mode only)
 """
 
@@ -52,3 +56,28 @@ class LogRefused(ServerError):
     def __init__(self, field: str) -> None:
         super().__init__(field)
         self.field = field
+
+
+class IssuerOffline(ServerError):
+    """The issuer cannot sign: its token or key is not at hand, or the ceremony was not held."""
+
+    def __init__(self, issuer: str, token: str) -> None:
+        super().__init__(f"issuer {issuer} cannot sign: nothing usable in token {token}")
+        self.issuer = issuer
+        self.token = token
+
+
+class NoRegisters(ServerError):
+    """No register is configured (REG-IDN-L4: a source must be approved before it is relied on)."""
+
+
+class NotSignedIn(ServerError):
+    """The request names nobody: no certificate, no open session, no applicant's secret."""
+
+
+class NotAllowed(ServerError):
+    """The role of who acts does not include this."""
+
+    def __init__(self, needed: str) -> None:
+        super().__init__(f"this is for the role {needed}")
+        self.needed = needed

@@ -6,13 +6,13 @@ answers of each issuer, one for audit heads and receipts, and one that wraps dat
 
 from threading import Lock
 
-from ca.certificates import SigningKey
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from ca.certificates import SigningKey
 from hsm.errors import KeyExists, KeyNotFound
 from hsm.keys import WrappingKey
 from hsm.softhsm import SoftHsmStore
 from hsm.token import Token, TokenLocation
-
 from server.settings import Hsm
 
 AUDIT_KEY = "audit"

@@ -1,0 +1,109 @@
+"""The service's own certificates: OCSP signers and the staff listener's, renewed in good time.
+
+Level-triggered: what is there is looked at, and what is missing or ends soon is made.
+"""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from ca.certificates import SigningKey
+from ca.hierarchy import IssuerRecord
+from ca.issuance import CertificateOrder, issue, prepare
+from ca.names import SubjectName
+from ca.profiles import load_profile
+from ca.requests import SubjectPublicKey
+from revocation.publication import write_published
+from server.assembly import Assembly
+from server.tokens import ocsp_key
+
+ACTOR = "system:service"
+
+
+def ocsp_signer(parts: Assembly, record: IssuerRecord) -> x509.Certificate | None:
+    """The newest OCSP signer certificate that this issuer's current key is certified by."""
+    key = parts.tokens.find(parts.settings.hsm.service_token, ocsp_key(record.name))
+    return None if key is None else _newest(parts, record, key, "ocsp-signer")
+
+
+def ensure_ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:
+    """Certify the OCSP key of an issuer unless its certificate has more than a third to go."""
+    profile = load_profile("ocsp-signer")
+    key = parts.tokens.service_key(ocsp_key(record.name))
+    if _lasts(_newest(parts, record, key, profile.name), now):
+        return False
+    subject = SubjectName.of(
+        (name, f"{value} OCSP" if name == "CN" else value)
+        for name, value in SubjectName.from_x509(record.subject).attributes
+    )
+    _certify(parts, CertificateOrder(profile, subject, key.public_key()), record.name, now)
+    return True
+
+
+def ensure_staff_listener(parts: Assembly, now: datetime) -> tuple[Path, Path]:
+    """The certificate chain and key file (0600) of the staff listener, made when need be."""
+    folder = parts.settings.state / "tls"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    chain, key_file = folder / "staff.pem", folder / "staff.key"
+    profile = load_profile("tls-server")
+    record = parts.issuing_record()
+    key = _listener_key(key_file)
+    certificate = _newest(parts, record, key, profile.name)
+    if certificate is None or not _lasts(certificate, now):
+        order = CertificateOrder(
+            profile, SubjectName.of([("CN", "localhost")]), key.public_key(), ("localhost",)
+        )
+        certificate = _certify(parts, order, record.name, now)
+    pem = certificate.public_bytes(Encoding.PEM)
+    if record.certificate is not None:
+        pem += record.certificate.public_bytes(Encoding.PEM)
+    if not chain.exists() or chain.read_bytes() != pem:
+        write_published(chain, pem)
+    return chain, key_file
+
+
+def _listener_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    if not path.exists():
+        made = ec.generate_private_key(ec.SECP256R1())
+        pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+    key = load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("the listener's key file holds no EC key")
+    return key
+
+
+def _certify(
+    parts: Assembly, order: CertificateOrder, issuer: str, now: datetime
+) -> x509.Certificate:
+    prepared = prepare(order, parts.issuer(issuer), now, parts.settings.serial.node)
+    return issue(prepared, parts.certificates, ACTOR, now)
+
+
+def _newest(
+    parts: Assembly, record: IssuerRecord, key: SigningKey, profile: str
+) -> x509.Certificate | None:
+    public: SubjectPublicKey = key.public_key()
+    for found in parts.certificates.find(profile=profile, issuer=record.name, status="issued"):
+        body = parts.certificates.body(found.issuer, found.serial_number)
+        if body.public_key() == public:
+            return body
+    return None
+
+
+def _lasts(certificate: x509.Certificate | None, now: datetime) -> bool:
+    if certificate is None:
+        return False
+    whole = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    return certificate.not_valid_after_utc - now > whole / 3
