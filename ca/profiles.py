@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from ca.errors import CaError, Finding, NotFound, Refused
 from ca.names import SubjectName
@@ -45,6 +45,7 @@ class ProfileFaulty(CaError):
         self.faults = faults
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Profile:
     """One kind of certificate.
@@ -127,7 +128,7 @@ def parse_profile(octets: bytes, source: str) -> Profile:
     return profile
 
 
-_SHAPE = TypeAdapter(Profile, config=ConfigDict(extra="forbid"))
+_SHAPE = TypeAdapter(Profile)
 
 
 def _faults(profile: Profile) -> list[str]:

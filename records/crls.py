@@ -3,12 +3,11 @@
 Implements `revocation.publication.CrlStore`.
 """
 
-from collections.abc import Set as AbstractSet
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, insert, select, union_all
 
-from audit.events import Event
+from audit.events import Detail, Event
 from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
 from records.database import Database
@@ -55,8 +54,8 @@ class Crls:
         return CrlSnapshot(version, entries, latest)
 
     def may_leave(
-        self, name: IssuerName, serials: AbstractSet[SerialNumber]
-    ) -> AbstractSet[SerialNumber]:
+        self, name: IssuerName, serials: frozenset[SerialNumber]
+    ) -> frozenset[SerialNumber]:
         """Those that had expired when the latest CRL, which showed them, was issued."""
         with self._database.read() as tx:
             latest = _latest(tx, name)
@@ -73,7 +72,7 @@ class Crls:
                     )
                 )
                 found.update(SerialNumber.from_hex(serial) for (serial,) in rows)
-        return found
+        return frozenset(found)
 
     def record_crl(self, record: CrlRecord) -> None:
         """Store a CRL; CrlNumberTaken unless its number is the next one."""
@@ -90,13 +89,25 @@ class Crls:
                         der=record.der,
                     )
                 )
-                details = {"number": record.number, "sha256": record.sha256.hex()}
+                sha256 = record.sha256.hex()
+                details: dict[str, Detail] = {"number": record.number, "sha256": sha256}
                 event = Event("crl.issued", "system:crl", record.issuer, details)
                 append(tx, event, record.this_update)
         except RuleBroken as error:
             if error.code != "PKI20":
                 raise
             raise CrlNumberTaken(record.issuer, record.number) from None
+
+    def revoked_since(self, name: IssuerName, latest: CrlRecord | None) -> list[datetime]:
+        """When the certificates were revoked that no CRL before this one could show."""
+        since = latest.this_update if latest else datetime.min.replace(tzinfo=UTC)
+        with self._database.read() as tx:
+            rows = tx.execute(
+                select(certificate.c.revoked_at).where(
+                    certificate.c.issuer == name, certificate.c.revoked_at >= since
+                )
+            )
+            return [revoked_at for (revoked_at,) in rows]
 
     def latest(self, name: IssuerName) -> CrlRecord | None:
         """The CRL of the highest number."""

@@ -5,6 +5,7 @@ is wrapped by a key in the token. Deleting the data key's row ends every value u
 """
 
 import secrets
+from collections.abc import Callable
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -36,8 +37,8 @@ class DamagedData(RecordsError):
 class PersonalData:
     """Seals and opens values inside the caller's transaction."""
 
-    def __init__(self, wrapping_key: WrappingKey) -> None:
-        """Keep the token's wrapping key; nothing is read yet."""
+    def __init__(self, wrapping_key: Callable[[], WrappingKey]) -> None:
+        """Remember how to get at the token's wrapping key; it is asked for when first needed."""
         self._wrapping_key = wrapping_key
 
     def seal(self, tx: Connection, subject_id: str, purpose: str, value: bytes) -> bytes:
@@ -46,7 +47,7 @@ class PersonalData:
         key = self._data_key(tx, subject_id, purpose)
         if key is None:
             key = secrets.token_bytes(32)
-            wrapped = self._wrapping_key.encrypt(key, place)
+            wrapped = self._wrapping_key().encrypt(key, place)
             tx.execute(
                 insert(data_key).values(subject_id=subject_id, purpose=purpose, wrapped=wrapped)
             )
@@ -81,7 +82,7 @@ class PersonalData:
         ).scalar()
         if wrapped is None:
             return None
-        return self._wrapping_key.decrypt(wrapped, _place(subject_id, purpose))
+        return self._wrapping_key().decrypt(wrapped, _place(subject_id, purpose))
 
 
 def _place(subject_id: str, purpose: str) -> bytes:

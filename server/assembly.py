@@ -26,6 +26,7 @@ from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
 from revocation.publication import CrlPolicy
+from server.clock import utc_now
 from server.errors import IssuerOffline, NoRegisters
 from server.settings import Settings
 from server.tokens import Tokens
@@ -104,7 +105,7 @@ class Assembly:
         """The registers that are asked; NoRegisters when none is configured."""
         if self.settings.registers.adapter == "fake":
             return (
-                Registers(FakeCpr(), FakeDocumentStatus()),
+                Registers(FakeCpr(utc_now()), FakeDocumentStatus()),
                 fake_catalogue(date(2020, 1, 1)),
             )
         raise NoRegisters
@@ -121,7 +122,6 @@ def assembled(settings: Settings, *, checked: bool = True) -> Iterator[Assembly]
 
     Raises:
         DatabaseUnavailable: the database is not there, not durable, or of another schema.
-        HsmError: the service token cannot be opened.
     """
     database = Database(settings.database.url.reveal())
     tokens = Tokens(settings.hsm)
@@ -136,7 +136,7 @@ def assembled(settings: Settings, *, checked: bool = True) -> Iterator[Assembly]
 
 
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
-    personal = PersonalData(tokens.wrapping_key())
+    personal = PersonalData(tokens.wrapping_key)
     crls = Crls(database)
     directories = (DIRECTORY,) if settings.directory.enabled else ()
     return Assembly(

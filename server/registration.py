@@ -203,7 +203,7 @@ def _has_certificate(parts: Assembly, application: Application) -> bool:
 
 
 class StaffSignatures:
-    """Whose certificate an approval was signed with; implements `ra.approvals.SignatureVerifier`."""
+    """Who signed an approval; implements `ra.approvals.SignatureVerifier`."""
 
     def __init__(self, officers: Officers) -> None:
         """Ask this table of officers."""

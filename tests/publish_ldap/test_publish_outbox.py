@@ -21,6 +21,7 @@ class ListOutbox:
     failures: dict[int, tuple[str, datetime]] = field(default_factory=dict)
 
     def pending(self, directory: str, limit: int, now: datetime) -> Sequence[PublicationTask]:
+        assert now == NOW
         return [task for task in self.tasks if task.directory == directory][:limit]
 
     def done(self, task_id: int, entry_uuid: str | None, verified_at: datetime) -> None:

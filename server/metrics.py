@@ -1,0 +1,88 @@
+"""Prometheus metrics, shared by all processes of one installation.
+
+prometheus_client decides at its import whether values are shared; `share_under` therefore has to
+be called before this module's metrics are made.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def share_under(folder: Path, *, fresh: bool = False) -> None:
+    """Share the values of all processes in this folder; `fresh` forgets those of earlier runs."""
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ[DIRECTORY] = str(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What is counted. Labels are routes, jobs and issuers, never people."""
+
+    requests: Counter
+    jobs: Counter
+    revocation_visible: Histogram
+    crl_next_update: Gauge
+    publications: Gauge
+    audit_events: Gauge
+
+    @classmethod
+    def of_process(cls) -> "Metrics":
+        """The metrics of this process; made once."""
+        registry = CollectorRegistry()
+        return cls(
+            Counter(
+                "tillid_requests_total",
+                "Requests answered.",
+                ["listener", "route", "status"],
+                registry=registry,
+            ),
+            Counter("tillid_jobs_total", "Runs of jobs.", ["job", "outcome"], registry=registry),
+            Histogram(
+                "tillid_revocation_visible_seconds",
+                "Seconds from a revocation to the CRL that shows it.",
+                buckets=(0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
+                registry=registry,
+            ),
+            Gauge(
+                "tillid_crl_next_update_timestamp_seconds",
+                "nextUpdate of the served CRL.",
+                ["issuer"],
+                registry=registry,
+                multiprocess_mode="mostrecent",
+            ),
+            Gauge(
+                "tillid_publications",
+                "Directory publications by state.",
+                ["state"],
+                registry=registry,
+                multiprocess_mode="mostrecent",
+            ),
+            Gauge(
+                "tillid_audit_events",
+                "Events in the audit log.",
+                registry=registry,
+                multiprocess_mode="mostrecent",
+            ),
+        )
+
+
+def exposition() -> bytes:
+    """The values of all processes in the Prometheus text format."""
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

@@ -1,0 +1,240 @@
+"""The public listener: OCSP, CRLs, CA certificates and health, as one bare WSGI callable.
+
+No framework stands in its way: relying parties ask here millions of times (RFC 6960 appendix A,
+RFC 5019 section 5, RFC 5280 section 4.2.1.13).
+"""
+
+import hashlib
+import os
+import urllib.parse
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ca.identifiers import IssuerName
+from records.errors import NotFound
+from revocation.responder import OcspAnswer, OcspIssuer, OcspResponder
+from server.assembly import Assembly, assembled
+from server.clock import utc_now
+from server.logs import get_logger, log_to
+from server.metrics import Metrics, share_under
+from server.own_certificates import ocsp_signer
+from server.settings_sources import load_settings
+
+_MAX_REQUEST = 4096
+_RESPONDER_LIFE = timedelta(minutes=5)
+
+Environ = dict[str, Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status line, headers and body of one answer."""
+
+    status: str
+    body: bytes = b""
+    kind: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+NOT_FOUND = Answer("404 Not Found", b"there is nothing at this address\n")
+_OCSP = "application/ocsp-response"
+
+
+@dataclass(slots=True)
+class PublicApp:
+    """The WSGI callable of one worker process."""
+
+    parts: Assembly
+    metrics: Metrics
+    _responders: dict[str, tuple[datetime, OcspResponder]] = field(default_factory=dict)
+    _crls: dict[str, tuple[int, datetime, str, bytes]] = field(default_factory=dict)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request; a fault of ours is a plain 500 with nothing of the inside."""
+        route, answer = self._route(environ)
+        self.metrics.requests.labels("public", route, answer.status[:3]).inc()
+        headers = [("Content-Type", answer.kind), ("Content-Length", str(len(answer.body)))]
+        start_response(answer.status, [*headers, *answer.headers])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+    def _route(self, environ: Environ) -> tuple[str, Answer]:
+        # PATH_INFO is decoded once by the server: what follows the issuer's name is taken raw.
+        place, _, rest = str(environ["PATH_INFO"])[1:].partition("/")
+        method = environ["REQUEST_METHOD"]
+        if place == "ocsp":
+            return "/ocsp", self._ocsp(environ, method, rest)
+        routes = {"healthz": _alive, "readyz": self._ready, "crl": self._crl, "ca": self._ca}
+        if place not in routes:
+            return "/other", NOT_FOUND
+        if method not in {"GET", "HEAD"}:
+            return f"/{place}", _not_allowed("GET, HEAD")
+        return f"/{place}", routes[place](environ, rest)
+
+    def _ready(self, _: Environ, __: str) -> Answer:
+        """Every issuer has a CRL that is in force, and its responder can sign."""
+        now = utc_now()
+        try:
+            lacking = [
+                f"{record.name}: no CRL in force"
+                for record in self.parts.issuers.all()
+                if self._current_crl(record.name, now) is None
+            ]
+            lacking += [
+                f"{record.name}: no OCSP responder"
+                for record in self.parts.issuers.all()
+                if record.name != record.parent and self._responder(record.name, now) is None
+            ]
+        except Exception as error:  # noqa: BLE001 - readiness is a question with a yes or no
+            get_logger("public").error("public.not_ready", exc_info=error)
+            lacking = ["the database or the token does not answer"]
+        if lacking:
+            return Answer("503 Service Unavailable", "\n".join(lacking).encode() + b"\n")
+        return Answer("200 OK", b"ready\n")
+
+    def _ca(self, _: Environ, rest: str) -> Answer:
+        record = self._issuer(rest.removesuffix(".cer")) if rest.endswith(".cer") else None
+        if record is None:
+            return NOT_FOUND
+        return Answer("200 OK", record.public_bytes(Encoding.DER), "application/pkix-cert")
+
+    def _crl(self, environ: Environ, rest: str) -> Answer:
+        name = rest.removesuffix(".crl")
+        if not rest.endswith(".crl") or self._issuer(name) is None:
+            return NOT_FOUND
+        now = utc_now()
+        current = self._current_crl(IssuerName(name), now)
+        if current is None:
+            return Answer(
+                "503 Service Unavailable",
+                b"no CRL is in force; a new one is being made\n",
+                headers=(("Retry-After", "30"),),
+            )
+        modified, next_update, tag, body = current
+        headers = (
+            ("ETag", f'"{tag}"'),
+            ("Last-Modified", _http_date(modified)),
+            ("Expires", _http_date(next_update)),
+            ("Cache-Control", "public, max-age=60, no-transform"),
+        )
+        if f'"{tag}"' in str(environ.get("HTTP_IF_NONE_MATCH", "")):
+            return Answer("304 Not Modified", headers=headers)
+        return Answer("200 OK", body, "application/pkix-crl", headers)
+
+    def _current_crl(
+        self, name: IssuerName, now: datetime
+    ) -> tuple[datetime, datetime, str, bytes] | None:
+        path = self.parts.crl_file(name)
+        try:
+            changed = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+        kept = self._crls.get(name)
+        if kept is None or kept[0] != changed:
+            kept = (changed, *_read_crl(path))
+            self._crls[name] = kept
+        _, next_update, tag, body = kept
+        if now > next_update:
+            return None
+        modified = utc_now().fromtimestamp(changed / 1e9, tz=now.tzinfo)
+        return modified, next_update, tag, body
+
+    def _ocsp(self, environ: Environ, method: str, rest: str) -> Answer:
+        name, _, encoded = rest.partition("/")
+        if self._issuer(name) is None:
+            return NOT_FOUND
+        if method == "POST" and not encoded:
+            octets = environ["wsgi.input"].read(_MAX_REQUEST + 1)
+        elif method in {"GET", "HEAD"} and encoded:
+            octets = _from_path(encoded)
+        else:
+            return _not_allowed("GET, POST")
+        now = utc_now()
+        responder = self._responder(name, now)
+        if responder is None:
+            return Answer("503 Service Unavailable", headers=(("Retry-After", "5"),))
+        return _ocsp_answer(responder.answer(octets, now), now)
+
+    def _issuer(self, name: str) -> x509.Certificate | None:
+        try:
+            return self.parts.issuers.get(name).certificate
+        except NotFound:
+            return None
+
+    def _responder(self, name: str, now: datetime) -> OcspResponder | None:
+        """The responder of an issuer; asked for anew now and then, its certificate is renewed."""
+        kept = self._responders.get(name)
+        if kept is not None and abs(now - kept[0]) < _RESPONDER_LIFE:
+            return kept[1]
+        record = self.parts.issuers.get(name)
+        signer = ocsp_signer(self.parts, record)
+        if signer is None or record.certificate is None:
+            return None
+        key = self.parts.tokens.service_key(f"ocsp-{name}")
+        issuer = OcspIssuer(record.name, record.certificate, signer, key)
+        validity = timedelta(minutes=self.parts.settings.ocsp.validity_minutes)
+        responder = OcspResponder(issuer, self.parts.certificates, validity)
+        self._responders[name] = (now, responder)
+        return responder
+
+
+def make_app() -> PublicApp:
+    """The app of one worker process, made from the environment after the process was forked."""
+    settings = load_settings(os.environ, Path.cwd())
+    share_under(settings.state / "metrics")
+    # Both stay open for the life of the worker, which ends without unwinding.
+    log_to(settings.state, "public", settings.logs.level).__enter__()
+    parts = assembled(settings).__enter__()
+    return PublicApp(parts, Metrics.of_process())
+
+
+def _alive(_: Environ, __: str) -> Answer:
+    return Answer("200 OK", b"alive\n")
+
+
+def _not_allowed(methods: str) -> Answer:
+    return Answer("405 Method Not Allowed", headers=(("Allow", methods),))
+
+
+def _from_path(encoded: str) -> bytes:
+    """The request of a GET: base64, whose / + and = a client may have written as such or not."""
+    text = urllib.parse.unquote(encoded).replace(" ", "+")
+    try:
+        return b64decode(text, validate=True)[: _MAX_REQUEST + 1]
+    except (Base64Error, ValueError):
+        return b""
+
+
+def _ocsp_answer(answer: OcspAnswer, now: datetime) -> Answer:
+    if answer.next_update is None:
+        return Answer("200 OK", answer.body, _OCSP, (("Cache-Control", "no-store"),))
+    # Until half of its life: a client that asks again later gets one that was made later.
+    seconds = max(int((answer.next_update - now).total_seconds() / 2), 0)
+    headers = (
+        ("Cache-Control", f"max-age={seconds}, public, no-transform, must-revalidate"),
+        ("Last-Modified", _http_date(now)),
+        ("Expires", _http_date(answer.next_update)),
+        ("ETag", f'"{hashlib.sha256(answer.body).hexdigest()}"'),
+    )
+    return Answer("200 OK", answer.body, _OCSP, headers)
+
+
+def _read_crl(path: Path) -> tuple[datetime, str, bytes]:
+    body = path.read_bytes()
+    next_update = x509.load_der_x509_crl(body).next_update_utc
+    if next_update is None:
+        raise ValueError("a CRL of ours has no nextUpdate")
+    return next_update, hashlib.sha256(body).hexdigest(), body
+
+
+def _http_date(time: datetime) -> str:
+    return format_datetime(time, usegmt=True)

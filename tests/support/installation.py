@@ -1,0 +1,37 @@
+"""A whole installation in a temporary directory: real SoftHSM, real database, ceremony held."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from records.database import Database
+from records.schema import migrate
+from server.assembly import Assembly, assembled
+from server.ceremony import hold_ceremony
+from server.clock import utc_now
+from server.settings_sources import load_settings
+from tests.support.softhsm import SoftHsm
+
+ORGANISATION = "Tillid Test"
+
+
+@contextmanager
+def an_installation(softhsm: SoftHsm, state: Path, **environment: str) -> Iterator[Assembly]:
+    """Settings, database, tokens and both issuers; `environment` as TILLID_SECTION__KEY."""
+    state.mkdir(mode=0o700, exist_ok=True)
+    settings = load_settings(
+        {
+            "TILLID_STATE": str(state),
+            "TILLID_HSM__SOFTHSM_DIRECTORY": str(softhsm.store.directory),
+            "TILLID_REGISTERS__ADAPTER": "fake",
+            **environment,
+        },
+        state,
+    )
+    database = Database(settings.database.url.reveal())
+    migrate(database)
+    database.close()
+    with assembled(settings) as parts:
+        for _ in hold_ceremony(parts, ORGANISATION, "DK", utc_now()):
+            pass
+        yield parts
