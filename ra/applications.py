@@ -275,10 +275,15 @@ def fulfil(application: Application, now: datetime) -> Application:
     return step(application, ApplicationState.FULFILLED, now)
 
 
-def require_not_subject(officer: Officer, application: Application) -> None:
-    """Refuse an officer who is the subject (REG-IDN-L7), by person, not by account."""
+def is_subject(officer: Officer, application: Application) -> bool:
+    """Whether the officer is the subject, by person and not by account."""
     applicant = application.applicant
-    if officer.is_same_person(applicant.subject_id, applicant.person_key):
+    return officer.is_same_person(applicant.subject_id, applicant.person_key)
+
+
+def require_not_subject(officer: Officer, application: Application) -> None:
+    """Refuse an officer who is the subject (REG-IDN-L7)."""
+    if is_subject(officer, application):
         raise Refused((finding("REG-IDN-L7", "OFFICER_IS_SUBJECT"),))
 
 

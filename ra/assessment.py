@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
-from ra.applications import Application, ApplicationState, step
+from ra.applications import Application, ApplicationState, is_subject, step
 from ra.claims import natural_person_schema, schema_findings
 from ra.errors import Conflict, Refused
 from ra.evidence import Check, CheckResult, Evidence, EvidenceKind, ProofingResult
@@ -143,17 +143,21 @@ def _evidence_findings(
 ) -> tuple[Finding, ...]:
     """The evidence last presented, and the latest result of each check on it (REG-IDN)."""
     level = application.level
-    if application.officer is not None:
-        require = application.officer.is_same_person
-        if require(application.subject_id, application.applicant.person_key):
-            return (finding("REG-IDN-L7", "OFFICER_IS_SUBJECT"),)
+    if application.officer is not None and is_subject(application.officer, application):
+        return (finding("REG-IDN-L7", "OFFICER_IS_SUBJECT"),)
     if not application.evidence:
         return _nothing_presented(application)
     evidence = application.evidence[-1]
     results = {each.check: each for each in application.checks if each.evidence_id == evidence.id}
-    return (
+    answered = (
         *_document_findings(evidence, policy, now),
         *(each for result in results.values() for each in result_findings(result, level)),
+    )
+    if evidence.issuer is None and answered:
+        # What cannot be read cannot be looked up, so what is missing for it says nothing more.
+        return answered
+    return (
+        *answered,
         *_missing_findings(results, policy, level),
         *_source_findings(evidence, results, (catalogue, level), now),
     )

@@ -79,6 +79,7 @@ def _parse_two_lines(form: MrzFormat, lines: Sequence[str], today: date) -> Mach
             _require_check("optional", optional, lower[42])
     else:
         number = _checked_number(number, lower[9], optional)
+    _require_dates(lower[13:28])
     _require_check("composite", lower[:10] + lower[13:20] + lower[21:-1], lower[-1])
     return _zone(form, upper[:5], number, (lower[13:28], lower[10:13], upper[5:]), today)
 
@@ -86,6 +87,7 @@ def _parse_two_lines(form: MrzFormat, lines: Sequence[str], today: date) -> Mach
 def _parse_td1(lines: Sequence[str], today: date) -> MachineReadableZone:
     upper, middle, names = lines
     number = _checked_number(upper[5:14], upper[14], upper[15:])
+    _require_dates(middle[:15])
     composite = upper[5:] + middle[:7] + middle[8:15] + middle[18:29]
     _require_check("composite", composite, middle[29])
     return _zone(MrzFormat.TD1, upper[:5], number, (middle[:15], middle[15:18], names), today)
@@ -96,8 +98,6 @@ def _zone(
 ) -> MachineReadableZone:
     """Join the fields; `rest` is birth-sex-expiry (15 characters), nationality and names."""
     person, nationality, names = rest
-    _require_check("birth date", person[:6], person[6])
-    _require_check("expiry date", person[8:14], person[14])
     if person[7] not in "MF<":
         raise MalformedField("mrz", "sex is M, F or <")
     surname, _, given_names = names.rstrip("<").partition("<<")
@@ -117,15 +117,21 @@ def _zone(
 
 
 def _checked_number(number: str, check: str, optional: str) -> str:
-    """A document number; longer ones go on in the optional field (ICAO 9303-5 note j)."""
+    """A document number; longer ones go on in the optional field (ICAO 9303-5 section 4.2.4)."""
     if check != "<":
         _require_check("number", number, check)
         return number
     tail = optional.split("<", 1)[0]
     if not tail:
         raise MalformedField("mrz", "the check digit of number is missing")
-    _require_check("number", number + "<" + tail[:-1], tail[-1])
+    _require_check("number", number + tail[:-1], tail[-1])
     return number + tail[:-1]
+
+
+def _require_dates(person: str) -> None:
+    """Birth date, sex and expiry date: 15 characters in every size."""
+    _require_check("birth date", person[:6], person[6])
+    _require_check("expiry date", person[8:14], person[14])
 
 
 def _require_check(name: str, field: str, check: str) -> None:

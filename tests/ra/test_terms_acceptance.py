@@ -1,0 +1,91 @@
+"""Terms: which version is in force, and what counts as an answer."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from hashlib import sha256
+
+import pytest
+
+from ra.errors import MalformedField, Refused
+from ra.levels import AssuranceLevel
+from ra.terms import (
+    TermsKind,
+    TermsLibrary,
+    accept,
+    parse_terms,
+    read_terms_library,
+    terms_findings,
+)
+from tests.support.ra_builders import NOW, drafted
+
+_DOCUMENT = "kind: terms\nversion: 2\nlanguage: en\nvalid_from: 2026-02-01\n\n# Terms\n"
+
+
+def test_both_texts_are_shipped_and_in_force() -> None:
+    library = read_terms_library()
+    for kind in TermsKind:
+        (text,) = library.in_force(kind, NOW)
+        assert text.language == "en"
+        assert text.sha256 == sha256(text.text.encode()).hexdigest()
+
+
+def test_a_newer_version_takes_over_on_its_day() -> None:
+    newer = parse_terms(_DOCUMENT)
+    library = TermsLibrary((*read_terms_library().versions, newer))
+    assert library.in_force(TermsKind.TERMS, NOW)[0].version == 1
+    assert library.in_force(TermsKind.TERMS, NOW + timedelta(days=17)) == (newer,)
+
+
+def test_before_the_first_version_none_is_in_force() -> None:
+    library = TermsLibrary((parse_terms(_DOCUMENT),))
+    assert library.in_force(TermsKind.TERMS, NOW) == ()
+
+
+def test_an_answer_to_a_version_that_is_no_longer_in_force_does_not_count() -> None:
+    later = NOW + timedelta(days=17)
+    library = TermsLibrary((*read_terms_library().versions, parse_terms(_DOCUMENT)))
+    answers = tuple(replace(each, at=later) for each in drafted().acceptances)
+    for level in AssuranceLevel:
+        found = terms_findings(answers, library, level)
+        assert [each.code for each in found] == ["TERMS_NOT_PRESENTED"]
+    # What was answered while it was in force stays an answer.
+    assert terms_findings(drafted().acceptances, library, AssuranceLevel.SUBSTANTIAL) == ()
+
+
+def test_at_low_it_is_enough_that_the_texts_were_shown() -> None:
+    answers = tuple(replace(each, accepted=False) for each in drafted().acceptances)
+    library = read_terms_library()
+    assert terms_findings(answers, library, AssuranceLevel.LOW) == ()
+    found = terms_findings(answers, library, AssuranceLevel.SUBSTANTIAL)
+    assert {each.code for each in found} == {"TERMS_NOT_ACCEPTED"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {},
+        {"read": True},
+        {"accepted": True},
+        {"read": True, "accepted": None},
+        {"read": "true", "accepted": "true"},
+        {"read": 1, "accepted": 1},
+        {"read": True, "accepted": True, "sha256": "0" * 64},
+        {"read": True, "accepted": True, "sha256": None},
+    ],
+)
+def test_an_answer_that_is_not_explicit_is_refused(statement: dict[str, object]) -> None:
+    (text,) = read_terms_library().in_force(TermsKind.TERMS, NOW)
+    with pytest.raises(Refused) as refusal:
+        accept({"sha256": text.sha256} | statement, text, NOW)
+    assert refusal.value.findings[0].code == "TERMS_ACCEPTANCE_NOT_EXPLICIT"
+
+
+@pytest.mark.parametrize("missing", ["kind", "version", "language", "valid_from"])
+def test_a_text_without_its_header_is_refused(missing: str) -> None:
+    lines = [line for line in _DOCUMENT.splitlines() if not line.startswith(missing)]
+    with pytest.raises(MalformedField):
+        parse_terms("\n".join(lines))
+
+
+def test_a_text_is_read_with_its_date() -> None:
+    assert parse_terms(_DOCUMENT).valid_from == date(2026, 2, 1)
