@@ -68,8 +68,10 @@ class Applications:
     def is_applicant(self, application_id: str, secret: str) -> bool:
         """Whether this is the secret that was given to the applicant."""
         with self._database.read() as tx:
-            kept = _row(tx, application_id).secret_sha256
-        return hmac.compare_digest(kept, _sha256(secret))
+            kept = tx.execute(
+                select(application.c.secret_sha256).where(application.c.id == application_id)
+            ).scalar()
+        return kept is not None and hmac.compare_digest(kept, _sha256(secret))
 
     def update(self, before: Application, after: Application, actor: str, now: datetime) -> None:
         """Replace an application that nobody else changed meanwhile; else Conflict."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from ca.hierarchy import CeremonyStep, PlannedIssuer, run_ceremony
 from ca.identifiers import IssuerName
 from ca.names import SubjectName
 from ca.profiles import load_profile
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from server.assembly import Assembly
 
 ROOT = IssuerName("root")

@@ -1,0 +1,84 @@
+"""Who acts: an officer by client certificate or browser session, an applicant by secret.
+
+The certificate is looked up in our own records at every request, so a revoked one ends at once.
+What each role may do is the table `RIGHTS`.
+"""
+
+from enum import StrEnum
+
+from cryptography import x509
+from flask import Request
+from werkzeug.exceptions import BadRequest
+
+from records.officers import Officer, Role
+from server.assembly import Assembly
+from server.clock import utc_now
+from server.errors import NotAllowed, NotSignedIn
+
+COOKIE = "__Host-tillid"
+
+
+class Act(StrEnum):
+    """What an officer can do through the staff listener."""
+
+    SEE_APPLICATIONS = "see applications"
+    PROVE = "prove identities"
+    APPROVE = "approve applications"
+    FIND = "find certificates"
+    REVOKE = "revoke certificates"
+    ERASE = "let erasures begin"
+    AUDIT = "read the audit log"
+
+
+RIGHTS: dict[Role, frozenset[Act]] = {
+    Role.REGISTRATION_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.PROVE, Act.FIND}),
+    Role.APPROVING_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.APPROVE, Act.FIND}),
+    Role.SECURITY_ADMINISTRATOR: frozenset({Act.FIND, Act.REVOKE, Act.ERASE}),
+    Role.AUDITOR: frozenset({Act.AUDIT, Act.FIND}),
+}
+
+
+def acting_officer(parts: Assembly, request: Request, act: Act) -> Officer:
+    """The officer behind a request, if the role includes the act.
+
+    Raises:
+        NotSignedIn: no certificate of ours and no open session.
+        NotAllowed: the role does not include it.
+    """
+    officer = officer_of(parts, request)
+    if officer is None:
+        raise NotSignedIn
+    if act not in RIGHTS[officer.role]:
+        raise NotAllowed(
+            " or ".join(role.label for role, rights in RIGHTS.items() if act in rights)
+        )
+    return officer
+
+
+def officer_of(parts: Assembly, request: Request) -> Officer | None:
+    """The officer behind a request, by certificate first, or None."""
+    pem = request.environ.get("SSL_CLIENT_CERT")
+    if pem and request.environ.get("SSL_CLIENT_VERIFY") == "SUCCESS":
+        return parts.officers.by_certificate(x509.load_pem_x509_certificate(pem.encode()))
+    token = request.cookies.get(COOKIE)
+    return parts.officers.by_session(token, utc_now()) if token else None
+
+
+def applicant_only(parts: Assembly, request: Request, application_id: str) -> None:
+    """Let only the bearer of the application's secret through.
+
+    Raises:
+        NotSignedIn: there is no such application, or this is not its secret; which, is not said.
+    """
+    header = request.headers.get("Authorization", "")
+    secret = header.removeprefix("Bearer ").strip()
+    if not header.startswith("Bearer ") or len(secret) > 100:  # noqa: PLR2004 - secrets have 43
+        raise NotSignedIn
+    if not parts.applications.is_applicant(application_id, secret):
+        raise NotSignedIn
+
+
+def same_site(request: Request) -> None:
+    """Refuse a form that another site sent (Fetch Metadata: Sec-Fetch-Site)."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        raise BadRequest("this form came from another site")
