@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from asn1crypto import crl as asn1_crl
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,6 +123,12 @@ def test_an_odd_curve_makes_no_signature() -> None:
         signature_for(ec.generate_private_key(ec.SECP256K1()).public_key())
 
 
+def test_no_signature_of_another_kind_of_key_is_verified() -> None:
+    scheme = signature_for(KEY.public_key())
+    with pytest.raises(KeyRefused):
+        scheme.verify(ed25519.Ed25519PrivateKey.generate().public_key(), bytes(64), b"tbs")
+
+
 def test_the_reason_that_lifts_a_hold_is_not_in_a_full_crl() -> None:
     with pytest.raises(ValueError, match="delta"):
         encode_entry(SerialNumber(3), NOW, Reason.REMOVE_FROM_CRL)
@@ -174,6 +180,7 @@ REFUSED: list[tuple[CrlRule, Callable[[], Judged]]] = [
     (CrlRule.STRUCTURE, lambda: judged(resealed(CRL, der.integer(1), der.integer(0)))),
     (CrlRule.STRUCTURE, lambda: judged(resealed(CRL, b"\x02\x01\x07", b"\x02\x01\xff"))),
     (CrlRule.MAY_SIGN, lambda: judged(CRL, issuer_certificate(KEY, crl_sign=False))),
+    (CrlRule.MAY_SIGN, lambda: judged(CRL, issuer_certificate(KEY, crl_sign=None))),
     (CrlRule.MAY_SIGN, lambda: judged(CRL, PKI.subscriber(SerialNumber(9)))),
     (CrlRule.ISSUER, lambda: judged(CRL, issuer_certificate(KEY, common_name="Persons G2"))),
     (

@@ -25,7 +25,14 @@ def test_octet_strings_are_written_as_others_write_them(content: bytes) -> None:
 
 @pytest.mark.parametrize("dotted", ["2.5.29.20", "1.2.840.113549.1.1.11", "1.3.6.1.5.5.7.48.1.2"])
 def test_object_identifiers_are_written_as_others_write_them(dotted: str) -> None:
+    assert der.Reader(der.oid(dotted)).oid() == der.oid(dotted)
     assert der.oid(dotted) == core.ObjectIdentifier(dotted).dump()
+
+
+@pytest.mark.parametrize("octets", ["0600", "060180", "06032a8001", "0602ff80", "0501"])
+def test_an_object_identifier_that_is_not_the_shortest_is_not_der(octets: str) -> None:
+    with pytest.raises(NotDer):
+        der.Reader(bytes.fromhex(octets)).oid()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 from asn1crypto import ocsp as asn1_ocsp
@@ -140,9 +141,9 @@ MALFORMED = {
         tbs_request(der.sequence(cert_id(5), extensions(UNKNOWN_CRITICAL, tag=0)))
     ),
     "a serial not in its shortest form": request(5).replace(b"\x02\x01\x05", b"\x02\x01"),
-    "a third parameter of the hash": der.sequence(
+    "a hash with parameters": der.sequence(
         tbs_request(
-            der.sequence(cert_id(5, der.sequence(der.oid("1.3.14.3.2.26"), der.NULL, der.NULL)))
+            der.sequence(cert_id(5, der.sequence(der.oid("1.3.14.3.2.26"), der.integer(1))))
         )
     ),
 }
@@ -194,6 +195,12 @@ def said_by(read: x509_ocsp.OCSPResponse) -> Status:
     assert read.revocation_time_utc is not None
     word = read.revocation_reason.value if read.revocation_reason else "unspecified"
     return Revoked(Reason.from_label(word), read.revocation_time_utc)
+
+
+def test_what_is_no_status_is_never_signed() -> None:
+    nothing = cast("Status", None)
+    with pytest.raises(AssertionError):
+        build_response(SIGNER, NOW, [SingleAnswer(cert_id(5), nothing, NOW, LATER)], None)
 
 
 def test_several_certificates_are_answered_in_their_order() -> None:

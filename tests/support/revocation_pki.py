@@ -56,21 +56,23 @@ def issuer_certificate(
     key: PrivateKey,
     *,
     common_name: str = "Persons G1",
-    crl_sign: bool = True,
+    crl_sign: bool | None = True,
     key_identifier: bytes | None = None,
 ) -> x509.Certificate:
-    """A self-signed issuer."""
+    """A self-signed issuer; without a key usage when `crl_sign` is None."""
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     if key_identifier is not None:
         identifier = x509.SubjectKeyIdentifier(key_identifier)
-    return (
+    builder = (
         _builder(common_name, common_name, SerialNumber(1))
         .public_key(key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(key_usage(key_cert_sign=True, crl_sign=crl_sign), critical=True)
         .add_extension(identifier, critical=False)
-        .sign(key, hashes.SHA256())
     )
+    if crl_sign is not None:
+        usage = key_usage(key_cert_sign=True, crl_sign=crl_sign)
+        builder = builder.add_extension(usage, critical=True)
+    return builder.sign(key, hashes.SHA256())
 
 
 def _builder(subject: str, issuer: str, serial: SerialNumber) -> x509.CertificateBuilder:
@@ -105,8 +107,14 @@ class Pki:
             _builder(f"Subscriber {serial.hex}", "Persons G1", serial)
             .public_key(self.issuing.key.public_key())
             .add_extension(key_usage(digital_signature=True), critical=True)
+            .add_extension(authority_key_identifier(self.issuing), critical=False)
             .sign(self.issuing.key, hashes.SHA256())
         )
+
+
+def authority_key_identifier(issuing: IssuingKey) -> x509.AuthorityKeyIdentifier:
+    subject = issuing.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject.value)
 
 
 def responder_certificate(
@@ -120,6 +128,7 @@ def responder_certificate(
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .add_extension(key_usage(digital_signature=True), critical=True)
         .add_extension(x509.OCSPNoCheck(), critical=False)
+        .add_extension(authority_key_identifier(issuing), critical=False)
         .sign(issuing.key, hashes.SHA256())
     )
 
