@@ -7,6 +7,7 @@ ServerError
     NoRegisters       no register is configured, so no identity can be proved
     NotAllowed        who acts has no right to do so
     NotSignedIn       nobody knows who acts
+    ServiceFailed     a listener did not come up, or ended
     LogRefused        a log line carried a field or value that logs may not hold (strict mode only)
 """
 
@@ -81,3 +82,12 @@ class NotAllowed(ServerError):
     def __init__(self, needed: str) -> None:
         super().__init__(f"this is for the role {needed}")
         self.needed = needed
+
+
+class ServiceFailed(ServerError):
+    """The service cannot run: why, and where to read more."""
+
+    def __init__(self, why: str, see: Path) -> None:
+        super().__init__(why)
+        self.why = why
+        self.see = see
