@@ -32,8 +32,12 @@ def group() -> None:
 @click.option("--profile", "profile_name", required=True, help="A profile that names no person.")
 @click.option("--csr", required=True, help="PKCS#10 request, PEM or DER; - for standard input.")
 @click.option("--out", required=True, help="Where the certificate goes; - for standard output.")
-@click.option("--dns", multiple=True, help="DNS name, instead of those that the request proposes.")
-def issue(profile_name: str, csr: str, out: str, dns: tuple[str, ...]) -> Result:
+@click.option(
+    "--host",
+    multiple=True,
+    help="Host name or IP address, instead of those that the request proposes.",
+)
+def issue(profile_name: str, csr: str, out: str, host: tuple[str, ...]) -> Result:
     """Issue a certificate from a request file, under a profile that names no person."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -45,7 +49,7 @@ def issue(profile_name: str, csr: str, out: str, dns: tuple[str, ...]) -> Result
     from server.ordering import server_order
 
     octets = _read(csr)
-    order = server_order(profile_name, parse_request(octets), dns)
+    order = server_order(profile_name, parse_request(octets), host)
     with installation() as parts:
         now = utc_now()
         prepared = prepare(order, parts.issuing(), now, parts.settings.serial.node)
@@ -56,7 +60,7 @@ def issue(profile_name: str, csr: str, out: str, dns: tuple[str, ...]) -> Result
     else:
         Path(out).write_bytes(pem)
     serial = SerialNumber(certificate.serial_number).hex
-    said = f"Certificate {prepared.content.issuer.name}/{serial} for {', '.join(order.dns_names)}"
+    said = f"Certificate {prepared.content.issuer.name}/{serial} for {', '.join(order.host_names)}"
     return Result(
         {"issuer": prepared.content.issuer.name, "serial_number": serial, "out": out},
         () if out == "-" else (f"{said} is in {out}.",),

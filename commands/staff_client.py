@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,8 @@ class StaffClient:
             )
             status = done.stdout[-3:]
             if done.returncode != 0 or not answer.exists():
-                raise ProblemRaised(_CANNOT)
+                said = done.stderr.strip().splitlines() or ["curl said nothing"]
+                raise ProblemRaised(replace(_CANNOT, detail=said[0]))
             octets = answer.read_bytes()
         if not status.startswith("2"):
             raise ProblemRaised(_problem(octets))
@@ -88,6 +89,7 @@ class StaffClient:
     def _options(self, path: str) -> list[str]:
         options = [
             "silent",
+            "show-error",
             _option("url", f"{self.url}/api/v1/{path}"),
             _option("cacert", self.trust),
             _option("max-time", _SECONDS),

@@ -24,7 +24,7 @@ def play(*, once: bool) -> dict[str, object]:
         DemoError: a program is missing, or a chapter did not go as it should; a further run goes
             on from there.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     started = time.monotonic()
     stage = Stage.prepare()
     signal.signal(signal.SIGTERM, _interrupt)
