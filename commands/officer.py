@@ -39,17 +39,20 @@ def invite(name: str, role: str) -> Result:
 
 
 @verb(group, example="tillid officer link officer-3f2a9c0154e2b1aa")
-@click.argument("officer")
-def link(officer: str) -> Result:
-    """Make a link with which an officer signs in to the pages, once."""
+@click.argument("officers", nargs=-1, required=True, metavar="OFFICER...")
+def link(officers: tuple[str, ...]) -> Result:
+    """Make links with which officers sign in to the pages, each once."""
     from server.clock import utc_now
 
     with installation() as parts:
         minutes = parts.settings.links.minutes
-        life = timedelta(minutes=minutes)
-        token = parts.officers.make_link(officer, "sign-in", utc_now(), life)
-        address = f"{parts.settings.staff.url}/sign-in/{token}"
-    return Result({"officer": officer, "link": address, "minutes": minutes}, (address,))
+        life, base = timedelta(minutes=minutes), parts.settings.staff.url
+        tokens = {
+            officer: parts.officers.make_link(officer, "sign-in", utc_now(), life)
+            for officer in officers
+        }
+    links = {officer: f"{base}/sign-in/{token}" for officer, token in tokens.items()}
+    return Result({"links": links, "minutes": minutes}, tuple(links.values()))
 
 
 @verb(group, example="tillid officer list")

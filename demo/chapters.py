@@ -7,6 +7,7 @@ happened. What a later run needs to know is remembered with the stage.
 import hashlib
 import shlex
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -50,17 +51,23 @@ def staff(stage: Stage) -> Chapter:
     yield f"public listener: {stage.settings.public.url}, staff: {stage.settings.staff.url}"
     RelyingParty(stage).fetch_issuers()
     people = stage.facts.setdefault("officers", {})
-    for role, name in STAFF.items():
-        if role not in people:
-            invited = stage.tillid("officer", "invite", name, "--role", role)
-            link = invited["link"]
-            card, trust = str(stage.folder / "cards" / role), str(stage.folder / "root.pem")
-            out = str(identity(stage, role))
-            Path(card).mkdir(parents=True, exist_ok=True, mode=0o700)
-            stage.tillid("officer", "enrol", link, "--trust", trust, "--card", card, "--out", out)
-            people[role] = invited["officer"]
-            stage.remember()
-        yield f"{role.replace('_', ' ')}: {people[role]}, key in a card (SoftHSM token)"
+    missing = [role for role in STAFF if role not in people]
+    try:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda role: _enrol(stage, role), missing))
+    finally:
+        stage.remember()
+    for role, officer in people.items():
+        yield f"{role.replace('_', ' ')}: {officer}, key in a card (SoftHSM token)"
+
+
+def _enrol(stage: Stage, role: str) -> None:
+    card = stage.folder / "cards" / role
+    card.mkdir(parents=True, exist_ok=True, mode=0o700)
+    invited = stage.tillid("officer", "invite", STAFF[role], "--role", role)
+    arguments = ["officer", "enrol", invited["link"], "--trust", str(stage.folder / "root.pem")]
+    stage.tillid(*arguments, "--card", str(card), "--out", str(identity(stage, role)))
+    stage.facts["officers"][role] = invited["officer"]
 
 
 def application(stage: Stage) -> Chapter:

@@ -9,7 +9,7 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from demo.chapters import CHAPTERS, STAFF
+from demo.chapters import CHAPTERS
 from demo.stage import Stage
 
 
@@ -54,14 +54,15 @@ def _ending(stage: Stage, console: Console, seconds: float) -> dict[str, object]
     }
     for name, address in addresses.items():
         console.print(f"   {name:10} {address}", soft_wrap=True)
-    links = {}
+    officers = stage.facts["officers"]
+    links = stage.tillid("officer", "link", *officers.values())["links"]
     console.print(f"\nOne-time links to the pages ({settings.links.minutes} minutes, once each):")
-    for role in STAFF:
-        link = stage.tillid("officer", "link", stage.facts["officers"][role])["link"]
-        links[role] = link
-        console.print(f"   {role.replace('_', ' '):24} {link}", soft_wrap=True)
+    for role, officer in officers.items():
+        console.print(f"   {role.replace('_', ' '):24} {links[officer]}", soft_wrap=True)
     trust = stage.folder / "root.pem"
-    console.print(f"\nYour browser asks about the certificate: its trust anchor is {trust}")
+    console.print(
+        f"\nYour browser asks about the certificate: its trust anchor is {trust}", soft_wrap=True
+    )
     console.print("\nTwo commands to try, in another terminal:")
     state = f"TILLID_STATE={stage.state}"
     console.print(f"   {state} .venv/bin/tillid audit tail", soft_wrap=True)
