@@ -62,3 +62,12 @@ class Conflict(CaError):
 
 class SigningFailed(CaError):
     """The signature that came back does not verify, or covers other octets."""
+
+
+class ProfileFaulty(CaError):
+    """A profile file cannot be used; every fault is named."""
+
+    def __init__(self, source: str, faults: list[str]) -> None:
+        super().__init__(f"{source}: " + "; ".join(faults))
+        self.source = source
+        self.faults = faults

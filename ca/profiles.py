@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
-from ca.errors import CaError, Finding, NotFound, Refused
+from ca.errors import Finding, NotFound, ProfileFaulty, Refused
 from ca.names import SubjectName
 
 SHIPPED = Path(__file__).parent / "profiles_shipped"
@@ -34,15 +34,6 @@ EXTENDED_KEY_USAGES = {
     "ocsp_signing": ExtendedKeyUsageOID.OCSP_SIGNING,
 }
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
-
-
-class ProfileFaulty(CaError):
-    """A profile file cannot be used; every fault is named."""
-
-    def __init__(self, source: str, faults: list[str]) -> None:
-        super().__init__(f"{source}: " + "; ".join(faults))
-        self.source = source
-        self.faults = faults
 
 
 @with_config(ConfigDict(extra="forbid"))

@@ -11,7 +11,8 @@ import click
 from commands.exit_codes import INTERRUPTED, PIPE_CLOSED, ExitCode, exit_code_of
 from commands.output import show_problem
 from server.errors import StateRefused
-from server.problems import ROWS, Problem, problem_of, unforeseen
+from server.problem_rows import ROWS
+from server.problems import Problem, problem_of, unforeseen
 from server.state import state_directory
 
 _INTERRUPTED = Problem(

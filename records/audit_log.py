@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -56,6 +57,10 @@ class AuditLog:
             if len(rows) < _PAGE:
                 return
             start = rows[-1].sequence + 1
+
+    def page(self, start: int, end: int) -> list[Entry]:
+        """The entries from `start` up to, not including, `end`."""
+        return list(islice(self.entries(start), max(end - start, 0)))
 
     def size(self) -> int:
         """The sequence number that the next entry will get."""

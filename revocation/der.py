@@ -4,6 +4,7 @@ The writer and reader are our own because cryptography's CRL builder is quadrati
 codec takes a single CertID. The reader never recurses, so nesting depth costs nothing.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Final, Self
 
@@ -27,6 +28,7 @@ TRUE: Final = b"\x01\x01\xff"
 _LONG_FORM = 0x80
 _HIGH_TAG = 0x1F
 _MAX_LENGTH_OCTETS = 4
+_ARCS = re.compile(rb"(?:(?:[\x81-\xff][\x80-\xff]*+)?[\x00-\x7f])++")
 _UTC_TIME_YEARS = range(1950, 2050)
 
 
@@ -182,6 +184,13 @@ class Reader:
         if integer(value) != self.since(start):
             raise NotDer("an INTEGER is not in its shortest form")
         return value
+
+    def oid(self) -> bytes:
+        """The next element, an OBJECT IDENTIFIER, with its tag and length octets."""
+        start = self.position
+        if not _ARCS.fullmatch(self.content(OBJECT_IDENTIFIER)):
+            raise NotDer("an OBJECT IDENTIFIER is not in its shortest form")
+        return self.since(start)
 
     def time(self) -> datetime:
         """The next element as a time in the form that `choice_time` writes."""

@@ -104,10 +104,9 @@ def _read_single_request(single: der.Reader) -> CertId:
     start = single.position
     cert_id = single.enter(der.SEQUENCE)
     algorithm = cert_id.enter(der.SEQUENCE)
-    hash_algorithm = algorithm.whole(der.OBJECT_IDENTIFIER)
-    if not algorithm.at_end():
-        algorithm.skip()
-    algorithm.finish()
+    hash_algorithm = algorithm.oid()
+    if algorithm.rest() not in (b"", der.NULL):  # no hash has other parameters (RFC 5754 2)
+        raise MalformedRequest
     name_hash = cert_id.content(der.OCTET_STRING)
     key_hash = cert_id.content(der.OCTET_STRING)
     serial = cert_id.integer()
@@ -126,7 +125,7 @@ def _read_extensions(explicit: der.Reader, known: bytes | None) -> bytes | None:
     values: dict[bytes, bytes] = {}
     while not listed.at_end() or not values:
         extension = listed.enter(der.SEQUENCE)
-        identifier = extension.whole(der.OBJECT_IDENTIFIER)
+        identifier = extension.oid()
         critical = extension.next_is(der.BOOLEAN)
         if critical and extension.whole(der.BOOLEAN) != der.TRUE:
             raise MalformedRequest

@@ -9,7 +9,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -50,7 +50,7 @@ class CrlRecord:
     this_update: datetime
     next_update: datetime
     sha256: bytes
-    der: bytes
+    der: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class CrlSnapshot:
     """
 
     version: int
-    entries: Iterable[bytes]
+    entries: Iterable[bytes] = field(repr=False)
     latest: CrlRecord | None
 
 

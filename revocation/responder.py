@@ -101,6 +101,8 @@ class OcspResponder:
         self._source = source
         self._validity = validity
         self._signer = ResponseSigner.of(issuer.responder_certificate, issuer.key)
+        self._not_before = issuer.responder_certificate.not_valid_before_utc
+        self._not_after = issuer.responder_certificate.not_valid_after_utc
         subject, public_key = der.subject_and_key(issuer.certificate)
         self._issuer_hashes = {
             identifier: (digest(subject), digest(public_key))
@@ -120,12 +122,9 @@ class OcspResponder:
             return _error(ResponseStatus.MALFORMED_REQUEST)
         if not any(self._is_ours(cert_id) for cert_id in request.cert_ids):
             return _error(ResponseStatus.UNAUTHORIZED)
-        responder_certificate = self._issuer.responder_certificate
         this_update = now.replace(microsecond=0)
-        next_update = min(
-            this_update + self._validity - _ONE_SECOND, responder_certificate.not_valid_after_utc
-        )
-        if not responder_certificate.not_valid_before_utc <= now < next_update:
+        next_update = min(this_update + self._validity - _ONE_SECOND, self._not_after)
+        if not self._not_before <= now < next_update:
             return _error(ResponseStatus.TRY_LATER)
         try:
             statuses = [self._status_of(cert_id) for cert_id in request.cert_ids]

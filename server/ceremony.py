@@ -1,4 +1,4 @@
-"""The plan of the first ceremony: a root on P-384 in one token, an issuing CA on P-256 in another."""
+"""The plan of the first ceremony: a root on P-384 and an issuing CA on P-256, each in its token."""
 
 from collections.abc import Iterator
 from datetime import datetime

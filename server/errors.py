@@ -8,6 +8,7 @@ ServerError
     NotAllowed        who acts has no right to do so
     NotSignedIn       nobody knows who acts
     FormRefused       a form of a page was not sent as it must be
+    ServiceFailed     a listener did not come up, or ended
     LogRefused        a log line carried a field or value that logs may not hold (strict mode only)
 """
 
@@ -99,3 +100,12 @@ class FormRefused(ServerError):
     def __init__(self, *faults: FormFault) -> None:
         super().__init__(", ".join(fault.field for fault in faults))
         self.faults = faults
+
+
+class ServiceFailed(ServerError):
+    """The service cannot run: why, and where to read more."""
+
+    def __init__(self, why: str, see: Path) -> None:
+        super().__init__(why)
+        self.why = why
+        self.see = see

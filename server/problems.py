@@ -1,15 +1,13 @@
 """Problems as values: what went wrong, by which rule, and the way out (RFC 9457).
 
-The same value is the page, the API answer and the command's error. `ROWS` is the one table from
-exceptions to problems; a package that adds errors adds its rows there.
+The same value is the page, the API answer and the command's error. The table from exceptions to
+problems is `server.problem_rows`.
 """
 
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
-
-from server.errors import SettingsRefused, StateRefused
 
 _LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that are mistaken for another on the telephone
 
@@ -102,35 +100,3 @@ def new_reference() -> str:
     """Eight random letters and digits, written as xxxx-xxxx."""
     letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
     return f"{letters[:4]}-{letters[4:]}"
-
-
-def _settings_refused(error: SettingsRefused) -> Problem:
-    count = len(error.faults)
-    return Problem(
-        type="settings-refused",
-        title="The settings are wrong",
-        status=400,
-        detail=f"The settings have {count} {'fault' if count == 1 else 'faults'}.",
-        way_out="Correct what is listed, then run `tillid config check`.",
-        errors=tuple(
-            FieldProblem(fault.key, f"{fault.problem} ({fault.source})", fault.way_out)
-            for fault in error.faults
-        ),
-    )
-
-
-def _state_refused(error: StateRefused) -> Problem:
-    return Problem(
-        type="state-refused",
-        title="The state directory cannot be used",
-        status=503,
-        detail=f"The state directory {error.path} {error.problem}.",
-        way_out=error.way_out,
-    )
-
-
-ROWS: tuple[Row, ...] = (
-    row(SettingsRefused, _settings_refused),
-    row(StateRefused, _state_refused),
-)
-"""Every exception that a user can meet."""

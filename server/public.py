@@ -27,6 +27,7 @@ from server.clock import utc_now
 from server.logs import get_logger, log_to
 from server.metrics import Metrics, share_under
 from server.own_certificates import ocsp_signer
+from server.public_process import die_with_parent
 from server.settings_sources import load_settings
 
 _MAX_REQUEST = 4096
@@ -189,6 +190,7 @@ class PublicApp:
 
 def make_app() -> PublicApp:
     """The app of one worker process, made from the environment after the process was forked."""
+    die_with_parent(os.getppid())
     settings = load_settings(os.environ, Path.cwd())
     share_under(settings.state / "metrics")
     # Both stay open for the life of the worker, which ends without unwinding.

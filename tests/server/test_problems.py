@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from server.errors import SettingsFault, SettingsRefused, StateRefused
-from server.problems import ROWS, Problem, new_reference, problem_of, row, unforeseen
+from server.problem_rows import ROWS
+from server.problems import Problem, new_reference, problem_of, row, unforeseen
 
 
 class _Root(Exception):

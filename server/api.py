@@ -1,0 +1,120 @@
+"""The API under /api/v1 on the staff listener: use cases as JSON.
+
+Officers come with their certificate (mutual TLS), applicants with the secret of their application.
+"""
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from flask import Response, jsonify, request
+from flask_openapi3.blueprint import APIBlueprint
+
+from ca.identifiers import IssuerName, SerialNumber
+from gdpr_erasure.saga import approve_erasure
+from ra.errors import MalformedField
+from records.audit_log import audit_log
+from revocation.reasons import Reason
+from server.access import Act, acting_officer, officer_of
+from server.api_applications import register_applications
+from server.api_models import (
+    AuditQuery,
+    CasePath,
+    CertificatePath,
+    CertificateQuery,
+    EnrolmentBody,
+    RevocationBody,
+)
+from server.api_views import certificate_view, erasure_view
+from server.assembly import Assembly
+from server.clock import utc_now
+from server.errors import NotSignedIn
+from server.staffing import enrol_officer
+
+
+def api(parts: Assembly) -> APIBlueprint:
+    """All operations, on one installation."""
+    blueprint = APIBlueprint("api", __name__, url_prefix="/api/v1")
+    for register in (register_applications, _staff, _certificates, _erasures, _audit):
+        register(blueprint, parts)
+    return blueprint
+
+
+def _staff(blueprint: APIBlueprint, parts: Assembly) -> None:
+    @blueprint.post("/enrolments", summary="An invited officer gets a staff certificate")
+    def enrol(body: EnrolmentBody) -> tuple[Response, int]:
+        officer, certificate = enrol_officer(
+            parts, body.token, body.certificate_request.encode(), utc_now()
+        )
+        pem = certificate.public_bytes(Encoding.PEM).decode()
+        return jsonify({"officer": officer.id, "role": officer.role, "certificate": pem}), 201
+
+    @blueprint.get("/whoami", summary="The officer whose certificate this is")
+    def whoami() -> Response:
+        officer = officer_of(parts, request)
+        if officer is None:
+            raise NotSignedIn
+        return jsonify({"officer": officer.id, "role": officer.role})
+
+
+def _certificates(blueprint: APIBlueprint, parts: Assembly) -> None:
+    @blueprint.get("/certificates", summary="Find certificates")
+    def find(query: CertificateQuery) -> Response:
+        acting_officer(parts, request, Act.FIND)
+        wanted = query.model_dump(exclude_none=True)
+        return jsonify([certificate_view(each) for each in parts.certificates.find(**wanted)])
+
+    @blueprint.get("/certificates/<issuer>/<serial>", summary="One certificate's record")
+    def one(path: CertificatePath) -> Response:
+        acting_officer(parts, request, Act.FIND)
+        return jsonify(certificate_view(parts.certificates.record(*_place(path))))
+
+    @blueprint.post("/certificates/<issuer>/<serial>/revocation", summary="Revoke; final")
+    def revoke(path: CertificatePath, body: RevocationBody) -> Response:
+        officer = acting_officer(parts, request, Act.REVOKE)
+        issuer, serial = _place(path)
+        reason = Reason.from_label(body.reason)
+        record = parts.certificates.revoke(issuer, serial, reason, officer.id, utc_now())
+        return jsonify(certificate_view(record))
+
+
+def _erasures(blueprint: APIBlueprint, parts: Assembly) -> None:
+    @blueprint.get("/erasures", summary="Every erasure case")
+    def cases() -> Response:
+        acting_officer(parts, request, Act.ERASE)
+        return jsonify([erasure_view(each) for each in parts.erasures.all()])
+
+    @blueprint.get("/erasures/<case_id>", summary="One erasure case, with its receipt")
+    def one_case(path: CasePath) -> Response:
+        acting_officer(parts, request, Act.ERASE)
+        return jsonify(erasure_view(parts.erasures.erasure(path.case_id)))
+
+    @blueprint.post("/erasures/<case_id>/approval", summary="Let an erasure begin; final")
+    def approve_case(path: CasePath) -> Response:
+        officer = acting_officer(parts, request, Act.ERASE)
+        return jsonify(
+            erasure_view(approve_erasure(parts.erasures, path.case_id, officer.id, utc_now()))
+        )
+
+
+def _audit(blueprint: APIBlueprint, parts: Assembly) -> None:
+    @blueprint.get("/audit/events", summary="Events of the audit log, newest first")
+    def events(query: AuditQuery) -> Response:
+        acting_officer(parts, request, Act.AUDIT)
+        with audit_log(parts.database) as log:
+            size = log.size()
+            end = size if query.before is None else min(query.before, size)
+            start = max(end - query.limit, 0)
+            found = [entry.header.decode() for entry in log.page(start, end)]
+        return Response(f"[{','.join(reversed(found))}]", mimetype="application/json")
+
+    @blueprint.get("/audit/head", summary="The latest signed head")
+    def head() -> Response:
+        acting_officer(parts, request, Act.AUDIT)
+        with audit_log(parts.database) as log:
+            latest = log.latest_head()
+        return Response(latest.text if latest else "", mimetype="text/plain")
+
+
+def _place(path: CertificatePath) -> tuple[IssuerName, SerialNumber]:
+    try:
+        return IssuerName(path.issuer), SerialNumber.from_hex(path.serial)
+    except ValueError:
+        raise MalformedField("serial", "a serial number in hexadecimal") from None

@@ -1,0 +1,125 @@
+"""The bodies of the API, as they are read and as they stand in the OpenAPI document.
+
+Unknown fields are refused everywhere.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ra.evidence import EvidenceKind, Presence
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, Field(max_length=200)]
+
+
+class Body(BaseModel):
+    """A body with no field beyond those named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ApplicationPath(BaseModel):
+    """Which application."""
+
+    application_id: Identifier
+
+
+class CasePath(BaseModel):
+    """Which erasure case."""
+
+    case_id: Identifier
+
+
+class CertificatePath(BaseModel):
+    """Which certificate: the issuer's name and the serial number in hexadecimal."""
+
+    issuer: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+    serial: Annotated[str, Field(pattern=r"^[0-9a-fA-F:]{1,60}$")]
+
+
+class TermsAnswer(Body):
+    """The applicant's own answer to one text: which text, read, accepted."""
+
+    sha256: Digest
+    read: bool
+    accepted: bool
+
+
+class ApplicationBody(Body):
+    """What an applicant hands in."""
+
+    profile: Annotated[str, Field(max_length=41)]
+    attributes: Annotated[dict[str, Text], Field(max_length=10)]
+    certificate_request: Annotated[
+        str, Field(max_length=24 * 1024, description="PKCS#10 request in PEM")
+    ]
+    terms: TermsAnswer
+    security_notice: TermsAnswer
+    publication_consent: bool = False
+
+
+class DocumentBody(Body):
+    """What a registration officer had in hand and saw."""
+
+    # In JSON the kinds are words; strict reading would take members of the enumerations only.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    kind: EvidenceKind = EvidenceKind.PASSPORT
+    mrz_lines: Annotated[list[Annotated[str, Field(max_length=44)]], Field(max_length=3)]
+    features_seen: Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=20)]
+    presence: Presence
+    face_matches: bool | None = None
+
+
+class ApprovalBody(Body):
+    """The approving officer's detached CMS signature over the package, in PEM."""
+
+    signature: Annotated[str, Field(max_length=64 * 1024)]
+
+
+class RevocationBody(Body):
+    """Why a certificate is revoked, in the words of RFC 5280 section 5.3.1."""
+
+    reason: Literal[
+        "keyCompromise",
+        "affiliationChanged",
+        "superseded",
+        "cessationOfOperation",
+        "privilegeWithdrawn",
+    ]
+
+
+class EnrolmentBody(Body):
+    """An invited officer's one-time token and certification request."""
+
+    token: Annotated[str, Field(max_length=100)]
+    certificate_request: Annotated[str, Field(max_length=24 * 1024)]
+
+
+class AuditQuery(BaseModel):
+    """Which events: `limit` of them, before the sequence number `before`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    before: Annotated[int, Field(ge=0)] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class CertificateQuery(BaseModel):
+    """Certificates by what is known of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    application_id: Identifier | None = None
+    profile: Annotated[str, Field(max_length=41)] | None = None
+    status: Literal["intent", "issued", "revoked"] | None = None
+
+
+class ApplicationQuery(BaseModel):
+    """Applications in one state, or all that are open."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: Annotated[str, Field(max_length=12)] | None = None

@@ -1,0 +1,269 @@
+"""The one table from exceptions to problems; a package that adds errors adds its rows here.
+
+Imports nothing but modules of errors, so that the command line can afford it.
+"""
+
+import audit.errors
+import ca.errors
+import gdpr_erasure.errors
+import hsm.errors
+import publish_ldap.errors
+import ra.errors
+import records.errors
+import revocation.errors
+from server.errors import (
+    IssuerOffline,
+    NoRegisters,
+    NotAllowed,
+    NotSignedIn,
+    ServiceFailed,
+    SettingsRefused,
+    StateRefused,
+)
+from server.problems import FieldProblem, Problem, Row, row
+
+
+def _settings_refused(error: SettingsRefused) -> Problem:
+    count = len(error.faults)
+    return Problem(
+        type="settings-refused",
+        title="The settings are wrong",
+        status=400,
+        detail=f"The settings have {count} {'fault' if count == 1 else 'faults'}.",
+        way_out="Correct what is listed, then run `tillid config check`.",
+        errors=tuple(
+            FieldProblem(fault.key, f"{fault.problem} ({fault.source})", fault.way_out)
+            for fault in error.faults
+        ),
+    )
+
+
+def _state_refused(error: StateRefused) -> Problem:
+    return Problem(
+        type="state-refused",
+        title="The state directory cannot be used",
+        status=503,
+        detail=f"The state directory {error.path} {error.problem}.",
+        way_out=error.way_out,
+    )
+
+
+def _broken_rules(error: ca.errors.Refused) -> Problem:
+    first = error.findings[0]
+    return Problem(
+        type="refused",
+        title="A rule refuses this",
+        status=422,
+        detail=f"{_sentence(first.sentence)}",
+        rule=f"{first.rule}, {first.clause}",
+        way_out=_sentence(first.way_out),
+        errors=tuple(
+            FieldProblem(f.rule, f"{f.sentence} ({f.clause})", f.way_out)
+            for f in error.findings[1:]
+        ),
+    )
+
+
+def _requirements(error: ra.errors.Refused) -> Problem:
+    first = error.findings[0]
+    concerns = f" ({', '.join(first.concerns)})" if first.concerns else ""
+    return Problem(
+        type="requirement-not-met",
+        title="A requirement is not met",
+        status=422,
+        detail=f"{first.applicant_sentence}{concerns}",
+        rule=f"NSIS {first.requirement} {first.code}",
+        way_out=first.way_out,
+        errors=tuple(
+            FieldProblem(f"{f.requirement} {f.code}", f.applicant_sentence, f.way_out)
+            for f in error.findings[1:]
+        ),
+    )
+
+
+def _malformed(error: ca.errors.MalformedRequest) -> Problem:
+    return Problem(
+        type="malformed",
+        title="The input cannot be read",
+        status=400,
+        detail=f"The {error.what} cannot be read: {error.why}.",
+        way_out="Send it again in the form that is asked for.",
+    )
+
+
+def _malformed_field(error: ra.errors.MalformedField) -> Problem:
+    return Problem(
+        type="malformed",
+        title="A field is not of its form",
+        status=400,
+        detail=f"The field {error.field} is not {error.rule}.",
+        way_out="Correct the field and send it again.",
+    )
+
+
+def _not_found(error: ca.errors.NotFound | records.errors.NotFound) -> Problem:
+    return _absent(f"There is no {error.kind} {error.name}.")
+
+
+def _absent(detail: str) -> Problem:
+    return Problem(
+        type="not-found",
+        title="Not found",
+        status=404,
+        detail=detail,
+        way_out="Check the name, or list what there is.",
+    )
+
+
+def _conflict(detail: str) -> Problem:
+    return Problem(
+        type="conflict",
+        title="The state has moved on",
+        status=409,
+        detail=detail,
+        way_out="Look at it as it is now, and decide again.",
+    )
+
+
+def _unavailable(detail: str, way_out: str = "Try again when it is back.") -> Problem:
+    return Problem(
+        type="unavailable",
+        title="Something this needs is not there now",
+        status=503,
+        detail=detail,
+        way_out=way_out,
+    )
+
+
+def _profile_faulty(error: ca.errors.ProfileFaulty) -> Problem:
+    return Problem(
+        type="profile-faulty",
+        title="The profile cannot be used",
+        status=400,
+        detail=f"The profile {error.source} has {len(error.faults)} faults.",
+        way_out="Correct what is listed.",
+        errors=tuple(FieldProblem(error.source, fault, "Correct it.") for fault in error.faults),
+    )
+
+
+def _rule_broken(error: records.errors.RuleBroken) -> Problem:
+    return Problem(
+        type="refused",
+        title="The database refuses this",
+        status=422,
+        detail=_sentence(error.sentence),
+        rule=error.code,
+        way_out="Do first what the rule asks for.",
+    )
+
+
+def _erasure_refused(error: gdpr_erasure.errors.Refused) -> Problem:
+    return Problem(
+        type="refused",
+        title="The erasure cannot begin",
+        status=422,
+        detail=_sentence(error.sentence),
+        rule=error.rule,
+        way_out=_sentence(error.way_out),
+    )
+
+
+def _not_allowed(error: NotAllowed) -> Problem:
+    return Problem(
+        type="not-allowed",
+        title="Your role does not include this",
+        status=403,
+        detail=f"This is for the role {error.needed}.",
+        way_out="Ask somebody who has it.",
+    )
+
+
+def _not_signed_in(_: NotSignedIn) -> Problem:
+    return Problem(
+        type="not-signed-in",
+        title="Nobody knows who you are",
+        status=401,
+        detail="The request came with no valid certificate, session or secret.",
+        way_out="Present your certificate, or ask the operator for a link: tillid officer link.",
+    )
+
+
+def _chain_broken(error: audit.errors.ChainBroken) -> Problem:
+    return Problem(
+        type="audit-log-broken",
+        title="The audit log is not what its heads say",
+        status=500,
+        detail=f"At event {error.position}: {error.reason.value}.",
+        way_out="Stop, keep a copy of the database, and find out who changed it.",
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")
+
+
+ROWS: tuple[Row, ...] = (
+    row(SettingsRefused, _settings_refused),
+    row(StateRefused, _state_refused),
+    row(
+        ServiceFailed,
+        lambda e: _unavailable(
+            _sentence(e.why), f"See {e.see}; another port is set by public.port and staff.port."
+        ),
+    ),
+    row(NotAllowed, _not_allowed),
+    row(NotSignedIn, _not_signed_in),
+    row(
+        IssuerOffline,
+        lambda e: _unavailable(
+            f"Issuer {e.issuer} cannot sign: its key is not in token {e.token}.",
+            "Hold the ceremony first (tillid ceremony run), or bring the token.",
+        ),
+    ),
+    row(
+        NoRegisters,
+        lambda _: _unavailable(
+            "No register is configured, so no identity can be proved (REG-IDN-L4).",
+            "Set registers.adapter, see: tillid config explain registers.adapter.",
+        ),
+    ),
+    row(ca.errors.Refused, _broken_rules),
+    row(ca.errors.MalformedRequest, _malformed),
+    row(ca.errors.NotFound, _not_found),
+    row(ca.errors.Conflict, lambda e: _conflict(_sentence(f"the {e.what} is {e.state}"))),
+    row(ca.errors.ProfileFaulty, _profile_faulty),
+    row(ca.errors.SigningFailed, lambda e: _unavailable(_sentence(str(e)))),
+    row(ra.errors.Refused, _requirements),
+    row(ra.errors.MalformedField, _malformed_field),
+    row(ra.errors.NotFound, lambda e: _absent(f"There is no application {e.application_id}.")),
+    row(ra.errors.Conflict, lambda e: _conflict(f"The application is {e.state}.")),
+    row(records.errors.RuleBroken, _rule_broken),
+    row(records.errors.NotFound, _not_found),
+    row(records.errors.Conflict, lambda e: _conflict(_sentence(f"{e.what} is {e.state}"))),
+    row(records.errors.Erased, lambda _: _absent("What you ask for was erased.")),
+    row(records.errors.DatabaseUnavailable, lambda e: _unavailable(_sentence(e.why))),
+    row(gdpr_erasure.errors.Refused, _erasure_refused),
+    row(
+        gdpr_erasure.errors.Conflict,
+        lambda e: _conflict(f"The erasure {e.case_id} is {e.state}."),
+    ),
+    row(
+        hsm.errors.HsmError,
+        lambda e: _unavailable(f"The token does not do what it should: {e}."),
+    ),
+    row(
+        publish_ldap.errors.DirectoryError,
+        lambda e: _unavailable(f"The directory {e.directory} does not take it: {e.code}."),
+    ),
+    row(
+        revocation.errors.Conflict,
+        lambda _: _conflict("Another process issued a CRL at the same moment."),
+    ),
+    row(
+        revocation.errors.Unavailable,
+        lambda _: _unavailable("A CRL could not be written, or a status could not be read."),
+    ),
+    row(revocation.errors.CrlRefused, lambda e: _unavailable(f"The CRL was held back: {e}.")),
+    row(audit.errors.ChainBroken, _chain_broken),
+)
+"""Every exception that a user can meet."""

@@ -1,0 +1,48 @@
+"""The process of the public listener: granian, one level below `tillid serve`.
+
+Started as `python -m server.public_process PARENT_PID`. Each level asks the kernel to be ended with
+its parent, so that nothing goes on answering when the service was killed.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+from granian.constants import Interfaces
+from granian.server import Server
+
+from server.settings_sources import load_settings
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int) -> None:
+    """End by SIGKILL when the parent does (prctl(2)); at once if it is gone already."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl PR_SET_PDEATHSIG")
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    die_with_parent(int(sys.argv[1]))
+    public = load_settings(os.environ, Path.cwd()).public
+    Server(
+        "server.public:make_app",
+        address=public.host,
+        port=public.port,
+        interface=Interfaces.WSGI,
+        workers=public.workers,
+        factory=True,
+        log_access=False,
+        websockets=False,
+        respawn_failed_workers=True,
+    ).serve()
+
+
+if __name__ == "__main__":
+    main()

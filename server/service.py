@@ -1,0 +1,172 @@
+"""`tillid serve`: one process for officers and jobs, and worker processes for the public.
+
+The staff listener is cheroot, which hands the client certificate to the application. The public
+listener is granian in a child process; it dies with its parent, whatever ends the parent.
+"""
+
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from threading import Event, Thread
+
+from cheroot.ssl.builtin import BuiltinSSLAdapter
+from cheroot.wsgi import Server
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from server.assembly import Assembly, assembled
+from server.clock import utc_now
+from server.errors import ServiceFailed
+from server.jobs import JOBS, JobLoop, run_job
+from server.logs import get_logger, log_to, record_unforeseen
+from server.metrics import Metrics, share_under
+from server.own_certificates import ensure_staff_listener
+from server.settings import Settings
+from server.staff import staff_app
+
+_READY_SECONDS = 30
+_STOP_SECONDS = 10
+_STAFF_THREADS = 16
+_FIRST_JOBS = ("close-intents", "own-certificates", "renew-crls")
+
+
+def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
+    """Run both listeners and the jobs until told to stop.
+
+    Raises:
+        ServiceFailed: a listener did not come up, or the public one ended by itself.
+        DatabaseUnavailable, HsmError, IssuerOffline: a part is not there.
+    """
+    share_under(settings.state / "metrics", fresh=True)
+    with ExitStack() as stack:
+        stack.enter_context(log_to(settings.state, "serve", settings.logs.level))
+        stack.enter_context(_pid_file(settings.state / "serve.pid"))
+        parts = stack.enter_context(assembled(settings))
+        metrics = Metrics.of_process()
+        for name in _FIRST_JOBS:
+            run_job(name, parts, metrics)
+        staff = _staff_server(parts, metrics)
+        stack.callback(staff.stop)
+        threading.excepthook = lambda args: _record_thread(settings.state, args)
+        Thread(target=staff.serve, name="staff", daemon=True).start()
+        public = _start_public(settings)
+        stack.callback(_stop_process, public)
+        _wait_until_ready(settings, public, stop)
+        jobs_stop = Event()
+        jobs = Thread(target=JobLoop(parts, metrics).run, args=[jobs_stop], name="jobs")
+        jobs.start()
+        stack.callback(jobs.join)
+        stack.callback(jobs_stop.set)
+        get_logger("serve").info("serve.ready", pid=os.getpid())
+        ready()
+        while not stop.wait(0.2):
+            if public.poll() is not None:
+                raise ServiceFailed("the public listener ended", settings.state / "logs")
+        get_logger("serve").info("serve.stopping", pid=os.getpid())
+
+
+@contextmanager
+def _pid_file(path: Path) -> Iterator[None]:
+    """Keep the process id in a file; refuse when it names another living process."""
+    if path.exists():
+        other = path.read_text().strip()
+        if other.isdigit() and Path(f"/proc/{other}").exists() and int(other) != os.getpid():
+            raise ServiceFailed(f"process {other} serves from this state directory already", path)
+    path.write_text(f"{os.getpid()}\n")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+class _StaffServer(Server):
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - cheroot's signature
+        """What cheroot would print: that it happened, without its text."""
+        get_logger("staff").warning("staff.connection")
+
+
+def _staff_server(parts: Assembly, metrics: Metrics) -> Server:
+    chain, key = ensure_staff_listener(parts, utc_now())
+    trusted = parts.settings.state / "tls" / "trusted.pem"
+    trusted.write_bytes(
+        b"".join(
+            record.certificate.public_bytes(Encoding.PEM)
+            for record in parts.issuers.all()
+            if record.certificate is not None
+        )
+    )
+    adapter = BuiltinSSLAdapter(str(chain), str(key))
+    # A client may come without a certificate (applicants, pages by link); one that is presented
+    # must be ours, and is looked up in the records at every request.
+    adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
+    adapter.context.verify_mode = ssl.CERT_OPTIONAL
+    adapter.context.load_verify_locations(trusted)
+    staff = parts.settings.staff
+    server = Server((staff.host, staff.port), staff_app(parts, metrics), numthreads=_STAFF_THREADS)
+    server.ssl_adapter = adapter
+    try:
+        server.prepare()
+    except OSError as error:
+        raise ServiceFailed(
+            f"nothing can listen on {staff.host}:{staff.port} ({error.strerror or error})",
+            parts.settings.state / "logs",
+        ) from None
+    return server
+
+
+def _start_public(settings: Settings) -> "subprocess.Popen[bytes]":
+    log = settings.state / "logs" / "public-process.log"
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "server.public_process", str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=os.environ | {"TILLID_STATE": str(settings.state)},
+        )
+
+
+def _stop_process(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_ready(settings: Settings, public: "subprocess.Popen[bytes]", stop: Event) -> None:
+    url = f"http://{settings.public.host}:{settings.public.port}/readyz"
+    deadline = time.monotonic() + _READY_SECONDS
+    while not stop.is_set():
+        if public.poll() is not None or time.monotonic() > deadline:
+            raise ServiceFailed(
+                f"the public listener did not come up on port {settings.public.port}",
+                settings.state / "logs" / "public-process.log",
+            )
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                if answer.status == HTTPStatus.OK:
+                    return
+        except OSError:
+            stop.wait(0.1)
+
+
+def _record_thread(state: Path, args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None:
+        record_unforeseen(state, args.exc_value)
+
+
+def jobs_by_hand(parts: Assembly, names: tuple[str, ...]) -> dict[str, int]:
+    """Run the named jobs now in this process; how much each did."""
+    share_under(parts.settings.state / "metrics")
+    metrics = Metrics.of_process()
+    return {name: run_job(name, parts, metrics) for name in names or tuple(JOBS)}
