@@ -1,21 +1,21 @@
 """The forms of the staff pages: what may be filled in, and nothing else."""
 
 import re
-from base64 import b64decode
-from binascii import Error as Base64Error
 from typing import Annotated, Literal, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from ca.errors import MalformedRequest
 from ca.signed_data import MAX_OCTETS
 from ra.evidence import EvidenceKind, Presence
 from ra.proofing import PresentedDocument
 from server.errors import FormFault, FormRefused
 from server.pages_frame import TOKEN_FIELD
+from server.pem import cms_from_pem
 
 FormT = TypeVar("FormT", bound="Form")
-_PEM = re.compile(rb"-----BEGIN (CMS|PKCS7)-----([A-Za-z0-9+/=\s]+)-----END \1-----")
+_DER_SEQUENCE = b"\x30"
 _SENTENCES = {
     "extra_forbidden": ("The form has no such field.", "Send the form as the page shows it."),
     "missing": ("This is not filled in.", "Choose one of the answers, or fill it in."),
@@ -84,21 +84,18 @@ class RefusalForm(Form):
 class ApprovalForm(Form):
     """An officer's CMS signature over the package, pasted or as a file."""
 
-    signature: Annotated[str, Field(max_length=2 * MAX_OCTETS)] = ""
-    signature_file: Annotated[bytes, Field(max_length=2 * MAX_OCTETS)] = b""
+    signature: Annotated[str, Field(max_length=MAX_OCTETS)] = ""
+    signature_file: Annotated[bytes, Field(max_length=MAX_OCTETS)] = b""
 
     def octets(self) -> bytes:
         """The signature in DER; FormRefused unless exactly one was given and can be read."""
-        given = [each for each in (self.signature.strip().encode(), self.signature_file) if each]
-        if len(given) != 1:
+        if bool(self.signature.strip()) is bool(self.signature_file):
             raise _signature_refused("Neither or both of the fields hold a signature.")
-        (octets,) = given
-        if octets[:1] == b"\x30" and octets == self.signature_file:
-            return octets
-        pem = _PEM.search(octets)
+        if self.signature_file[:1] == _DER_SEQUENCE:
+            return self.signature_file
         try:
-            return b64decode(re.sub(rb"\s", b"", pem[2] if pem else octets), validate=True)
-        except (Base64Error, ValueError):
+            return cms_from_pem(self.signature or self.signature_file.decode("ascii"))
+        except (MalformedRequest, UnicodeDecodeError):
             raise _signature_refused("This is not a CMS signature in PEM or DER.") from None
 
 

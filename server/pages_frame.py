@@ -20,7 +20,6 @@ from server.problems import FieldProblem, Problem
 
 TOKEN_FIELD = "token"  # noqa: S105 - the name of the field
 FORM_COOKIE = "__Host-tillid-form"
-MAX_FORM_OCTETS = 256 * 1024
 _LABEL = b"tillid form token 1"
 _HEADERS = {
     "Content-Security-Policy": (
@@ -92,7 +91,6 @@ def admit(parts: Assembly) -> None:
     """Before every page: learn who looks, and refuse a form that no page of ours gave out."""
     if request.endpoint == "pages.static":
         return
-    request.max_content_length = MAX_FORM_OCTETS
     if not (request.cookies.get(COOKIE) or request.cookies.get(FORM_COOKIE)):
         g.form_cookie = secrets.token_urlsafe(32)
     g.officer = officer_of(parts, request)

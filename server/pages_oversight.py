@@ -1,7 +1,6 @@
 """The pages of erasure and audit: how far a case has come, and what happened when."""
 
 from dataclasses import dataclass
-from itertools import takewhile
 
 from flask import Blueprint, Response, request, url_for
 
@@ -81,7 +80,7 @@ class AuditPages:
             size = log.size()
             before = min(max(request.args.get("before", size, type=int), 0), size)
             start = max(before - _PAGE, 0)
-            entries = list(takewhile(lambda e: e.sequence < before, log.entries(start)))
+            entries = list(log.page(start, before))
             head = log.latest_head()
         events = [(entry.sequence, _header(entry.header)) for entry in reversed(entries)]
         return render(
