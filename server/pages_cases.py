@@ -226,7 +226,7 @@ def refusal_reasons(
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """Why an application can be refused: what is found now, then what else the level demands.
 
-    What only waits for an answer is no reason, and neither is a rule about approving.
+    What only waits for an answer is no reason, and the others are those about identity.
     """
     found = () if verdict is None or isinstance(verdict, Accepted) else verdict.findings
     now = tuple(each for each in found if not each.waits)
@@ -234,7 +234,7 @@ def refusal_reasons(
     others = tuple(
         finding(rule.id, error.code)
         for rule in requirements().values()
-        if rule.id.startswith("REG-") and application.level in rule.levels
+        if rule.id.startswith("REG-IDN-") and application.level in rule.levels
         for error in rule.errors
         if not error.waits and (rule.id, error.code) not in named
     )
