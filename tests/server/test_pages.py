@@ -366,3 +366,23 @@ def test_the_audit_log_is_paged_newest_first(office: Office, auditing: Browser) 
     assert f'<th scope="row">{numbers[-1]}</th>' not in older
     for asked in ("-1", "99999999999999999999", "x"):
         auditing.get(f"/audit?before={asked}")
+
+
+def test_an_auditor_sees_what_somebody_cut_out_or_overwrote(
+    softhsm: SoftHsm, tmp_path: Path
+) -> None:
+    with an_installation(softhsm, tmp_path / "state") as parts:
+        officer = an_officer(parts, Role.AUDITOR).officer
+        browser = signed_in(an_app(parts), parts, officer)
+        with parts.database.write() as tx:
+            guards = tx.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_event'"
+            )
+            for (name,) in guards.all():
+                tx.exec_driver_sql(f"DROP TRIGGER {name}")
+            tx.exec_driver_sql("DELETE FROM audit_event WHERE sequence IN (3, 4)")
+            tx.exec_driver_sql("UPDATE audit_event SET header = x'7b7d' WHERE sequence = 5")
+        page = text_of(browser.get("/audit?before=7"))
+    assert "2 of the events on this page are missing." in page
+    assert "5 cannot be read This entry is not what was sealed." in page
+    assert " 7 " not in page.split("Details")[1]

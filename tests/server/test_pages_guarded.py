@@ -9,6 +9,7 @@ from gdpr_erasure.saga import Saga, request_erasure
 from ra.applications import withdraw
 from records.officers import Role
 from server.clock import utc_now
+from server.pages_frame import FORM_COOKIE
 from server.probe import PublicProbe
 from server.tokens import AUDIT_KEY
 from tests.support.staff import Browser, Office, applied, certified, text_of, token_of, vetted
@@ -128,6 +129,19 @@ def test_nobody_is_signed_in_by_a_form_of_another_site(office: Office) -> None:
     elsewhere = token_of(Browser(office.app).get(f"/sign-in/{token}"))
     assert victim.post(f"/sign-in/{token}", token=elsewhere).status_code == 400
     victim.get("/queue", 401)
+
+
+def test_a_certificate_alone_sends_no_form(office: Office) -> None:
+    application = applied(office.parts)
+    case = f"/case/{application.id}"
+    browser = Browser(office.app)
+    browser.present(office.registration.certificate)
+    reason = {"reason": "REG-IDN-L1:EVIDENCE_MISSING"}
+    assert browser.post(f"{case}/refuse", **reason).status_code == 400
+    page = browser.get(case)
+    browser.client.delete_cookie(FORM_COOKIE)
+    assert browser.post(f"{case}/refuse", token=token_of(page), **reason).status_code == 400
+    assert browser.send(case, f"{case}/refuse", **reason).status_code == 303
 
 
 def test_markup_in_what_is_asked_for_stays_text(auditing: Browser) -> None:

@@ -126,6 +126,13 @@ class Browser:
         assert answer.status_code == status, answer.text
         return answer.text
 
+    def present(self, certificate: x509.Certificate) -> None:
+        """Answer from now on when the listener asks for a client certificate."""
+        self.client.environ_base |= {
+            "SSL_CLIENT_CERT": certificate.public_bytes(Encoding.PEM).decode(),
+            "SSL_CLIENT_VERIFY": "SUCCESS",
+        }
+
     def send(self, page: str, path: str, **fields: object) -> TestResponse:
         """Send a form to the path with the token that stands in the page."""
         token = token_of(self.client.get(page, base_url="https://localhost").text)
