@@ -181,8 +181,9 @@ def test_every_page_carries_its_headers_and_nothing_inline(
     browser = office.browser(role)
     paths = [path.format(**places) for path in ALLOWED]
     for path in (*paths, "/", "/sign-in/x", "/case/none", "/assets/tillid.css"):
-        with browser.client.get(path, base_url="https://localhost") as answer:
-            text = answer.text
+        answer = browser.client.get(path, base_url="https://localhost")
+        text = answer.text
+        answer.close()
         policy = answer.headers["Content-Security-Policy"]
         assert policy == (
             "default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
