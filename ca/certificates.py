@@ -18,7 +18,7 @@ from ca.errors import SigningFailed
 from ca.identifiers import IssuerName, SerialNumber
 from ca.names import SubjectName
 from ca.profiles import EXTENDED_KEY_USAGES, Profile
-from ca.requests import SubjectPublicKey
+from ca.requests import SubjectPublicKey, ip_address
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _CURVES: dict[str, ec.EllipticCurve] = {
@@ -63,7 +63,7 @@ class CertificateContent:
     issuer: Issuer
     serial_number: SerialNumber
     subject: SubjectName
-    dns_names: tuple[str, ...]
+    host_names: tuple[str, ...]
     public_key: SubjectPublicKey
     profile: Profile
     not_before: datetime
@@ -83,9 +83,9 @@ class CertificateContent:
             extensions.append((x509.ExtendedKeyUsage(purposes), False))
         if profile.policy_oids:
             extensions.append((_policies(profile.policy_oids), False))
-        if profile.dns_names:
-            names = [x509.DNSName(name) for name in self.dns_names]
-            extensions.append((x509.SubjectAlternativeName(names), False))
+        if profile.host_names:
+            names = x509.SubjectAlternativeName(map(_general_name, self.host_names))
+            extensions.append((names, False))
         if profile.status_urls:
             extensions.append((_crl_distribution_points(issuer.urls.crl), False))
             extensions.append((_information_access(issuer.urls, ocsp=profile.ocsp_url), False))
@@ -184,6 +184,11 @@ def _authority_key_identifier(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
     ski = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski.value)
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    address = ip_address(host)
+    return x509.DNSName(host) if address is None else x509.IPAddress(address)
 
 
 def _policies(oids: tuple[str, ...]) -> x509.CertificatePolicies:

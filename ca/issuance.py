@@ -51,7 +51,7 @@ class CertificateOrder:
     profile: Profile
     subject: SubjectName
     public_key: SubjectPublicKey
-    dns_names: tuple[str, ...] = ()
+    host_names: tuple[str, ...] = ()
     subject_id: str | None = None
     application_id: str | None = None
     approval: Approval | None = None
@@ -103,7 +103,7 @@ def prepare(
         issuer=issuer,
         serial_number=SerialNumber.random(node),
         subject=order.subject,
-        dns_names=order.dns_names,
+        host_names=order.host_names,
         public_key=order.public_key,
         profile=order.profile,
         not_before=not_before,
@@ -122,22 +122,22 @@ def issue(
         Conflict: the serial was used before, or the intent was closed as orphaned.
         SigningFailed: what came back from the token does not verify.
     """
+    content, profile = prepared.content, prepared.order.profile.name
     check_approval(prepared.order, store)
     store.record_intent(prepared, actor, now)
-    reach("issue.intended")
-    content = prepared.content
+    reach("issue.intended", profile)
     try:
         lint(prepared.copy, content)
     except Refused:
         store.revoke_orphan(content.issuer.name, content.serial_number, now)
         raise
-    reach("issue.linted")
+    reach("issue.linted", profile)
     signature = sign_octets(content.issuer.key, prepared.tbs_certificate)
-    reach("issue.signed")
+    reach("issue.signed", profile)
     certificate = assemble(prepared.copy, signature, content.issuer)
-    reach("issue.verified")
+    reach("issue.verified", profile)
     store.record_certificate(prepared, certificate, now)
-    reach("issue.recorded")
+    reach("issue.recorded", profile)
     return certificate
 
 

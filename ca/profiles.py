@@ -57,7 +57,7 @@ class Profile:
     assurance_level: Literal["low", "substantial", "high"] | None = None
     certificate_authority: bool = False
     path_length: int | None = None
-    dns_names: bool = False
+    host_names: bool = False
     status_urls: bool = True
     ocsp_url: bool = True
     ocsp_no_check: bool = False

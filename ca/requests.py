@@ -1,10 +1,11 @@
 """Certification requests: one boundary between octets and a key that may be certified.
 
 Implements the reading of PKCS#10 (RFC 2986). Only the public key crosses the boundary, beside the
-DNS names that the requester proposes, which a profile may accept or refuse.
+host names that the requester proposes, which a profile may accept or refuse.
 """
 
 import hashlib
+import ipaddress
 import math
 import re
 from dataclasses import dataclass
@@ -32,10 +33,10 @@ SubjectPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 @dataclass(frozen=True, slots=True)
 class CertificationRequest:
-    """A key whose possession was proven, and the DNS names that were proposed with it."""
+    """A key whose possession was proven, and the host names that were proposed with it."""
 
     public_key: SubjectPublicKey
-    proposed_dns_names: tuple[str, ...]
+    proposed_host_names: tuple[str, ...]
     der: bytes
 
     @property
@@ -83,7 +84,7 @@ def parse_request(octets: bytes) -> CertificationRequest:
         )
     check_key(key)
     return CertificationRequest(
-        key, _proposed_dns_names(request), request.public_bytes(Encoding.DER)
+        key, _proposed_host_names(request), request.public_bytes(Encoding.DER)
     )
 
 
@@ -117,10 +118,11 @@ def _decode(octets: bytes) -> x509.CertificateSigningRequest:
         ) from None
 
 
-def _proposed_dns_names(request: x509.CertificateSigningRequest) -> tuple[str, ...]:
+def _proposed_host_names(request: x509.CertificateSigningRequest) -> tuple[str, ...]:
     try:
         extension = request.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         names = extension.value.get_values_for_type(x509.DNSName)
+        names += map(str, extension.value.get_values_for_type(x509.IPAddress))
     except x509.ExtensionNotFound:
         common = request.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         names = [str(a.value) for a in common if _DNS_NAME.fullmatch(str(a.value).lower())]
@@ -128,22 +130,34 @@ def _proposed_dns_names(request: x509.CertificateSigningRequest) -> tuple[str, .
         raise MalformedRequest(
             "certification request", "its requested extensions cannot be read"
         ) from None
-    return tuple(check_dns_name(name) for name in names)
+    return tuple(check_host_name(name) for name in names)
 
 
-def check_dns_name(name: str) -> str:
-    """The name in lower case; Refused unless it is a plain host name (RFC 1123 2.1)."""
+def check_host_name(name: str) -> str:
+    """A DNS name in lower case, or an IP address as it is; Refused for anything else (RFC 1123)."""
     lowered = name.lower()
-    if not _DNS_NAME.fullmatch(lowered):
+    if ip_address(lowered) is not None:
+        return lowered
+    # A name whose last label is a number would be read as an address (RFC 3696 section 2).
+    if not _DNS_NAME.fullmatch(lowered) or lowered.rpartition(".")[2].isdigit():
         raise Refused(
             Finding(
-                "name.dns",
+                "name.host",
                 "RFC 1123 2.1, RFC 5280 4.2.1.6",
-                "a proposed DNS name is not a host name of letters, digits, hyphens and dots",
+                "a proposed name is neither a host name of letters, digits, hyphens and dots"
+                " nor an IP address",
                 "name hosts in their ASCII form, without wildcards",
             )
         )
     return lowered
+
+
+def ip_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that a name is, or None."""
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
 
 
 def _weak_key(sentence: str) -> Refused:

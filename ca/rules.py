@@ -116,10 +116,10 @@ def _extensions(copy: x509.Certificate, content: CertificateContent) -> str | No
 
 
 def _names(copy: x509.Certificate, content: CertificateContent) -> str | None:
-    if content.profile.dns_names and not content.dns_names:
-        return "the profile needs at least one DNS name"
-    if not content.profile.dns_names and content.dns_names:
-        return "the profile takes no DNS names"
+    if content.profile.host_names and not content.host_names:
+        return "the profile needs at least one host name"
+    if not content.profile.host_names and content.host_names:
+        return "the profile takes no host names"
     del copy
     return None
 
