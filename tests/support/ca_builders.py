@@ -59,29 +59,40 @@ def a_subject(profile: Profile, common_name: str | None = None) -> SubjectName:
     return SubjectName.of((a.rstrip("?"), values[a.rstrip("?")]) for a in profile.subject)
 
 
+def a_root(kind: str = "EC-P384", now: datetime = NOW) -> Issuer:
+    """A root with a key of that kind; the same one each time in a process."""
+    return _root(kind, now)
+
+
 @cache
-def a_root(kind: str = "EC-P384") -> Issuer:
+def _root(kind: str, now: datetime) -> Issuer:
     profile = replace(load_profile("root"), key_types=(kind,))
     key = a_key(kind) if kind != "RSA-2048" else another_rsa_key()
-    name = IssuerName("root")
-    subject = a_subject(profile, "Tillid Root CA")
-    issuer = Issuer(name, subject.to_x509(), key, None, StatusUrls.under(BASE_URL, name))
-    return _certified(issuer, issuer, CertificateOrder(profile, subject, key.public_key()))
+    issuer = _without_certificate("root", a_subject(profile, "Tillid Root CA"), key)
+    return _certified(issuer, issuer, profile, now)
+
+
+def an_issuer(kind: str = "EC-P256", root_kind: str = "EC-P384", now: datetime = NOW) -> Issuer:
+    """An issuing certificate authority with a key of that kind under a root of the other."""
+    return _issuer(kind, root_kind, now)
 
 
 @cache
-def an_issuer(kind: str = "EC-P256", root_kind: str = "EC-P384") -> Issuer:
-    """An issuing certificate authority with a key of that kind under a root of the other."""
+def _issuer(kind: str, root_kind: str, now: datetime) -> Issuer:
     profile = replace(load_profile("issuing"), key_types=(kind,))
-    key, name = a_key(kind), IssuerName("issuing")
-    subject = a_subject(profile, "Tillid Issuing CA")
-    issuer = Issuer(name, subject.to_x509(), key, None, StatusUrls.under(BASE_URL, name))
-    order = CertificateOrder(profile, subject, key.public_key())
-    return _certified(issuer, a_root(root_kind), order)
+    issuer = _without_certificate("issuing", a_subject(profile, "Tillid Issuing CA"), a_key(kind))
+    return _certified(issuer, a_root(root_kind, now), profile, now)
 
 
-def _certified(issuer: Issuer, signer: Issuer, order: CertificateOrder) -> Issuer:
-    certificate = issue(prepare(order, signer, NOW), MemoryIssuance(), ACTOR, NOW)
+def _without_certificate(name: str, subject: SubjectName, key: SigningKey) -> Issuer:
+    urls = StatusUrls.under(BASE_URL, IssuerName(name))
+    return Issuer(IssuerName(name), subject.to_x509(), key, None, urls)
+
+
+def _certified(issuer: Issuer, signer: Issuer, profile: Profile, now: datetime) -> Issuer:
+    subject = SubjectName.from_x509(issuer.subject)
+    order = CertificateOrder(profile, subject, issuer.key.public_key())
+    certificate = issue(prepare(order, signer, now), MemoryIssuance(), ACTOR, now)
     return replace(issuer, certificate=certificate)
 
 
@@ -94,9 +105,13 @@ def an_order(profile: str | Profile = "staff", kind: str = "EC-P256") -> Certifi
 
 
 def a_prepared(
-    profile: str | Profile = "staff", issuer: Issuer | None = None, kind: str = "EC-P256"
+    profile: str | Profile = "staff",
+    issuer: Issuer | None = None,
+    kind: str = "EC-P256",
+    now: datetime = NOW,
 ) -> PreparedCertificate:
-    return prepare(an_order(profile, kind), issuer or an_issuer(), NOW)
+    """What stands before the gate and the signature, by the issuing authority if no other."""
+    return prepare(an_order(profile, kind), issuer or an_issuer(), now)
 
 
 def a_content(**changes: object) -> CertificateContent:
@@ -110,8 +125,9 @@ def self_signed(
     """A certificate that only carries a key, for signatures."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
     number = serial or SerialNumber.random()
-    builder = x509.CertificateBuilder(name, name, key.public_key(), number, NOW)
-    return builder.not_valid_after(NOW + timedelta(days=30)).sign(key, hashes.SHA256())
+    builder = x509.CertificateBuilder(name, name, key.public_key(), number)
+    builder = builder.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=30))
+    return builder.sign(key, hashes.SHA256())
 
 
 class StoreBroken(Exception):
