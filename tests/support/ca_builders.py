@@ -127,7 +127,8 @@ def self_signed(
     number = serial or SerialNumber.random()
     builder = x509.CertificateBuilder(name, name, key.public_key(), number)
     builder = builder.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=30))
-    return builder.sign(key, hashes.SHA256())
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    return builder.add_extension(identifier, critical=False).sign(key, hashes.SHA256())
 
 
 class StoreBroken(Exception):

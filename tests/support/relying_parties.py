@@ -12,7 +12,7 @@ def openssl_verify(folder: Path, chain: list[x509.Certificate], at: datetime) ->
     """What `openssl verify -x509_strict` says about a chain, leaf first and root last; "" is OK."""
     leaf, between, root = (folder / name for name in ("leaf.pem", "between.pem", "root.pem"))
     leaf.write_bytes(_pem(chain[:1]))
-    between.write_bytes(_pem(chain[1:-1]))
+    between.write_bytes(_pem(chain[1:]))
     root.write_bytes(_pem(chain[-1:]))
     done = subprocess.run(
         ["openssl", "verify", "-x509_strict", "-check_ss_sig", "-no-CApath", "-no-CAstore",
