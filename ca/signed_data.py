@@ -33,7 +33,6 @@ _UNREADABLE = (
     IndexError,
     AttributeError,
     RecursionError,
-    OverflowError,
     UnsupportedAlgorithm,
     x509.InvalidVersion,
 )

@@ -209,6 +209,13 @@ def test_a_signed_attribute_that_names_another_content_type_is_refused() -> None
     assert why(signature) == "its content type is not data"
 
 
+def test_a_content_type_beside_the_signed_one_is_refused() -> None:
+    def change(data: cms.SignedData) -> None:
+        data["encap_content_info"] = {"content_type": "digested_data"}
+
+    assert why(changed(change)) == "its content type is not data"
+
+
 def test_attributes_changed_after_the_signature_do_not_verify() -> None:
     signature = changed(attributes("content_type", "message_digest"))
     assert why(signature) == "the signature does not verify"

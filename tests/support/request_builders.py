@@ -1,5 +1,6 @@
 """Certification requests, good ones and such as no honest tool writes."""
 
+import math
 from collections.abc import Sequence
 from functools import cache
 
@@ -10,8 +11,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca.certificates import SigningKey
-
-P256 = "1.2.840.10045.3.1.7"
 
 
 def a_request(
@@ -28,11 +27,12 @@ def a_request(
 
 @cache
 def an_rsa_modulus(bits: int, factor: int) -> int:
-    """A modulus of that many bits with a small factor."""
-    modulus = (1 << bits) - 1
-    while modulus % factor or modulus % 7 == 0:
-        modulus -= 1
-    return modulus
+    """A modulus of that many bits whose only factor below 752 is this one."""
+    small = math.factorial(751)
+    rest = ((1 << bits) - 1) // factor
+    while math.gcd(rest, small) != 1:
+        rest -= 1
+    return rest * factor
 
 
 def a_request_for_numbers(modulus: int, exponent: int = 65537) -> bytes:
