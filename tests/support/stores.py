@@ -294,13 +294,12 @@ def a_person(stores: Stores, now: datetime | None = None) -> Person:
     return Person(application, stores.issue(order_of(application), now or utc_now()))
 
 
-def contents(database: Database) -> dict[str, list[str]]:
+def contents(database: Database) -> list[str]:
     """Every row of every table, as the engine tells it."""
+    names = [table.name for table in metadata.sorted_tables]
     with database.read() as tx:
-        return {
-            table.name: sorted(
-                repr(tuple(row))
-                for row in tx.exec_driver_sql(f"SELECT * FROM {table.name}")  # noqa: S608
-            )
-            for table in metadata.sorted_tables
-        }
+        if database.dialect == "postgresql":
+            queries = [" UNION ALL ".join(f"SELECT '{n}' || t::text FROM {n} t" for n in names)]  # noqa: S608
+        else:
+            queries = [f"SELECT '{name}', * FROM {name}" for name in names]  # noqa: S608
+        return sorted(repr(tuple(row)) for query in queries for row in tx.exec_driver_sql(query))
