@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from records.database import Database
+from records.guards import triggers
 from records.schema import migrate
 from tests.support.postgres import PrivatePostgres, a_postgres
 
@@ -63,6 +65,14 @@ class Databases:
 
     def _sqlite(self, name: str) -> str:
         return f"sqlite:///{self.folder / name}.db"
+
+
+def take_away(tx: Connection, code: str) -> None:
+    """Drop the guards of a code, as the owner of a database can."""
+    for trigger in triggers(tx.dialect.name):
+        if trigger.name.endswith(f"_{code}"):
+            on = "" if tx.dialect.name == "sqlite" else f" ON {trigger.table}"
+            tx.exec_driver_sql(f"DROP TRIGGER {trigger.name}{on}")
 
 
 @pytest.fixture(scope="session")
