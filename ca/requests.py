@@ -148,15 +148,15 @@ def _proposed_host_names(request: x509.CertificateSigningRequest) -> tuple[str, 
         ) from None
     names = extension.value.get_values_for_type(x509.DNSName)
     addresses = map(str, extension.value.get_values_for_type(x509.IPAddress))
-    return tuple(dict.fromkeys([*map(_check_dns_name, names), *addresses]))
+    return tuple(dict.fromkeys([*map(_check_host_name, names), *addresses]))
 
 
 def check_host_name(name: str) -> str:
     """A DNS name in lower case, or an IP address as it is; Refused for anything else (RFC 1123)."""
-    return name if ip_address(name) is not None else _check_dns_name(name)
+    return name if ip_address(name) is not None else _check_host_name(name)
 
 
-def _check_dns_name(name: str) -> str:
+def _check_host_name(name: str) -> str:
     lowered = name.lower()
     # A name whose last label is a number would be read as an address (RFC 3696 section 2).
     if not _DNS_NAME.fullmatch(lowered) or lowered.rpartition(".")[2].isdigit():
