@@ -7,6 +7,7 @@ help is fast. Verbs are in `commands`, one module a noun.
 import importlib
 import importlib.metadata
 import io
+import os
 import sys
 
 import click
@@ -14,6 +15,19 @@ import click
 from commands.failures import report_unforeseen, run
 
 NOUNS = {
+    "demo": "The whole story of one credential, played on real parts.",
+    "serve": "Run the service: the public and the staff listener, and the jobs.",
+    "ceremony": "Make the root and the issuing certificate authority.",
+    "ca": "Issuers: list and show them.",
+    "profile": "Certificate profiles: list and show them.",
+    "officer": "Officers: invite, enrol, list, one-time links.",
+    "application": "Applications: list, show, vet, approve as an officer.",
+    "cert": "Certificates: issue, show, status, revoke.",
+    "crl": "Certificate revocation lists: issue and show.",
+    "erase": "Erasure cases: list, approve, receipt.",
+    "audit": "The audit log: verify it, read its end.",
+    "db": "The database: migrate and check it.",
+    "job": "Background jobs: list them, run them now.",
     "config": "Settings: show where each value came from, explain the keys, check the file.",
 }
 """Each noun with its help; its verbs are the click group `group` in commands/NOUN.py."""
@@ -87,6 +101,7 @@ def tillid() -> None:
 def main() -> None:
     """The entry point `tillid`."""
     sys.excepthook = report_unforeseen
+    os.umask(0o077)  # what is written here is the installation's own
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may not know our letters

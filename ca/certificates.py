@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -18,7 +19,7 @@ from ca.errors import SigningFailed
 from ca.identifiers import IssuerName, SerialNumber
 from ca.names import SubjectName
 from ca.profiles import EXTENDED_KEY_USAGES, Profile
-from ca.requests import SubjectPublicKey
+from ca.requests import SubjectPublicKey, ip_address
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _CURVES: dict[str, ec.EllipticCurve] = {
@@ -63,7 +64,7 @@ class CertificateContent:
     issuer: Issuer
     serial_number: SerialNumber
     subject: SubjectName
-    dns_names: tuple[str, ...]
+    host_names: tuple[str, ...]
     public_key: SubjectPublicKey
     profile: Profile
     not_before: datetime
@@ -83,9 +84,9 @@ class CertificateContent:
             extensions.append((x509.ExtendedKeyUsage(purposes), False))
         if profile.policy_oids:
             extensions.append((_policies(profile.policy_oids), False))
-        if profile.dns_names:
-            names = [x509.DNSName(name) for name in self.dns_names]
-            extensions.append((x509.SubjectAlternativeName(names), False))
+        if profile.host_names:
+            names = x509.SubjectAlternativeName(map(_general_name, self.host_names))
+            extensions.append((names, False))
         if profile.status_urls:
             extensions.append((_crl_distribution_points(issuer.urls.crl), False))
             extensions.append((_information_access(issuer.urls, ocsp=profile.ocsp_url), False))
@@ -133,21 +134,29 @@ def assemble(copy: x509.Certificate, signature: bytes, issuer: Issuer) -> x509.C
     """Put the real signature in place of the copy's, and check both octets and signature.
 
     Raises:
-        SigningFailed: the signature does not verify under the issuer's key.
+        SigningFailed: the signature does not verify under the key that relying parties know.
     """
     certificate = x509.load_der_x509_certificate(_with_signature(copy, signature))
     if certificate.tbs_certificate_bytes != copy.tbs_certificate_bytes:
         raise SigningFailed("the certificate's octets are not those that were checked")
-    key = issuer.key.public_key()
-    algorithm = signature_hash(issuer.key)
     try:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, copy.tbs_certificate_bytes, ec.ECDSA(algorithm))
-        else:
-            key.verify(signature, copy.tbs_certificate_bytes, padding.PKCS1v15(), algorithm)
-    except Exception as error:
+        _verify(issuer, signature, copy.tbs_certificate_bytes)
+    except InvalidSignature as error:
         raise SigningFailed("the token's signature does not verify") from error
     return certificate
+
+
+def _verify(issuer: Issuer, signature: bytes, octets: bytes) -> None:
+    """Verify with the key in the issuer's certificate, or the token's own while there is none."""
+    known = issuer.key if issuer.certificate is None else issuer.certificate
+    key = known.public_key()
+    algorithm = signature_hash(issuer.key)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, octets, ec.ECDSA(algorithm))
+    elif isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, octets, padding.PKCS1v15(), algorithm)
+    else:
+        raise InvalidSignature
 
 
 def _with_signature(copy: x509.Certificate, signature: bytes) -> bytes:
@@ -184,6 +193,11 @@ def _authority_key_identifier(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
     ski = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski.value)
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    address = ip_address(host)
+    return x509.DNSName(host) if address is None else x509.IPAddress(address)
 
 
 def _policies(oids: tuple[str, ...]) -> x509.CertificatePolicies:

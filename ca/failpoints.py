@@ -10,7 +10,7 @@ import signal
 VARIABLE = "TILLID_FAILPOINT"
 
 
-def reach(name: str) -> None:
-    """Die by SIGKILL here if the environment names this point; otherwise nothing."""
-    if __debug__ and os.environ.get(VARIABLE) == f"{name}:kill":
+def reach(name: str, scope: str = "") -> None:
+    """Die by SIGKILL here if the environment says NAME:kill, or NAME@SCOPE:kill for this scope."""
+    if __debug__ and os.environ.get(VARIABLE) in {f"{name}:kill", f"{name}@{scope}:kill"}:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -5,12 +5,13 @@ DNS names that the requester proposes, which a profile may accept or refuse.
 """
 
 import hashlib
+import ipaddress
 import math
 import re
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -18,8 +19,8 @@ from ca.errors import Finding, MalformedRequest, Refused
 
 MAX_OCTETS = 16 * 1024
 _DNS_NAME = re.compile(
-    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
-    r"(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
+    r"(?![0-9]+\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # an IP address is no host name
 )
 _RSA_EXPONENT = 65537
 _SMALL_PRIMES = math.prod(
@@ -35,7 +36,7 @@ class CertificationRequest:
     """A key whose possession was proven, and the DNS names that were proposed with it."""
 
     public_key: SubjectPublicKey
-    proposed_dns_names: tuple[str, ...]
+    proposed_host_names: tuple[str, ...]
     der: bytes
 
     @property
@@ -46,8 +47,7 @@ class CertificationRequest:
 
 def spki_sha256(key: SubjectPublicKey) -> str:
     """SHA-256 of the SubjectPublicKeyInfo, in hexadecimal."""
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(spki).hexdigest()
+    return hashlib.sha256(_spki(key)).hexdigest()
 
 
 def key_type(key: SubjectPublicKey) -> str:
@@ -65,14 +65,8 @@ def parse_request(octets: bytes) -> CertificationRequest:
         Refused: the signature does not verify, or the key is too weak to certify.
     """
     request = _decode(octets)
-    try:
-        key = request.public_key()
-        possessed = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
-        raise _weak_key("the public key is of a kind that is not certified") from None
-    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-        raise _weak_key("the public key is of a kind that is not certified")
-    if not possessed:
+    key = _certifiable_key(request)
+    if not _is_possessed(request):
         raise Refused(
             Finding(
                 "request.possession",
@@ -81,9 +75,8 @@ def parse_request(octets: bytes) -> CertificationRequest:
                 "make the request again with the private key at hand",
             )
         )
-    check_key(key)
     return CertificationRequest(
-        key, _proposed_dns_names(request), request.public_bytes(Encoding.DER)
+        key, _proposed_host_names(request), request.public_bytes(Encoding.DER)
     )
 
 
@@ -111,39 +104,80 @@ def _decode(octets: bytes) -> x509.CertificateSigningRequest:
         if b"-----BEGIN" in octets:
             return x509.load_pem_x509_csr(octets)
         return x509.load_der_x509_csr(octets)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise MalformedRequest(
             "certification request", "the octets are not a PKCS#10 request in PEM or DER"
         ) from None
 
 
-def _proposed_dns_names(request: x509.CertificateSigningRequest) -> tuple[str, ...]:
+def _certifiable_key(request: x509.CertificateSigningRequest) -> SubjectPublicKey:
+    """The key, checked before any work is done with it: a hostile one can be costly to use."""
+    try:
+        key = request.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise _weak_key("the public key is of a kind that is not certified") from None
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise _weak_key("the public key is of a kind that is not certified")
+    check_key(key)
+    # Parameters of a curve that are written out, and other spellings of a key, are not carried on.
+    if _spki(key) not in request.tbs_certrequest_bytes:
+        raise _weak_key("the public key is not encoded with a named curve and a whole point")
+    return key
+
+
+def _spki(key: SubjectPublicKey) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _is_possessed(request: x509.CertificateSigningRequest) -> bool:
+    try:
+        return request.is_signature_valid
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
+def _proposed_host_names(request: x509.CertificateSigningRequest) -> tuple[str, ...]:
+    """The hosts of the requested subjectAltName; a common name proposes nothing (RFC 9525)."""
     try:
         extension = request.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        names = extension.value.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
-        common = request.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        names = [str(a.value) for a in common if _DNS_NAME.fullmatch(str(a.value).lower())]
-    except (ValueError, x509.DuplicateExtension):
+        return ()
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         raise MalformedRequest(
             "certification request", "its requested extensions cannot be read"
         ) from None
-    return tuple(check_dns_name(name) for name in names)
+    names = extension.value.get_values_for_type(x509.DNSName)
+    addresses = map(str, extension.value.get_values_for_type(x509.IPAddress))
+    return tuple(dict.fromkeys([*map(_check_dns_name, names), *addresses]))
 
 
-def check_dns_name(name: str) -> str:
-    """The name in lower case; Refused unless it is a plain host name (RFC 1123 2.1)."""
+def check_host_name(name: str) -> str:
+    """A DNS name in lower case, or an IP address as it is; Refused for anything else (RFC 1123)."""
+    return name if ip_address(name) is not None else _check_dns_name(name)
+
+
+def _check_dns_name(name: str) -> str:
     lowered = name.lower()
-    if not _DNS_NAME.fullmatch(lowered):
+    # A name whose last label is a number would be read as an address (RFC 3696 section 2).
+    if not _DNS_NAME.fullmatch(lowered) or lowered.rpartition(".")[2].isdigit():
         raise Refused(
             Finding(
-                "name.dns",
+                "name.host",
                 "RFC 1123 2.1, RFC 5280 4.2.1.6",
-                "a proposed DNS name is not a host name of letters, digits, hyphens and dots",
+                "a proposed name is neither a host name of letters, digits, hyphens and dots"
+                " nor an IP address",
                 "name hosts in their ASCII form, without wildcards",
             )
         )
     return lowered
+
+
+def ip_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that a name is, or None."""
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
 
 
 def _weak_key(sentence: str) -> Refused:

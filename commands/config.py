@@ -19,7 +19,7 @@ def group() -> None:
 
 
 def _traced() -> "LoadedSettings":
-    from server.settings_sources import trace_settings  # noqa: PLC0415 - pydantic is slow to load
+    from server.settings_sources import trace_settings
 
     return trace_settings(os.environ, Path.cwd())
 
@@ -32,7 +32,7 @@ def _written(value: "Shown") -> str:
 @verb(group, example="tillid config show --json")
 def show() -> Result:
     """Show every setting and where it came from."""
-    from server.settings_keys import keys, value_of  # noqa: PLC0415 - pydantic is slow to load
+    from server.settings_keys import keys, value_of
 
     loaded = _traced()
     lines = [
@@ -58,8 +58,8 @@ def show() -> Result:
 @click.argument("key", required=False, metavar="[SECTION.KEY]")
 def explain(key: str | None) -> Result:
     """Explain one setting, or list them all."""
-    from server.settings_keys import keys  # noqa: PLC0415 - pydantic is slow to load
-    from server.settings_sources import nearest  # noqa: PLC0415 - as above
+    from server.settings_keys import keys
+    from server.settings_sources import nearest
 
     known = {one.name: one for one in keys()}
     if key is not None and key not in known:
@@ -94,7 +94,7 @@ def explain(key: str | None) -> Result:
 @verb(group, example="tillid config check && tillid config show")
 def check() -> Result:
     """Check the settings and list every fault."""
-    from server.settings_keys import keys  # noqa: PLC0415 - pydantic is slow to load
+    from server.settings_keys import keys
 
     loaded = _traced()
     return Result(

@@ -63,7 +63,7 @@ def report_unforeseen(
 
     The interpreter then exits with 1, which is `ExitCode.OUR_FAULT`.
     """
-    from server.logs import record_unforeseen  # noqa: PLC0415 - slow to load, and rarely needed
+    from server.logs import record_unforeseen
 
     try:
         reference = record_unforeseen(state_directory(os.environ, Path.cwd()), error)

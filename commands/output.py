@@ -104,9 +104,9 @@ def _show_table(table: Table) -> None:
         for cells in [table.columns, *rows]:
             click.echo("\t".join(cells))
         return
-    from rich.console import Console  # noqa: PLC0415 - slow to load, and only terminals need it
-    from rich.table import Table as Drawn  # noqa: PLC0415 - as above
-    from rich.text import Text  # noqa: PLC0415 - as above
+    from rich.console import Console
+    from rich.table import Table as Drawn
+    from rich.text import Text
 
     drawn = Drawn(*table.columns, box=None, pad_edge=False, header_style="bold")
     for cells in rows:

@@ -25,3 +25,22 @@ class ServerFailed(DemoError):
         super().__init__(f"{program} did not start: read {log}.")
         self.program = program
         self.log = log
+
+
+class CommandFailed(DemoError):
+    """A command of the story ended otherwise than it should."""
+
+    def __init__(self, command: str, problem: dict[str, object]) -> None:
+        """Name the command, and what it answered."""
+        super().__init__(f"{command}: {problem.get('detail', 'failed')}")
+        self.command = command
+        self.problem = problem
+
+
+class NotSeen(DemoError):
+    """Something that the story waits for did not come."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        """Name it, and how long it was waited for."""
+        super().__init__(f"{what} was not seen within {seconds:.0f} s")
+        self.what = what

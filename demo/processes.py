@@ -51,6 +51,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """Whether nothing listens on this TCP port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def _become(arguments: list[str], parent: int) -> None:
     """Ask for SIGTERM at the parent's death, then become the program."""
     libc = ctypes.CDLL(None, use_errno=True)

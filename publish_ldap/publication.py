@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography import x509
 
 from ca.identifiers import SerialNumber
-from publish_ldap.directory import Directory
 from publish_ldap.entry import PersonEntry
 from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
+
+if TYPE_CHECKING:  # ldap3 is slow to load, and only who hands in a directory needs it
+    from publish_ldap.directory import Directory
 
 _FIRST_DELAY: Final = timedelta(seconds=5)
 _LONGEST_DELAY: Final = timedelta(hours=1)
@@ -81,7 +83,7 @@ class DrainResult:
 
 
 def drain(
-    outbox: PublicationOutbox, directory: Directory, now: datetime, limit: int
+    outbox: PublicationOutbox, directory: "Directory", now: datetime, limit: int
 ) -> DrainResult:
     """Carry out the due tasks of one directory, over a connection of its own.
 
@@ -118,7 +120,7 @@ def _delay(attempts: int, failure: DirectoryError) -> timedelta:
     return retry_delay(attempts, longest, secrets.SystemRandom().random())
 
 
-def _entering(directory: Directory) -> DirectoryError | None:
+def _entering(directory: "Directory") -> DirectoryError | None:
     """Why the directory cannot be entered; None if it can."""
     try:
         directory.open()
@@ -127,7 +129,7 @@ def _entering(directory: Directory) -> DirectoryError | None:
     return None
 
 
-def _carrying_out(directory: Directory, task: PublicationTask) -> str | DirectoryError | None:
+def _carrying_out(directory: "Directory", task: PublicationTask) -> str | DirectoryError | None:
     """The entryUUID of a publication, None for a withdrawal, or why it failed."""
     try:
         if task.entry is not None and task.certificate_der is not None:
@@ -139,7 +141,7 @@ def _carrying_out(directory: Directory, task: PublicationTask) -> str | Director
 
 
 def _publish(
-    directory: Directory, task: PublicationTask, entry: PersonEntry, certificate_der: bytes
+    directory: "Directory", task: PublicationTask, entry: PersonEntry, certificate_der: bytes
 ) -> str:
     """Publish; then the entry holds these very octets, under the task's issuer and serial."""
     entry_uuid = directory.add_certificate(entry, certificate_der)
@@ -148,7 +150,7 @@ def _publish(
     return entry_uuid
 
 
-def _withdraw(directory: Directory, task: PublicationTask) -> None:
+def _withdraw(directory: "Directory", task: PublicationTask) -> None:
     """Withdraw; then a search by issuer and serial finds nothing."""
     directory.remove_certificate(task.entry_uuid, task.issuer, task.serial)
     if directory.find_certificate(task.issuer, task.serial):

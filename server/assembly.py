@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ca.certificates import Issuer
 from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName
-from publish_ldap.directory import Directory, DirectorySettings
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
 from ra.proofing import Registers
@@ -30,6 +30,9 @@ from server.clock import utc_now
 from server.errors import IssuerOffline, NoRegisters
 from server.settings import Settings
 from server.tokens import Tokens
+
+if TYPE_CHECKING:
+    from publish_ldap.directory import Directory
 
 DIRECTORY = "main"
 AUDIT_ORIGIN = "tillid/audit"
@@ -85,8 +88,10 @@ class Assembly:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{name}.crl"
 
-    def directory(self) -> Directory | None:
+    def directory(self) -> "Directory | None":
         """The configured directory, not connected yet."""
+        from publish_ldap.directory import Directory, DirectorySettings  # noqa: PLC0415 - slow
+
         of = self.settings.directory
         if not of.enabled:
             return None

@@ -6,6 +6,7 @@ Level-triggered: what is there is looked at, and what is missing or ends soon is
 import os
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -59,9 +60,9 @@ def ensure_staff_listener(parts: Assembly, now: datetime) -> tuple[Path, Path]:
     key = _listener_key(key_file)
     certificate = _newest(parts, record, key, profile.name)
     if certificate is None or not _lasts(certificate, now):
-        order = CertificateOrder(
-            profile, SubjectName.of([("CN", "localhost")]), key.public_key(), ("localhost",)
-        )
+        host = urlsplit(parts.settings.staff.url).hostname or "localhost"
+        subject = SubjectName.of([("CN", host)])
+        order = CertificateOrder(profile, subject, key.public_key(), (host,))
         certificate = _certify(parts, order, record.name, now)
     pem = certificate.public_bytes(Encoding.PEM)
     if record.certificate is not None:

@@ -20,7 +20,7 @@ from server.errors import (
     SettingsRefused,
     StateRefused,
 )
-from server.problems import FieldProblem, Problem, Row, row
+from server.problems import FieldProblem, Problem, ProblemRaised, Row, row
 
 
 def _settings_refused(error: SettingsRefused) -> Problem:
@@ -89,6 +89,10 @@ def _malformed(error: ca.errors.MalformedRequest) -> Problem:
         detail=f"The {error.what} cannot be read: {error.why}.",
         way_out="Send it again in the form that is asked for.",
     )
+
+
+def _unreadable(why: str) -> Problem:
+    return _malformed(ca.errors.MalformedRequest("input", why))
 
 
 def _malformed_field(error: ra.errors.MalformedField) -> Problem:
@@ -265,5 +269,11 @@ ROWS: tuple[Row, ...] = (
     ),
     row(revocation.errors.CrlRefused, lambda e: _unavailable(f"The CRL was held back: {e}.")),
     row(audit.errors.ChainBroken, _chain_broken),
+    row(audit.errors.HeadMalformed, lambda _: _unreadable("the file does not hold a signed head")),
+    row(
+        audit.errors.HeadForged,
+        lambda _: _unreadable("the head is not signed by the audit key of this installation"),
+    ),
+    row(ProblemRaised, lambda e: e.problem),
 )
 """Every exception that a user can meet."""

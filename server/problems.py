@@ -5,9 +5,9 @@ problems is `server.problem_rows`.
 """
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that are mistaken for another on the telephone
 
@@ -40,6 +40,20 @@ class Problem:
     """What to quote to the operator, who finds it in the log."""
     errors: tuple[FieldProblem, ...] = ()
 
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Problem":
+        """The inverse of `document`; what is missing is left empty."""
+        return cls(
+            type=str(document.get("type", "")).removeprefix("/problems/"),
+            title=str(document.get("title", "")),
+            status=int(document.get("status", 500)),
+            detail=str(document.get("detail", "")),
+            rule=str(document.get("rule", "")),
+            way_out=str(document.get("way_out", "")),
+            reference=str(document.get("reference", "")),
+            errors=tuple(FieldProblem(**each) for each in document.get("errors", [])),
+        )
+
     def document(self) -> dict[str, object]:
         """The JSON object; `type` is a relative URI, empty members are left out."""
         members = {
@@ -56,6 +70,14 @@ class Problem:
             ],
         }
         return {name: value for name, value in members.items() if value}
+
+
+class ProblemRaised(Exception):
+    """A problem that is known as a document already, such as the staff API's answer."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)

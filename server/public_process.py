@@ -16,6 +16,7 @@ from granian.server import Server
 from server.settings_sources import load_settings
 
 _PR_SET_PDEATHSIG = 1
+_THREADS = 8
 
 
 def die_with_parent(parent: int) -> None:
@@ -37,6 +38,7 @@ def main() -> None:
         port=public.port,
         interface=Interfaces.WSGI,
         workers=public.workers,
+        blocking_threads=_THREADS,
         factory=True,
         log_access=False,
         websockets=False,

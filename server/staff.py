@@ -10,6 +10,7 @@ from server.api import api
 from server.assembly import Assembly
 from server.logs import record_unforeseen
 from server.metrics import Metrics, exposition
+from server.pages import pages, problem_page
 from server.problem_rows import ROWS
 from server.problems import FieldProblem, Problem, problem_of, unforeseen
 
@@ -28,6 +29,7 @@ def staff_app(parts: Assembly, metrics: Metrics) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.register_api(api(parts))
+    app.register_blueprint(pages(parts))
 
     @app.get("/api/openapi.json")
     def openapi() -> dict[str, object]:
@@ -43,7 +45,8 @@ def staff_app(parts: Assembly, metrics: Metrics) -> Flask:
 
     @app.errorhandler(Exception)
     def problem(error: Exception) -> Response:
-        return _answer(_problem(parts, error))
+        found = _problem(parts, error)
+        return problem_page(found) if _for_people() else _answer(found)
 
     @app.after_request
     def count(response: Response) -> Response:
@@ -68,6 +71,14 @@ def _problem(parts: Assembly, error: Exception) -> Problem:
         )
     known = problem_of(error, ROWS)
     return known or unforeseen(record_unforeseen(parts.settings.state, error))
+
+
+def _for_people() -> bool:
+    """Whether the answer is for a person's browser: one of the pages, or an unknown address."""
+    if request.blueprint == "pages":
+        return True
+    best = request.accept_mimetypes.best_match(["application/json", "text/html"])
+    return not request.path.startswith("/api/") and best == "text/html"
 
 
 def _invalid(error: ValidationError) -> Response:

@@ -207,7 +207,7 @@ def server_order() -> CertificateOrder:
     """A certificate about nobody."""
     profile = load_profile("tls-server")
     subject = SubjectName.of([("CN", "localhost")])
-    return CertificateOrder(profile, subject, new_key(), dns_names=("localhost",))
+    return CertificateOrder(profile, subject, new_key(), host_names=("localhost",))
 
 
 def new_key() -> ec.EllipticCurvePublicKey:

@@ -1,0 +1,177 @@
+"""`tillid cert`: certificates of servers and services; those of people come from applications."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.exit_codes import ExitCode
+from commands.installation import OPERATOR, installation
+from commands.output import Result, verb
+
+if TYPE_CHECKING:
+    from ca.identifiers import IssuerName, SerialNumber
+    from records.certificates import CertificateRecord
+
+REASONS = (
+    "keyCompromise",
+    "affiliationChanged",
+    "superseded",
+    "cessationOfOperation",
+    "privilegeWithdrawn",
+)
+
+
+@click.group
+def group() -> None:
+    """Certificates: issue, show, status, revoke."""
+
+
+@verb(group, example="tillid cert issue --profile tls-server --csr web.csr --out web.pem")
+@click.option("--profile", "profile_name", required=True, help="A profile that names no person.")
+@click.option("--csr", required=True, help="PKCS#10 request, PEM or DER; - for standard input.")
+@click.option("--out", required=True, help="Where the certificate goes; - for standard output.")
+@click.option(
+    "--host",
+    multiple=True,
+    help="Host name or IP address, instead of those that the request proposes.",
+)
+def issue(profile_name: str, csr: str, out: str, host: tuple[str, ...]) -> Result:
+    """Issue a certificate from a request file, under a profile that names no person."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from ca.identifiers import SerialNumber
+    from ca.issuance import issue as sign
+    from ca.issuance import prepare
+    from ca.requests import parse_request
+    from server.clock import utc_now
+    from server.ordering import server_order
+
+    octets = _read(csr)
+    order = server_order(profile_name, parse_request(octets), host)
+    with installation() as parts:
+        now = utc_now()
+        prepared = prepare(order, parts.issuing(), now, parts.settings.serial.node)
+        certificate = sign(prepared, parts.certificates, OPERATOR, now)
+    pem = certificate.public_bytes(Encoding.PEM)
+    if out == "-":
+        sys.stdout.buffer.write(pem)
+    else:
+        Path(out).write_bytes(pem)
+    serial = SerialNumber(certificate.serial_number).hex
+    said = f"Certificate {prepared.content.issuer.name}/{serial} for {', '.join(order.host_names)}"
+    return Result(
+        {"issuer": prepared.content.issuer.name, "serial_number": serial, "out": out},
+        () if out == "-" else (f"{said} is in {out}.",),
+    )
+
+
+@verb(group, example="tillid cert show issuing/01ab…")
+@click.argument("certificate")
+def show(certificate: str) -> Result:
+    """Show the record of one certificate: ISSUER/SERIAL, or a file."""
+    with installation() as parts:
+        facts = _facts(parts.certificates.record(*_place(certificate)))
+    return Result(facts, tuple(f"{key}: {value}" for key, value in facts.items()))
+
+
+@verb(group, example="tillid cert status web.pem && deploy")
+@click.argument("certificate")
+def status(certificate: str) -> Result:
+    """Say good, revoked or unknown; exits with 9 unless it is good."""
+    from revocation.status import Good, Revoked
+
+    with installation() as parts:
+        found = parts.certificates.status_of(*_place(certificate))
+    word = type(found).__name__.lower()
+    facts = {"status": word}
+    if isinstance(found, Revoked):
+        facts |= {"reason": found.reason.label, "at": found.at.isoformat()}
+    code = ExitCode.DONE if isinstance(found, Good) else ExitCode.CHECK_SAYS_NO
+    return Result(facts, (" ".join(facts.values()),), exit_code=code)
+
+
+@verb(group, example="tillid cert revoke web.pem --reason keyCompromise")
+@click.argument("certificate")
+@click.option("--reason", required=True, type=click.Choice(REASONS), help="RFC 5280 5.3.1.")
+@click.option("--yes", is_flag=True, help="Do not ask; a revocation is final.")
+@click.option(
+    "--identity",
+    type=click.Path(path_type=Path),
+    help="Act as this officer through the staff API; without it, as the system operator here.",
+)
+def revoke(certificate: str, reason: str, yes: bool, identity: Path | None) -> Result:  # noqa: FBT001 - click's way
+    """Revoke a certificate, for good: ISSUER/SERIAL, or a file."""
+    from commands.staff_client import StaffClient
+    from revocation.reasons import Reason
+    from server.clock import utc_now
+
+    issuer, serial = _place(certificate)
+    name = f"{issuer}/{serial.hex}"
+    if not yes:
+        click.confirm(f"Revoke {name} for good?", abort=True, err=True)
+    if identity is not None:
+        client = StaffClient.as_officer(identity)
+        found = client.post(f"certificates/{name}/revocation", {"reason": reason})
+    else:
+        with installation() as parts:
+            why = Reason.from_label(reason)
+            found = _facts(parts.certificates.revoke(issuer, serial, why, OPERATOR, utc_now()))
+    said = f"{name} is revoked ({reason}); while the service runs, the next CRL is issued at once."
+    return Result(found, (said,))
+
+
+def _read(name: str) -> bytes:
+    from ca.errors import MalformedRequest, NotFound
+    from ca.requests import MAX_OCTETS
+
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(MAX_OCTETS + 1)
+        with Path(name).open("rb") as file:
+            return file.read(MAX_OCTETS + 1)
+    except FileNotFoundError:
+        raise NotFound("file", name) from None
+    except OSError as error:
+        raise MalformedRequest(f"file {name}", error.strerror or "it cannot be read") from None
+
+
+def _place(text: str) -> "tuple[IssuerName, SerialNumber]":
+    """ISSUER/SERIAL, or the file of a certificate that one of our issuers signed."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    from ca.identifiers import IssuerName, SerialNumber
+    from records.errors import NotFound
+
+    issuer, slash, serial = text.partition("/")
+    if Path(text).is_file():
+        try:
+            certificate = x509.load_pem_x509_certificate(Path(text).read_bytes())
+        except ValueError:
+            raise click.UsageError(f"{text} holds no certificate in PEM.") from None
+        with installation() as parts:
+            wanted = certificate.fingerprint(hashes.SHA256()).hex()
+            found = parts.certificates.find(fingerprint=wanted)
+        if not found:
+            raise NotFound("certificate of ours in", text)
+        return found[0].issuer, found[0].serial_number
+    try:
+        return IssuerName(issuer), SerialNumber.from_hex(serial if slash else "")
+    except ValueError:
+        raise click.UsageError(f"{text} is neither a file nor ISSUER/SERIAL.") from None
+
+
+def _facts(record: "CertificateRecord") -> dict[str, object]:
+    return {
+        "issuer": record.issuer,
+        "serial_number": record.serial_number.hex,
+        "status": record.status,
+        "profile": record.profile,
+        "not_before": record.not_before.isoformat(),
+        "not_after": record.not_after.isoformat(),
+        "revoked_at": record.revoked_at and record.revoked_at.isoformat(),
+        "reason": record.reason and record.reason.label,
+        "fingerprint": record.fingerprint,
+    }

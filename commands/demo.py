@@ -1,0 +1,32 @@
+"""`tillid demo`: the whole story, on real parts."""
+
+import click
+
+from server.problems import Problem, ProblemRaised
+
+
+@click.command(epilog="Example: tillid demo --once")
+@click.option("--once", is_flag=True, help="End after the story instead of staying.")
+def group(once: bool) -> None:  # noqa: FBT001 - click's way
+    """Play one credential's whole life: proved, issued, published, checked, revoked, erased.
+
+    Uses real SoftHSM tokens and a private slapd in the state directory. A second run goes on where
+    the first one stopped. The registers it asks are test equipment and know nobody real.
+    """
+    from demo.errors import DemoError
+    from demo.story import play
+
+    try:
+        play(once=once)
+    except DemoError as error:
+        raise ProblemRaised(_stopped(error)) from None
+
+
+def _stopped(error: Exception) -> Problem:
+    return Problem(
+        type="demo-stopped",
+        title="The story stopped",
+        status=503,
+        detail=str(error),
+        way_out="Mend what it names and run it again: it goes on from there.",
+    )

@@ -1,0 +1,31 @@
+"""What verbs about the machine act on: this installation's settings and parts."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from server.assembly import Assembly
+    from server.settings import Settings
+
+OPERATOR = "system:operator"
+
+
+def settings() -> "Settings":
+    """The settings of this installation; SettingsRefused names every fault."""
+    from server.settings_sources import load_settings
+
+    return load_settings(os.environ, Path.cwd())
+
+
+@contextmanager
+def installation() -> Iterator["Assembly"]:
+    """The parts of this installation, joined; whether the service runs makes no difference."""
+    from server.assembly import assembled
+    from server.logs import log_to
+
+    loaded = settings()
+    with log_to(loaded.state, "command", loaded.logs.level), assembled(loaded) as parts:
+        yield parts

@@ -1,0 +1,96 @@
+"""`tillid officer`: who may act, and how they come to their certificates and links."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from commands.installation import installation
+from commands.output import Result, Table, verb
+
+ROLES = ("registration_officer", "approving_officer", "security_administrator", "auditor")
+
+
+@click.group
+def group() -> None:
+    """Officers: invite, enrol, list, one-time links."""
+
+
+@verb(group, example="tillid officer invite 'Rikke Holm' --role registration_officer")
+@click.argument("name")
+@click.option("--role", required=True, type=click.Choice(ROLES), help="What the officer may do.")
+def invite(name: str, role: str) -> Result:
+    """Invite an officer: gives a link that works once, to enrol a card with."""
+    from ca.names import SubjectName
+    from records.officers import Role
+    from server.clock import utc_now
+
+    SubjectName.of([("CN", name)])  # the same rules as for every name
+    with installation() as parts:
+        now = utc_now()
+        officer = parts.officers.invite(name, Role(role), now)
+        minutes = parts.settings.links.minutes
+        token = parts.officers.make_link(officer.id, "enrolment", now, timedelta(minutes=minutes))
+        link = f"{parts.settings.staff.url}/enrol/{token}"
+    return Result(
+        {"officer": officer.id, "role": role, "link": link, "minutes": minutes},
+        (f"{officer.id} is invited as {role}. Within {minutes} minutes, once:", link),
+    )
+
+
+@verb(group, example="tillid officer link officer-3f2a9c0154e2b1aa")
+@click.argument("officers", nargs=-1, required=True, metavar="OFFICER...")
+def link(officers: tuple[str, ...]) -> Result:
+    """Make links with which officers sign in to the pages, each once."""
+    from server.clock import utc_now
+
+    with installation() as parts:
+        minutes = parts.settings.links.minutes
+        life, base = timedelta(minutes=minutes), parts.settings.staff.url
+        tokens = {
+            officer: parts.officers.make_link(officer, "sign-in", utc_now(), life)
+            for officer in officers
+        }
+    links = {officer: f"{base}/sign-in/{token}" for officer, token in tokens.items()}
+    return Result({"links": links, "minutes": minutes}, tuple(links.values()))
+
+
+@verb(group, example="tillid officer list")
+def _list() -> Result:
+    """List the officers with their roles."""
+    with installation() as parts:
+        found = parts.officers.all()
+    return Result(
+        {
+            "officers": [
+                {"officer": o.id, "name": name, "role": o.role, "state": o.state}
+                for o, name in found
+            ]
+        },
+        () if found else ("There are no officers yet: tillid officer invite.",),
+        Table(
+            ("Officer", "Name", "Role", "State"),
+            tuple((o.id, name, o.role.label, o.state) for o, name in found),
+        ),
+    )
+
+
+@verb(group, example="tillid officer enrol LINK --trust root.pem --card ./card --out me.pem")
+@click.argument("link")
+@click.option(
+    "--trust", required=True, type=click.Path(exists=True, path_type=Path), help="Root, PEM."
+)
+@click.option("--card", type=click.Path(path_type=Path), help="Folder of a SoftHSM card to make.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Identity file to write."
+)
+def enrol(link: str, trust: Path, card: Path | None, out: Path) -> Result:
+    """Make a key and get the certificate of an invited officer.
+
+    The key is made in a SoftHSM token (a stand-in for a card, test equipment) with --card, or in
+    the identity file without.
+    """
+    from commands.enrolment import enrol_card
+
+    facts = enrol_card(link, trust, card, out)
+    return Result(facts, (f"{facts['officer']} ({facts['role']}) is enrolled; identity: {out}",))

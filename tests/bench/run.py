@@ -1,0 +1,186 @@
+"""`./dev bench [NAME...]`: what each path costs, beside its floor in the same run.
+
+Only the ratios mean anything: machines are shared and noisy. Each figure is the median of rounds in
+which the path and its floor take turns.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import insert
+
+from audit.events import Event
+from ca.identifiers import SerialNumber
+from ca.issuance import CertificateOrder, issue, prepare
+from ca.names import SubjectName
+from ca.profiles import load_profile
+from hsm.softhsm import SoftHsmStore
+from records.audit_log import append
+from records.tables import lease
+from revocation.crl import CrlHeader, build_crl, check_crl, encode_entry
+from revocation.ocsp import ResponseSigner, SingleAnswer, build_response
+from revocation.reasons import Reason
+from revocation.status import Good
+from server.assembly import Assembly
+from server.clock import utc_now
+from tests.support.installation import an_installation
+from tests.support.softhsm import SoftHsm
+
+ROUNDS = 5
+CRL_ENTRIES = 100_000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One line of the table: what, beside which floor, and how many seconds each took a time."""
+
+    path: str
+    floor: str
+    path_seconds: float
+    floor_seconds: float
+
+    def __str__(self) -> str:
+        ratio = self.path_seconds / self.floor_seconds
+        return (
+            f"| {self.path} | {self.path_seconds * 1e6:,.0f} µs | {self.floor} |"
+            f" {self.floor_seconds * 1e6:,.0f} µs | {ratio:.2f} |"
+        )
+
+
+Call = Callable[[], object]
+
+
+def beside(path: Call, floor: Call, times: int) -> tuple[float, float]:
+    """Median seconds of one call of each, taking turns."""
+    taken: dict[Call, list[float]] = {path: [], floor: []}
+    for _ in range(ROUNDS):
+        for each in (path, floor):
+            started = time.perf_counter()
+            for _ in range(times):
+                each()
+            taken[each].append((time.perf_counter() - started) / times)
+    return statistics.median(taken[path]), statistics.median(taken[floor])
+
+
+def signing(parts: Assembly) -> Measured:
+    """A P-256 signature through hsm/, beside one by a software key."""
+    token, software = parts.issuing().key, ec.generate_private_key(ec.SECP256R1())
+    algorithm, octets = ec.ECDSA(hashes.SHA256()), b"x" * 700
+    assert isinstance(token, ec.EllipticCurvePrivateKey)
+    found = beside(
+        lambda: token.sign(octets, algorithm), lambda: software.sign(octets, algorithm), 300
+    )
+    return Measured("signature in the token (P-256)", "software key", *found)
+
+
+def issuance(parts: Assembly) -> Measured:
+    """One durable certificate, beside the bare signature in the token."""
+    profile, key = load_profile("tls-server"), ec.generate_private_key(ec.SECP256R1())
+    order = CertificateOrder(
+        profile, SubjectName.of([("CN", "a.example")]), key.public_key(), ("a.example",)
+    )
+    issuing, algorithm = parts.issuing(), ec.ECDSA(hashes.SHA256())
+    token = issuing.key
+    assert isinstance(token, ec.EllipticCurvePrivateKey)
+
+    def one() -> None:
+        now = utc_now()
+        issue(prepare(order, issuing, now), parts.certificates, "system:operator", now)
+
+    found = beside(one, lambda: token.sign(b"x" * 700, algorithm), 60)
+    return Measured("one durable certificate (SQLite)", "signature in the token", *found)
+
+
+def crl(parts: Assembly) -> Measured:
+    """A CRL of 100,000 entries built and checked, beside joining and signing ready entries."""
+    issuing, now = parts.issuing(), datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - a bench
+    assert issuing.certificate is not None
+    certificate, key = issuing.certificate, issuing.key
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    serials = sorted(SerialNumber.random() for _ in range(CRL_ENTRIES))
+    entries = [encode_entry(serial, now, Reason.SUPERSEDED) for serial in serials]
+    header = CrlHeader(1, now, now + timedelta(days=1))
+    found = beside(
+        lambda: check_crl(build_crl(certificate, key, header, entries), certificate, now),
+        lambda: key.sign(b"".join(entries), ec.ECDSA(hashes.SHA256())),
+        1,
+    )
+    return Measured(f"CRL of {CRL_ENTRIES:,}, built and checked", "join and sign", *found)
+
+
+def ocsp(parts: Assembly) -> Measured:
+    """An OCSP answer signed by a software key, beside the bare signature."""
+    issuing, now = parts.issuing(), utc_now().replace(microsecond=0)
+    assert issuing.certificate is not None
+    key = ec.generate_private_key(ec.SECP256R1())
+    signer = ResponseSigner.of(issuing.certificate, key)
+    single = SingleAnswer(bytes.fromhex("3000"), Good(), now, now + timedelta(hours=1))
+    found = beside(
+        lambda: build_response(signer, now, [single], None),
+        lambda: key.sign(b"x" * 300, ec.ECDSA(hashes.SHA256())),
+        500,
+    )
+    return Measured("OCSP answer, software key", "signature", *found)
+
+
+def audit(parts: Assembly) -> Measured:
+    """An audit event in a transaction of 100, beside a plain insert."""
+    counter = iter(range(10**9))
+
+    def events() -> None:
+        with parts.database.write() as tx:
+            for _ in range(100):
+                append(tx, Event("bench.event", "system:operator", "bench", {}), utc_now())
+
+    def inserts() -> None:
+        with parts.database.write() as tx:
+            for _ in range(100):
+                name = f"bench-{next(counter)}"
+                tx.execute(insert(lease).values(name=name, holder="bench", until_at=utc_now()))
+
+    path, floor = beside(events, inserts, 3)
+    return Measured("audit event, 100 a transaction", "plain insert", path / 100, floor / 100)
+
+
+BENCHES = {each.__name__: each for each in (signing, issuance, crl, ocsp, audit)}
+
+
+@contextmanager
+def prepared() -> Iterator[Assembly]:
+    """An installation on SQLite in a temporary directory."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SoftHsmStore(Path(folder) / "softhsm")
+        store.activate()
+        with an_installation(SoftHsm(store), Path(folder) / "state") as parts:
+            yield parts
+
+
+def main() -> int:
+    """Run the benches named on the command line, all by default; prints a table."""
+    wanted = sys.argv[1:] or list(BENCHES)
+    unknown = [name for name in wanted if name not in BENCHES]
+    if unknown:
+        print(f"bench: there is no {unknown[0]}; there are: {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    print(f"{os.cpu_count()} cores, medians of {ROUNDS} rounds; only the ratios mean anything\n")
+    print("| path | a time | floor | a time | path / floor |\n|---|---|---|---|---|")
+    with prepared() as parts:
+        for name in wanted:
+            print(BENCHES[name](parts), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
