@@ -68,21 +68,19 @@ def check_schema(database: Database) -> None:
 
 
 def _install_guards(connection: Connection) -> None:
-    expected = {(t.table, t.name): t for t in triggers(connection.dialect.name)}
+    wanted = list(triggers(connection.dialect.name))
     present = _present(connection)
-    # Guards of an earlier version go, and so does what was altered or put in by others.
-    for place, body in present.items():
-        if place not in expected or expected[place].body != body:
-            _drop(connection, *place)
-    present = _present(connection)
+    if present == {(trigger.table, trigger.name): trigger.body for trigger in wanted}:
+        return
+    # Guards of an earlier version go, too, and what others put in.
+    for place in present:
+        _drop(connection, *place)
     # Of several guards that refuse one statement, both engines let the first of the table speak:
     # PostgreSQL goes by name, SQLite runs the newest trigger first.
-    in_order = list(expected.items())
-    for place, trigger in in_order[::-1] if connection.dialect.name == "sqlite" else in_order:
-        if place not in present:
-            for statement in trigger.create:
-                # Percent signs would be read as parameters; there are none, and none are passed.
-                connection.exec_driver_sql(statement)
+    for trigger in reversed(wanted) if connection.dialect.name == "sqlite" else wanted:
+        for statement in trigger.create:
+            # Percent signs would be read as parameters; there are none, and none are passed.
+            connection.exec_driver_sql(statement)
 
 
 def _drop(connection: Connection, table: str, name: str) -> None:
