@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, delete, insert, select
 
+from hsm.errors import IntegrityFailed
 from records.errors import Erased, RecordsError
 from records.tables import data_key
 
@@ -27,7 +28,7 @@ class WrappingKey(Protocol):
         """Nonce, ciphertext and tag."""
 
     def decrypt(self, ciphertext: bytes, associated_data: bytes) -> bytes:
-        """The plaintext."""
+        """The plaintext; IntegrityFailed when ciphertext or associated data were changed."""
 
 
 class DamagedData(RecordsError):
@@ -67,7 +68,7 @@ class PersonalData:
         nonce, ciphertext = sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:]
         try:
             return AESGCM(key).decrypt(nonce, ciphertext, _place(subject_id, purpose))
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too few octets for a nonce
             raise DamagedData("a sealed value does not open under its own key") from None
 
     def destroy(self, tx: Connection, subject_id: str) -> int:
@@ -82,7 +83,10 @@ class PersonalData:
         ).scalar()
         if wrapped is None:
             return None
-        return self._wrapping_key().decrypt(wrapped, _place(subject_id, purpose))
+        try:
+            return self._wrapping_key().decrypt(wrapped, _place(subject_id, purpose))
+        except IntegrityFailed:
+            raise DamagedData("a data key does not open under the wrapping key") from None
 
 
 def _place(subject_id: str, purpose: str) -> bytes:
