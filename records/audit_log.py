@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import islice
+from itertools import takewhile
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -59,7 +59,7 @@ class AuditLog:
 
     def page(self, start: int, end: int) -> list[Entry]:
         """The entries from `start` up to, not including, `end`."""
-        return list(islice(self.entries(start), max(end - start, 0)))
+        return list(takewhile(lambda entry: entry.sequence < end, self.entries(start)))
 
     def size(self) -> int:
         """The sequence number that the next entry will get."""

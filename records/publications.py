@@ -1,6 +1,7 @@
 """The outbox of directory publication; implements `publish_ldap.publication.PublicationOutbox`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
@@ -8,7 +9,7 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import Connection, Row, and_, case, func, select, update
 
 from audit.events import Event
-from ca.identifiers import SerialNumber
+from ca.identifiers import IssuerName, SerialNumber
 from publish_ldap.entry import PersonEntry
 from publish_ldap.publication import Action, PublicationTask
 from records.audit_log import append
@@ -18,6 +19,16 @@ from records.personal_data import PersonalData
 from records.tables import certificate, issuer, publication
 
 _DUE = {"pending": Action.PUBLISH, "withdrawing": Action.WITHDRAW}
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationRecord:
+    """How far one directory has come with one certificate; nothing personal."""
+
+    directory: str
+    state: str
+    verified_at: datetime | None
+    error_code: str | None
 
 
 class Publications:
@@ -97,6 +108,21 @@ class Publications:
                 .values(
                     error_code=code[:40], retry_at=retry_at, attempts=publication.c.attempts + 1
                 )
+            )
+
+    def of_certificate(
+        self, issuer_name: IssuerName, serial: SerialNumber
+    ) -> tuple[PublicationRecord, ...]:
+        """How far each directory has come with a certificate; none when it is not published."""
+        query = (
+            select(publication)
+            .where(publication.c.issuer == issuer_name, publication.c.serial == serial.hex)
+            .order_by(publication.c.directory)
+        )
+        with self._database.read() as tx:
+            return tuple(
+                PublicationRecord(row.directory, row.state, row.verified_at, row.error_code)
+                for row in tx.execute(query)
             )
 
     def counts(self) -> dict[str, int]:

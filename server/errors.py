@@ -7,6 +7,7 @@ ServerError
     NoRegisters       no register is configured, so no identity can be proved
     NotAllowed        who acts has no right to do so
     NotSignedIn       nobody knows who acts
+    FormRefused       a form of a page was not sent as it must be
     ServiceFailed     a listener did not come up, or ended
     LogRefused        a log line carried a field or value that logs may not hold (strict mode only)
 """
@@ -82,6 +83,23 @@ class NotAllowed(ServerError):
     def __init__(self, needed: str) -> None:
         super().__init__(f"this is for the role {needed}")
         self.needed = needed
+
+
+@dataclass(frozen=True, slots=True)
+class FormFault:
+    """One thing wrong with a form; never quotes what was filled in."""
+
+    field: str
+    problem: str
+    way_out: str
+
+
+class FormRefused(ServerError):
+    """A form was not filled in as it must be, or did not come from a page of ours."""
+
+    def __init__(self, *faults: FormFault) -> None:
+        super().__init__(", ".join(fault.field for fault in faults))
+        self.faults = faults
 
 
 class ServiceFailed(ServerError):

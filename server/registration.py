@@ -32,7 +32,7 @@ from ra.applications import (
 from ra.approvals import Approval, SignerIdentity, approve, confirm_approval
 from ra.assessment import conclude, submit
 from ra.claims import natural_person_schema, read_claim
-from ra.errors import MalformedField, SignatureInvalid
+from ra.errors import Conflict, MalformedField, SignatureInvalid
 from ra.evidence import Officer as ProofingOfficer
 from ra.levels import AssuranceLevel
 from ra.package import ProfileReference, build_package, package_hash, subject_name
@@ -95,8 +95,14 @@ def record_document(
     officer: Officer,
     now: datetime,
 ) -> Application:
-    """An officer takes the application up if need be, and records evidence with its checks."""
+    """An officer takes the application up if need be, and records evidence with its checks.
+
+    Raises:
+        Conflict: another officer proves this identity; evidence would be recorded as accepted
+        by that officer.
+    """
     before = parts.applications.get(application_id)
+    _require_in_hand(before, officer)
     taken_up = before
     if before.state in {ApplicationState.SUBMITTED, ApplicationState.REFERRED}:
         who = ProofingOfficer(officer.id, officer.person_id)
@@ -113,6 +119,7 @@ def conclude_proofing(
 ) -> Application:
     """Conclude the proofing: the application is verified or referred, or Refused says why not."""
     before = parts.applications.get(application_id)
+    _require_in_hand(before, officer)
     _, catalogue = parts.registers()
     after = conclude(before, catalogue, parts.policy, now)
     if after.state is ApplicationState.VERIFIED:
@@ -194,6 +201,13 @@ def certificate_order(application: Application, signed: SignedPackage) -> Certif
 def profile_reference(profile: Profile) -> ProfileReference:
     """The profile as the package names it."""
     return ProfileReference(profile.name, profile.sha256, profile.validity_days)
+
+
+def _require_in_hand(application: Application, officer: Officer) -> None:
+    """Only the officer whose name stands on the proofing goes on with it."""
+    proofing = application.state is ApplicationState.PROOFING
+    if proofing and application.officer and application.officer.pseudonym != officer.id:
+        raise Conflict("in the hands of another officer")
 
 
 def _has_certificate(parts: Assembly, application: Application) -> bool:
