@@ -96,7 +96,8 @@ def _pid_file(path: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            file.seek(0)
+            file.truncate()
 
 
 class _StaffServer(Server):

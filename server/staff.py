@@ -14,6 +14,7 @@ from server.api import api
 from server.assembly import Assembly
 from server.logs import record_unforeseen
 from server.metrics import Metrics, exposition
+from server.openapi_document import documented
 from server.problem_rows import ROWS
 from server.problems import FieldProblem, Problem, problem_of, unforeseen
 
@@ -50,7 +51,7 @@ def staff_app(parts: Assembly, metrics: Metrics) -> Flask:
 
     @app.get("/api/openapi.json")
     def openapi() -> dict[str, object]:
-        return app.api_doc
+        return documented(app.api_doc)
 
     @app.get("/metrics")
     def show_metrics() -> Response:
