@@ -219,7 +219,7 @@ class PublicApp:
         if kept is not None and abs(now - kept[0]) < _KNOWN_FOR:
             return kept[1]
         record = self.parts.issuers.get(name)
-        signer = ocsp_signer(self.parts, record)
+        signer = ocsp_signer(self.parts, record, now)
         if signer is None or record.certificate is None:
             return None
         key = self.parts.tokens.service_key(ocsp_key(name))
