@@ -123,7 +123,8 @@ def _staff_server(parts: Assembly, metrics: Metrics) -> Server:
     adapter.context.verify_mode = ssl.CERT_OPTIONAL
     adapter.context.load_verify_locations(trusted)
     staff = parts.settings.staff
-    server = Server((staff.host, staff.port), staff_app(parts, metrics), numthreads=_STAFF_THREADS)
+    address = (staff.host, staff.port)
+    server = _StaffServer(address, staff_app(parts, metrics), numthreads=_STAFF_THREADS)
     server.ssl_adapter = adapter
     try:
         server.prepare()
