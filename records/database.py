@@ -151,6 +151,8 @@ def _errors_named() -> Iterator[None]:
     except IntegrityError as error:
         raise _refusal(error) from None
     except (OperationalError, InterfaceError) as error:
+        if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_ERROR":
+            raise  # a statement that SQLite does not understand is our mistake
         raise _unavailable(error.orig) from None
     except NoConnectionFree as error:
         raise _unavailable(error) from None
@@ -174,4 +176,5 @@ def _refusal(error: IntegrityError) -> RecordsError:
 
 
 def _unavailable(error: BaseException | None) -> DatabaseUnavailable:
-    return DatabaseUnavailable(f"the database does not answer ({type(error).__name__})")
+    name = getattr(error, "sqlite_errorname", None) or type(error).__name__
+    return DatabaseUnavailable(f"the database does not answer ({name})")

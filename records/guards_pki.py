@@ -30,7 +30,7 @@ _CERTIFICATE_GUARDS = (
         "PKI04",
         "certificate",
         "DELETE",
-        f"OLD.not_after >= {{now}} AND ({_NOT_IN_CRL}"
+        f"OLD.status = 'revoked' AND OLD.not_after >= {{now}} AND ({_NOT_IN_CRL}"
         f" OR (OLD.sealed_der IS NOT NULL AND {_NOT_IN_OCSP}))",
         "a certificate is deleted only after CRL and OCSP were seen to say revoked",
     ),

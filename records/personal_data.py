@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from hsm.errors import IntegrityFailed
 from records.errors import Erased, RecordsError
-from records.tables import data_key
+from records.tables import data_key, subject
 
 _NONCE_OCTETS = 12
 # What a data key may open: certificate bodies, applications and their evidence, officers' names.
@@ -46,6 +46,10 @@ class PersonalData:
         """Encrypt a value of one subject; makes the data key at the first value."""
         place = _place(subject_id, purpose)
         key = self._data_key(tx, subject_id, purpose)
+        if key is None:
+            # Of two first values at once the second waits here, and finds the key of the first.
+            tx.execute(select(subject.c.id).where(subject.c.id == subject_id).with_for_update())
+            key = self._data_key(tx, subject_id, purpose)
         if key is None:
             key = secrets.token_bytes(32)
             wrapped = self._wrapping_key().encrypt(key, place)

@@ -77,8 +77,8 @@ def _install_guards(connection: Connection) -> None:
     present = _present(connection)
     # Of several guards that refuse one statement, both engines let the first of the table speak:
     # PostgreSQL goes by name, SQLite runs the newest trigger first.
-    newest_first = connection.dialect.name == "sqlite"
-    for place, trigger in reversed(expected.items()) if newest_first else expected.items():
+    in_order = list(expected.items())
+    for place, trigger in in_order[::-1] if connection.dialect.name == "sqlite" else in_order:
         if place not in present:
             for statement in trigger.create:
                 # Percent signs would be read as parameters; there are none, and none are passed.

@@ -8,14 +8,12 @@ makes PostgreSQL wait for whoever is changing the row that is looked at.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-_PLACES = {
+NOW = {
     # Whole seconds: SQLite before 3.42 knows nothing finer, and answers NULL when asked for it.
-    "sqlite": {"now": "CAST(strftime('%s', 'now') AS INTEGER) * 1000000", "lock": ""},
-    "postgresql": {
-        "now": "CAST(extract(epoch from clock_timestamp()) * 1000000 AS BIGINT)",
-        "lock": " FOR NO KEY UPDATE",
-    },
+    "sqlite": "CAST(strftime('%s', 'now') AS INTEGER) * 1000000",
+    "postgresql": "CAST(extract(epoch from clock_timestamp()) * 1000000 AS BIGINT)",
 }
+_LOCK = {"sqlite": "", "postgresql": " FOR NO KEY UPDATE"}
 # Temporary tables come last, so that nobody can put one in the place of a table that a guard reads.
 _SEARCH_PATH = "public, pg_temp"
 
@@ -73,7 +71,7 @@ def render(dialect: str, guards: Iterable[Guard], effects: Iterable[Effect]) -> 
     tables: dict[str, None] = {}
     for number, guard in enumerate(guards):
         name = f"guard_{number:02}_{guard.code.lower()}"
-        when = guard.when.format(**_PLACES[dialect])
+        when = guard.when.format(now=NOW[dialect], lock=_LOCK[dialect])
         refusal = _refuse(dialect, f"{guard.code}: {guard.sentence}")
         yield trigger(name, f"BEFORE {guard.event}", guard.table, when, refusal)
         tables[guard.table] = None

@@ -25,6 +25,7 @@ class SignInPages:
         add("/", "first", self.first)
         add("/sign-in/<token>", "sign_in", self.offer)
         add("/sign-in/<token>", "redeem", self.redeem, methods=["POST"])
+        add("/enrol/<token>", "enrol", self.enrol)
         add("/sign-out", "sign_out", self.sign_out, methods=["POST"])
 
     def first(self) -> Response:
@@ -38,6 +39,10 @@ class SignInPages:
         """One button: programs that only look at a link do not use it up."""
         return render("sign_in", link=token)
 
+    def enrol(self, token: str) -> Response:
+        """What to do with an invitation: it is used up by the officer's own command."""
+        return render("enrol", link=f"{self.parts.settings.staff.url}/enrol/{token}")
+
     def redeem(self, token: str) -> Response:
         """Use the link up and begin a browser session."""
         read_form(EmptyForm)
@@ -47,6 +52,8 @@ class SignInPages:
             officer = self.parts.officers.redeem(token, "sign-in", now)
         except LinkUsed:
             return render("link_used", 410)
+        if earlier := request.cookies.get(COOKIE):
+            self.parts.officers.end_session(earlier, now)
         session = self.parts.officers.start_session(officer.id, now, life)
         answer = see(url_for("pages.first"))
         answer.set_cookie(

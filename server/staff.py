@@ -15,6 +15,7 @@ from server.assembly import Assembly
 from server.logs import record_unforeseen
 from server.metrics import Metrics, exposition
 from server.openapi_document import documented
+from server.pages import pages, problem_page
 from server.problem_rows import ROWS
 from server.problems import FieldProblem, Problem, problem_of, unforeseen
 
@@ -46,6 +47,7 @@ def staff_app(parts: Assembly, metrics: Metrics) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json = _Json(app)
     app.register_api(api(parts))
+    app.register_blueprint(pages(parts))
 
     app.before_request(_no_foreign_site)
 
@@ -63,10 +65,7 @@ def staff_app(parts: Assembly, metrics: Metrics) -> Flask:
 
     @app.errorhandler(Exception)
     def problem(error: Exception) -> Response:
-        response = _answer(_problem(parts, error))
-        if isinstance(error, MethodNotAllowed):
-            response.headers["Allow"] = ", ".join(error.valid_methods or ())
-        return response
+        return _refusal(_problem(parts, error), error)
 
     @app.after_request
     def count(response: Response) -> Response:
@@ -78,6 +77,14 @@ def staff_app(parts: Assembly, metrics: Metrics) -> Flask:
         return response
 
     return app
+
+
+def _refusal(found: Problem, error: Exception) -> Response:
+    response = problem_page(found) if _for_people() else _answer(found)
+    response.headers.extend(_HEADERS.get(found.status, {}))
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(error.valid_methods or ())
+    return response
 
 
 def _no_foreign_site() -> None:
@@ -97,6 +104,14 @@ def _problem(parts: Assembly, error: Exception) -> Problem:
         )
     known = problem_of(error, ROWS)
     return known or unforeseen(record_unforeseen(parts.settings.state, error))
+
+
+def _for_people() -> bool:
+    """Whether the answer is for a person's browser: one of the pages, or an unknown address."""
+    if request.blueprint == "pages":
+        return True
+    best = request.accept_mimetypes.best_match(["application/json", "text/html"])
+    return not request.path.startswith("/api/") and best == "text/html"
 
 
 def _invalid(error: ValidationError) -> Response:
@@ -121,6 +136,5 @@ def _invalid(error: ValidationError) -> Response:
 def _answer(problem: Problem) -> Response:
     response = jsonify(problem.document())
     response.status_code = problem.status
-    response.headers.extend(_HEADERS.get(problem.status, {}))
     response.mimetype = "application/problem+json"
     return response

@@ -59,9 +59,10 @@ class Measured:
         )
 
 
-def beside(
-    path: Callable[[], object], floor: Callable[[], object], times: int
-) -> tuple[float, float]:
+Call = Callable[[], object]
+
+
+def beside(path: Call, floor: Call, times: int) -> tuple[float, float]:
     """Median seconds of one call of each, taking turns."""
     taken: dict[Call, list[float]] = {path: [], floor: []}
     for _ in range(ROUNDS):
