@@ -19,8 +19,6 @@ SLOW_LIBRARIES = (
     "cryptography",
     "rich",
     "structlog",
-    "hsm",
-    "records",
 )
 
 CLI = importlib.import_module("cli")  # no code may import it; its tests have to

@@ -1,21 +1,14 @@
 """The public listener as a WSGI callable on a whole installation."""
 
 import dataclasses
-import hashlib
-import io
 import json
 import os
-from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
-from asn1crypto import ocsp as asn1_ocsp
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,8 +17,6 @@ from sqlalchemy import event
 from ca.identifiers import IssuerName, SerialNumber
 from records.database import Database
 from records.issuers import Issuers
-from records.officers import Role
-from revocation import der
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -34,13 +25,11 @@ from server.logs import get_logger, log_to
 from server.metrics import Metrics
 from server.public import PublicApp
 from tests.support.installation import an_installation
+from tests.support.ocsp_client import an_issued_serial, request_for, said
 from tests.support.revocation_pki import new_key
 from tests.support.softhsm import SoftHsm
-from tests.support.staff import Office, an_officer
 from tests.support.wsgi import Answered, ask
 
-NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:1/none"
-FAR = 10**7
 SETTINGS = settings(
     max_examples=150,
     deadline=None,
@@ -66,38 +55,11 @@ def app(parts: Assembly, metrics: Metrics) -> PublicApp:
     return PublicApp(parts, metrics)
 
 
+NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+
+
 def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     monkeypatch.setattr("server.public.utc_now", lambda: moment)
-
-
-def request_for(
-    parts: Assembly, serial: int, *, nonce: bytes | None = None, issuer: str = "issuing"
-) -> bytes:
-    certificate = parts.issuers.get(issuer).certificate
-    assert certificate is not None
-    builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
-        *_issuer_hashes(certificate),
-        serial,
-        hashes.SHA1(),  # noqa: S303 - what clients send
-    )
-    if nonce is not None:
-        builder = builder.add_extension(x509.OCSPNonce(nonce), critical=False)
-    return builder.build().public_bytes(Encoding.DER)
-
-
-def _issuer_hashes(issuer: x509.Certificate) -> tuple[bytes, bytes]:
-    subject, key = (hashlib.sha1(part) for part in der.subject_and_key(issuer))  # noqa: S324
-    return subject.digest(), key.digest()
-
-
-def said(answer: Answered) -> ocsp.OCSPResponse:
-    assert answer.status == 200
-    assert answer.headers["Content-Type"] == "application/ocsp-response"
-    return ocsp.load_der_ocsp_response(answer.body)
-
-
-def an_issued_serial(parts: Assembly) -> int:
-    return an_officer(parts, Role.AUDITOR).certificate.serial_number
 
 
 @pytest.mark.parametrize("issuer", ["root", "issuing"])
@@ -179,22 +141,6 @@ def test_what_is_only_read_takes_no_other_method(
     assert (answer.status, answer.headers["Allow"]) == (405, methods)
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/ocsp/issuing"),
-        ("GET", "/ocsp/issuing/"),
-        ("PUT", "/ocsp/issuing"),
-        ("POST", "/ocsp/issuing/MAA="),
-    ],
-)
-def test_ocsp_is_asked_by_post_or_with_the_request_in_the_path(
-    app: PublicApp, method: str, path: str
-) -> None:
-    answer = ask(app, path, method)
-    assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
-
-
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/ca/root.cer", "/crl/issuing.crl", "/x"])
 def test_head_is_get_without_the_body(app: PublicApp, path: str) -> None:
     whole, head = ask(app, path), ask(app, path, "HEAD")
@@ -268,110 +214,10 @@ def test_a_new_crl_is_seen_even_within_one_tick_of_the_clock(
     assert x509.load_der_x509_crl(second).get_revoked_certificate_by_serial_number(serial)
 
 
-def test_ocsp_says_what_the_records_say_at_once(app: PublicApp, parts: Assembly) -> None:
-    serial = an_issued_serial(parts)
-    asked = request_for(parts, serial)
-    good = ask(app, "/ocsp/issuing", "POST", asked)
-    assert said(good).certificate_status is ocsp.OCSPCertStatus.GOOD
-    assert "max-age=" in good.headers["Cache-Control"]
-    parts.certificates.revoke(
-        IssuerName("issuing"), SerialNumber(serial), Reason.KEY_COMPROMISE, "system:x", utc_now()
-    )
-    revoked = said(ask(app, "/ocsp/issuing", "POST", asked))
-    assert revoked.certificate_status is ocsp.OCSPCertStatus.REVOKED
-    assert revoked.revocation_reason is x509.ReasonFlags.key_compromise
-    unknown = ask(app, "/ocsp/issuing", "POST", request_for(parts, serial ^ 1))
-    assert said(unknown).certificate_status is ocsp.OCSPCertStatus.UNKNOWN
-    assert unknown.headers["Cache-Control"] == "no-store"
-
-
-def test_a_request_in_the_path_is_read_in_every_spelling(app: PublicApp, parts: Assembly) -> None:
-    serial = an_issued_serial(parts)
-    texts = (
-        b64encode(request_for(parts, serial, nonce=bytes([n, 255 - n] * size))).decode()
-        for n in range(256)
-        for size in (8, 9, 10)
-    )
-    text = next(one for one in texts if "+" in one and "/" in one and one.endswith("="))
-    for spelled in (
-        text,
-        quote(text),
-        quote(text, safe=""),
-        text.replace("+", " "),
-        text.replace("=", "%3D"),
-    ):
-        answer = said(ask(app, f"/ocsp/issuing/{spelled}"))
-        assert answer.certificate_status is ocsp.OCSPCertStatus.GOOD
-    assert ask(app, f"/ocsp/issuing/{text}", "HEAD").body == b""
-
-
-@pytest.mark.parametrize("text", ["!", "MAA", "%", "%zz", "====", "\xff\xfe", "MAA=" * 5000, "/"])
-def test_junk_in_the_path_is_a_malformed_request(app: PublicApp, text: str) -> None:
-    answer = said(ask(app, f"/ocsp/issuing/{text}"))
-    assert answer.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
-
-
-def test_a_request_about_another_issuer_is_not_answered(app: PublicApp, parts: Assembly) -> None:
-    answer = said(ask(app, "/ocsp/issuing", "POST", request_for(parts, 5, issuer="root")))
-    assert answer.response_status is ocsp.OCSPResponseStatus.UNAUTHORIZED
-
-
-def test_an_issuer_without_a_responder_asks_to_come_later(app: PublicApp, parts: Assembly) -> None:
-    answer = ask(app, "/ocsp/root", "POST", request_for(parts, 5, issuer="root"))
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
-
-
-def test_of_ten_megabytes_no_more_is_read_than_a_request_may_have(app: PublicApp) -> None:
-    body = io.BytesIO(bytes(FAR))
-    answer = said(ask(app, "/ocsp/issuing", "POST", body))
-    assert answer.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
-    assert body.tell() == 4097
-
-
-@SETTINGS
-@given(st.one_of(st.binary(max_size=200), st.binary(min_size=4090, max_size=4100)))
-def test_any_octets_get_an_ocsp_answer(app: PublicApp, octets: bytes) -> None:
-    assert said(ask(app, "/ocsp/issuing", "POST", octets)).response_status
-    encoded = quote(b64encode(octets).decode(), safe="")
-    answer = ask(app, f"/ocsp/issuing/{encoded}")
-    assert answer.status == 405 if not octets else said(answer)
-
-
 @SETTINGS
 @given(st.text(st.characters(max_codepoint=255), max_size=40), st.sampled_from(["", "ca", "crl"]))
 def test_any_path_is_found_or_not(app: PublicApp, path: str, place: str) -> None:
     assert ask(app, f"/{place}/{path}").status in {200, 404, 405}
-
-
-@SETTINGS
-@given(data=st.data())
-def test_a_mutated_request_is_answered(
-    app: PublicApp, parts: Assembly, data: st.DataObject
-) -> None:
-    octets = bytearray(request_for(parts, 77, nonce=bytes(16)))
-    for _ in range(data.draw(st.integers(1, 4))):
-        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
-    assert said(ask(app, "/ocsp/issuing", "POST", bytes(octets))).response_status
-
-
-def test_of_ten_thousand_random_serials_none_is_good(app: PublicApp, parts: Assembly) -> None:
-    certificate = parts.issuers.get("issuing").certificate
-    assert certificate is not None
-    name_hash, key_hash = _issuer_hashes(certificate)
-    algorithm = der.sequence(der.oid("1.3.14.3.2.26"), der.NULL)
-    hashed = der.octet_string(name_hash) + der.octet_string(key_hash)
-    seen = set()
-    for _ in range(1000):
-        listed = (
-            der.sequence(der.sequence(algorithm, hashed, der.integer(SerialNumber.random())))
-            for _ in range(10)
-        )
-        body = der.sequence(der.sequence(der.sequence(*listed)))
-        answer = asn1_ocsp.OCSPResponse.load(ask(app, "/ocsp/issuing", "POST", body).body)
-        singles = answer.response_data["responses"]
-        assert len(singles) == 10
-        seen |= {single["cert_status"].name for single in singles}
-    assert seen == {"unknown"}
 
 
 def test_a_new_issuer_is_known_at_once(softhsm: SoftHsm, tmp_path: Path, metrics: Metrics) -> None:
@@ -477,15 +323,6 @@ class _Broken:
     @property
     def issuers(self) -> Issuers:
         raise RuntimeError("canary")
-
-
-def test_an_officers_certificate_is_asked_about_like_any_other(
-    app: PublicApp, office: Office
-) -> None:
-    # Another installation's serial is unknown here, whatever it is there.
-    serial = office.approving.certificate.serial_number
-    answer = said(ask(app, "/ocsp/issuing", "POST", request_for(app.parts, serial)))
-    assert answer.certificate_status is ocsp.OCSPCertStatus.UNKNOWN
 
 
 def test_another_key_is_never_taken_for_the_issuers(parts: Assembly, app: PublicApp) -> None:
