@@ -4,6 +4,7 @@ The staff listener is cheroot, which hands the client certificate to the applica
 listener is granian in a child process; it dies with its parent, whatever ends the parent.
 """
 
+import fcntl
 import os
 import ssl
 import subprocess
@@ -24,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.errors import ServiceFailed
-from server.jobs import JOBS, JobLoop, run_job
+from server.jobs import JOBS, JobLoop, run_job, try_job
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.own_certificates import ensure_staff_listener
@@ -34,7 +35,7 @@ from server.staff import staff_app
 _READY_SECONDS = 30
 _STOP_SECONDS = 10
 _STAFF_THREADS = 16
-_FIRST_JOBS = ("close-intents", "own-certificates", "renew-crls")
+_FIRST_JOBS = ("close-intents", "own-certificates", "renew-crls", "publish-crls")
 
 
 def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
@@ -51,7 +52,7 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
         parts = stack.enter_context(assembled(settings))
         metrics = Metrics.of_process()
         for name in _FIRST_JOBS:
-            run_job(name, parts, metrics)
+            try_job(name, parts, metrics)
         staff = _staff_server(parts, metrics)
         stack.callback(staff.stop)
         threading.excepthook = lambda args: _record_thread(settings.state, args)
@@ -69,21 +70,34 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
         while not stop.wait(0.2):
             if public.poll() is not None:
                 raise ServiceFailed("the public listener ended", settings.state / "logs")
+            if not jobs.is_alive():
+                raise ServiceFailed("the jobs ended", settings.state / "logs")
         get_logger("serve").info("serve.stopping", pid=os.getpid())
 
 
 @contextmanager
 def _pid_file(path: Path) -> Iterator[None]:
-    """Keep the process id in a file; refuse when it names another living process."""
-    if path.exists():
-        other = path.read_text().strip()
-        if other.isdigit() and Path(f"/proc/{other}").exists() and int(other) != os.getpid():
-            raise ServiceFailed(f"process {other} serves from this state directory already", path)
-    path.write_text(f"{os.getpid()}\n")
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
+    """Keep the process id in a file, locked for as long as the process lives.
+
+    A file that a killed process left behind is in nobody's way, whoever has its number now.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = file.read().strip()
+            raise ServiceFailed(
+                f"process {other} serves from this state directory already", path
+            ) from None
+        file.truncate()
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.seek(0)
+            file.truncate()
 
 
 class _StaffServer(Server):
@@ -109,7 +123,8 @@ def _staff_server(parts: Assembly, metrics: Metrics) -> Server:
     adapter.context.verify_mode = ssl.CERT_OPTIONAL
     adapter.context.load_verify_locations(trusted)
     staff = parts.settings.staff
-    server = Server((staff.host, staff.port), staff_app(parts, metrics), numthreads=_STAFF_THREADS)
+    address = (staff.host, staff.port)
+    server = _StaffServer(address, staff_app(parts, metrics), numthreads=_STAFF_THREADS)
     server.ssl_adapter = adapter
     try:
         server.prepare()
@@ -145,6 +160,7 @@ def _stop_process(process: "subprocess.Popen[bytes]") -> None:
 
 def _wait_until_ready(settings: Settings, public: "subprocess.Popen[bytes]", stop: Event) -> None:
     url = f"http://{settings.public.host}:{settings.public.port}/readyz"
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + _READY_SECONDS
     while not stop.is_set():
         if public.poll() is not None or time.monotonic() > deadline:
@@ -153,7 +169,7 @@ def _wait_until_ready(settings: Settings, public: "subprocess.Popen[bytes]", sto
                 settings.state / "logs" / "public-process.log",
             )
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with direct.open(url, timeout=2) as answer:
                 if answer.status == HTTPStatus.OK:
                     return
         except OSError:
@@ -167,6 +183,6 @@ def _record_thread(state: Path, args: threading.ExceptHookArgs) -> None:
 
 def jobs_by_hand(parts: Assembly, names: tuple[str, ...]) -> dict[str, int]:
     """Run the named jobs now in this process; how much each did."""
-    share_under(parts.settings.state / "metrics")
+    # What this process counts it keeps to itself: a file for each call would stay for ever.
     metrics = Metrics.of_process()
     return {name: run_job(name, parts, metrics) for name in names or tuple(JOBS)}
