@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 
 from records.database import Database
 from records.errors import DatabaseUnavailable
-from records.guards import triggers
+from records.guards import digest, expected, triggers
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -57,9 +57,10 @@ def check_schema(database: Database) -> None:
                 " run: tillid db migrate"
             )
         present = _present(connection)
-    expected = {(t.table, t.name): t.body for t in triggers(database.dialect)}
     # A trigger too many can undo what a guard says, so it counts like one that was altered.
-    altered = sorted({name for (_, name), _ in present.items() ^ expected.items()})
+    altered = sorted(
+        {name for (_, name), _ in present.items() ^ expected(database.dialect).items()}
+    )
     if altered:
         raise DatabaseUnavailable(
             f"{len(altered)} guards of the database are missing, altered or not ours"
@@ -67,10 +68,16 @@ def check_schema(database: Database) -> None:
         )
 
 
+def digest_in_force(database: Database) -> bytes:
+    """SHA-256 over the triggers that the database has now, for the heads of the audit log."""
+    with database.read() as connection:
+        return digest(_present(connection))
+
+
 def _install_guards(connection: Connection) -> None:
     wanted = list(triggers(connection.dialect.name))
     present = _present(connection)
-    if present == {(trigger.table, trigger.name): trigger.body for trigger in wanted}:
+    if present == expected(connection.dialect.name):
         return
     # Guards of an earlier version go, too, and what others put in.
     for place in present:
