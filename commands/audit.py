@@ -29,7 +29,7 @@ def verify(witness: Path | None) -> Result:
     from audit.log import verify_log
     from records.audit_log import audit_log
     from records.errors import DatabaseUnavailable
-    from records.guards import schema_digest
+    from records.guards import digest, expected
     from records.schema import check_schema
     from server.assembly import AUDIT_ORIGIN
     from server.tokens import AUDIT_KEY
@@ -38,7 +38,7 @@ def verify(witness: Path | None) -> Result:
     # A log is verified above all when somebody has been at the database.
     with installation(checked=False) as parts:
         key = parts.tokens.service_key(AUDIT_KEY).public_key()
-        expected = schema_digest(parts.database.dialect)
+        ours = digest(expected(parts.database.dialect))
         try:
             with audit_log(parts.database) as log:
                 found = verify_log(log, key, AUDIT_ORIGIN, outside)
@@ -50,7 +50,7 @@ def verify(witness: Path | None) -> Result:
             )
         try:
             check_schema(parts.database)
-            same = found.latest is None or found.latest.schema_digest.hex() == expected
+            same = found.latest is None or found.latest.schema_digest == ours
         except DatabaseUnavailable:
             same = False
     covered = found.latest.size if found.latest else 0

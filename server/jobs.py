@@ -26,8 +26,8 @@ from publish_ldap.publication import drain
 from ra.applications import Application, ApplicationState
 from records.audit_log import audit_log
 from records.errors import RecordsError
-from records.guards import schema_digest
 from records.leases import Leases
+from records.schema import digest_in_force
 from revocation.publication import (
     CrlDue,
     IssuingKey,
@@ -151,7 +151,7 @@ def carry_on_erasures(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Sign a head over the newest events, and put a copy where anyone can keep it."""
-    digest = bytes.fromhex(schema_digest(parts.database.dialect))
+    digest = digest_in_force(parts.database)
     key = parts.tokens.service_key(AUDIT_KEY)
     with audit_log(parts.database) as log:
         metrics.audit_events.set(log.size())
