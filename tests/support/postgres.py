@@ -1,0 +1,168 @@
+"""A private PostgreSQL for tests: one cluster, many small databases, gone with the test process."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from demo.processes import free_port, start_child
+
+_PROGRAMS = Path("/usr/lib/postgresql")
+_USER = "tillid"
+_START_SECONDS = 20
+_PAUSE_SECONDS = 0.01
+# Small, and as durable as in production: what differs is size, never fsync.
+_SETTINGS = {
+    "fsync": "on",
+    "shared_buffers": "16MB",
+    "max_connections": "60",
+    "max_wal_senders": "0",
+    "wal_level": "minimal",
+    "autovacuum": "off",
+    "lc_messages": "C",
+}
+
+
+class PostgresMissing(Exception):
+    """PostgreSQL, or what lets it run as another user than root, is not installed."""
+
+
+@dataclass
+class PrivatePostgres:
+    """A cluster in a folder of its own, on a loopback port and a socket in that folder."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    _child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Make the cluster and run its server until `stop`, or until this process ends."""
+        self._make_cluster()
+        log = self.folder / "log"
+        settings = _SETTINGS | {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": str(self.folder),
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command = [_program("postgres"), "-D", str(self.folder / "data"), *options]
+        self._child = start_child([*_as_owner(), *command], log)
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            if self._child.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start: {log.read_text()[-2000:]}")
+            threading.Event().wait(_PAUSE_SECONDS)
+
+    def stop(self) -> None:
+        """End the server as an administrator would: open connections are cut (fast shutdown)."""
+        if self._child is None:
+            return
+        self._child.send_signal(signal.SIGINT)
+        try:
+            self._child.wait(10)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        self._child = None
+
+    def url(self, database: str) -> str:
+        """The address of one database, as settings give it."""
+        return f"postgresql+psycopg://{_USER}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def create(self, database: str, template: str = "template1") -> str:
+        """A new database, copied from a template that nobody is connected to; gives its URL."""
+        self.administer(f"CREATE DATABASE {database} TEMPLATE {template}")
+        return self.url(database)
+
+    def drop(self, database: str) -> None:
+        """Remove a database and whoever is still connected to it."""
+        self.administer(f"DROP DATABASE {database} WITH (FORCE)")
+
+    def administer(self, statement: str) -> None:
+        """Run one statement outside any transaction."""
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    def _address(self, database: str) -> str:
+        return self.url(database).replace("+psycopg", "")
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.port)) != 0:
+                return False
+        try:
+            psycopg.connect(self._address("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _make_cluster(self) -> None:
+        password_file = self.folder / "password"
+        password_file.write_text(self.password)
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, _unprivileged(), _unprivileged())
+            shutil.chown(password_file, _unprivileged())
+        arguments = ["-D", str(self.folder / "data"), "-U", _USER, "--pwfile", str(password_file)]
+        arguments += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+        subprocess.run(
+            [*_as_owner(), _program("initdb"), *arguments],
+            cwd="/",
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        password_file.unlink()
+
+
+@contextmanager
+def a_postgres() -> Iterator[PrivatePostgres]:
+    """A running server in a temporary folder that its own user can reach."""
+    # Not under pytest's folders: those are closed to the user that the server runs as.
+    folder = Path(tempfile.mkdtemp(prefix="tillid-postgres-", dir="/tmp"))
+    folder.chmod(0o711)
+    server = PrivatePostgres(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+def _program(name: str) -> str:
+    found = sorted(_PROGRAMS.glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        raise PostgresMissing(f"no {name} under {_PROGRAMS}/*/bin; install postgresql")
+    return str(found[-1])
+
+
+def _as_owner() -> list[str]:
+    """What runs a program as another user when we are root, which PostgreSQL refuses to be."""
+    if os.geteuid() != 0:
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise PostgresMissing("no setpriv; install util-linux")
+    user = _unprivileged()
+    # A change of user takes away the signal of the parent's death, so it is asked for again.
+    return [setpriv, f"--reuid={user}", f"--regid={user}", "--clear-groups", "--pdeathsig=TERM"]
+
+
+def _unprivileged() -> str:
+    with Path("/etc/passwd").open() as passwd:
+        names = {line.split(":")[0] for line in passwd}
+    if "postgres" not in names:
+        raise PostgresMissing("no user postgres; install postgresql")
+    return "postgres"
