@@ -109,14 +109,14 @@ def publish_entries(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     return done
 
 
-def carry_on_erasures(parts: Assembly, _: Metrics, now: datetime) -> int:
+def carry_on_erasures(parts: Assembly, _: Metrics, __: datetime) -> int:
     """Take every open erasure as far as it can go."""
     cases = parts.erasures.open_erasures()
     if not cases:
         return 0
     key = parts.tokens.service_key(AUDIT_KEY)
     saga = Saga(parts.erasures, PublicProbe(parts.issuers), key)
-    return sum(saga.carry_on(case, now).state != case.state for case in cases)
+    return sum(saga.carry_on(case, utc_now).state != case.state for case in cases)
 
 
 def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
