@@ -9,6 +9,7 @@ import click
 from commands.exit_codes import ExitCode
 from commands.installation import OPERATOR, installation
 from commands.output import Result, verb
+from server.problems import Problem, ProblemRaised
 
 if TYPE_CHECKING:
     from ca.identifiers import IssuerName, SerialNumber
@@ -50,20 +51,16 @@ def issue(profile_name: str, csr: str, out: str, host: tuple[str, ...]) -> Resul
 
     octets = _read(csr)
     order = server_order(profile_name, parse_request(octets), host)
+    _check_writable(out)
     with installation() as parts:
         now = utc_now()
         prepared = prepare(order, parts.issuing(), now, parts.settings.serial.node)
         certificate = sign(prepared, parts.certificates, OPERATOR, now)
-    pem = certificate.public_bytes(Encoding.PEM)
-    if out == "-":
-        sys.stdout.buffer.write(pem)
-    else:
-        Path(out).write_bytes(pem)
-    serial = SerialNumber(certificate.serial_number).hex
-    said = f"Certificate {prepared.content.issuer.name}/{serial} for {', '.join(order.host_names)}"
+    issuer, serial = prepared.content.issuer.name, SerialNumber(certificate.serial_number).hex
+    _write(out, certificate.public_bytes(Encoding.PEM), f"{issuer}/{serial}")
+    said = f"Certificate {issuer}/{serial} for {', '.join(order.host_names)} is in {out}."
     return Result(
-        {"issuer": prepared.content.issuer.name, "serial_number": serial, "out": out},
-        () if out == "-" else (f"{said} is in {out}.",),
+        {"issuer": issuer, "serial_number": serial, "out": out}, () if out == "-" else (said,)
     )
 
 
@@ -135,6 +132,48 @@ def _read(name: str) -> bytes:
         raise NotFound("file", name) from None
     except OSError as error:
         raise MalformedRequest(f"file {name}", error.strerror or "it cannot be read") from None
+
+
+def _check_writable(out: str) -> None:
+    """Refuse, before anything is signed, a file that cannot be opened for writing."""
+    path = Path(out)
+    made = out != "-" and not path.exists()
+    try:
+        if out != "-":
+            path.open("ab").close()
+        if made:
+            path.unlink()
+    except OSError as error:
+        raise ProblemRaised(
+            Problem(
+                type="unwritable",
+                title="The result has no place",
+                status=400,
+                detail=f"The file {out} cannot be written: {error.strerror}.",
+                way_out="Name a file that you can write; nothing was issued.",
+            )
+        ) from None
+
+
+def _write(out: str, pem: bytes, certificate: str) -> None:
+    try:
+        if out == "-":
+            sys.stdout.buffer.write(pem)
+        else:
+            Path(out).write_bytes(pem)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ProblemRaised(
+            Problem(
+                type="unwritten",
+                title="The certificate was issued and not written",
+                status=503,
+                detail=f"Certificate {certificate} was issued, but {out} does not take it:"
+                f" {error.strerror}.",
+                way_out=f"Make room, `tillid cert revoke {certificate}`, and issue another.",
+            )
+        ) from None
 
 
 def _place(text: str) -> "tuple[IssuerName, SerialNumber]":
