@@ -15,7 +15,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from audit.log import make_head
-from ca.issuance import resolve_open_intents
+from ca.issuance import INTENT_LIFETIME, resolve_open_intents
 from gdpr_erasure.saga import Saga
 from publish_ldap.publication import drain
 from ra.applications import ApplicationState
@@ -61,10 +61,13 @@ def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 def fulfil_applications(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Issue for applications that are approved and have no certificate yet."""
-    # An intent that is still open may yet be committed by the process that made it.
+    # A fresh approval is fulfilled by the process that recorded it, and an intent that is still
+    # open may yet be committed by the process that made it.
     waiting = parts.applications.in_state(ApplicationState.APPROVED)
     done = 0
     for application in waiting:
+        if now - application.updated_at < INTENT_LIFETIME:
+            continue
         found = parts.certificates.find(application_id=application.id)
         if not any(record.status == "intent" for record in found):
             fulfil_application(parts, application, now)
@@ -81,6 +84,8 @@ def renew_crls(parts: Assembly, metrics: Metrics, now: datetime) -> int:
         path, policy = parts.crl_file(record.name), parts.crl_policy(record)
         snapshot = parts.crls.crl_snapshot(record.name)
         latest = snapshot.latest
+        if latest is not None:
+            metrics.crl_next_update.labels(record.name).set(latest.next_update.timestamp())
         published = latest is not None and is_published(path, latest)
         due = crl_is_due(snapshot, now, policy, published=published)
         if due is None:
