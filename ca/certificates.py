@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -133,21 +134,29 @@ def assemble(copy: x509.Certificate, signature: bytes, issuer: Issuer) -> x509.C
     """Put the real signature in place of the copy's, and check both octets and signature.
 
     Raises:
-        SigningFailed: the signature does not verify under the issuer's key.
+        SigningFailed: the signature does not verify under the key that relying parties know.
     """
     certificate = x509.load_der_x509_certificate(_with_signature(copy, signature))
     if certificate.tbs_certificate_bytes != copy.tbs_certificate_bytes:
         raise SigningFailed("the certificate's octets are not those that were checked")
-    key = issuer.key.public_key()
-    algorithm = signature_hash(issuer.key)
     try:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, copy.tbs_certificate_bytes, ec.ECDSA(algorithm))
-        else:
-            key.verify(signature, copy.tbs_certificate_bytes, padding.PKCS1v15(), algorithm)
-    except Exception as error:
+        _verify(issuer, signature, copy.tbs_certificate_bytes)
+    except InvalidSignature as error:
         raise SigningFailed("the token's signature does not verify") from error
     return certificate
+
+
+def _verify(issuer: Issuer, signature: bytes, octets: bytes) -> None:
+    """Verify with the key in the issuer's certificate, or the token's own while there is none."""
+    known = issuer.key if issuer.certificate is None else issuer.certificate
+    key = known.public_key()
+    algorithm = signature_hash(issuer.key)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, octets, ec.ECDSA(algorithm))
+    elif isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, octets, padding.PKCS1v15(), algorithm)
+    else:
+        raise InvalidSignature
 
 
 def _with_signature(copy: x509.Certificate, signature: bytes) -> bytes:

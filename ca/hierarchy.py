@@ -107,23 +107,15 @@ def run_ceremony(
     """
     issuers, certificates = stores
     for planned in plan:
+        record = _find(issuers, planned.name)
         key = keys.find(planned.token, planned.key_label)
+        _check_same(planned, record, key)
         if key is None:
             key = keys.generate(planned.token, planned.key_label, planned.curve)
             yield CeremonyStep(planned.name, f"key {planned.key_label} made in {planned.token}")
-        record = _find(issuers, planned.name)
         if record is None:
-            record = IssuerRecord(
-                planned.name,
-                planned.parent,
-                planned.token,
-                planned.key_label,
-                planned.subject.to_x509(),
-                base_url,
-                None,
-            )
+            record = _planned_record(planned, base_url)
             issuers.add(record, now)
-        _check_same(planned, record, key)
         if record.certificate is None:
             # A certificate that a crash left without its issuer stays in the records; the new
             # one is for the same key and name, so both are true.
@@ -164,9 +156,30 @@ def _find(issuers: IssuerStore, name: IssuerName) -> IssuerRecord | None:
     return next((record for record in issuers.all() if record.name == name), None)
 
 
-def _check_same(planned: PlannedIssuer, record: IssuerRecord, key: SigningKey) -> None:
+def _planned_record(planned: PlannedIssuer, base_url: str) -> IssuerRecord:
+    return IssuerRecord(
+        planned.name,
+        planned.parent,
+        planned.token,
+        planned.key_label,
+        planned.subject.to_x509(),
+        base_url,
+        None,
+    )
+
+
+def _check_same(
+    planned: PlannedIssuer, record: IssuerRecord | None, key: SigningKey | None
+) -> None:
+    """Refuse, before anything is made, a plan that differs from what is there."""
+    if record is None:
+        return
+    same_place = (record.parent, record.token, record.key_label) == (
+        planned.parent,
+        planned.token,
+        planned.key_label,
+    )
     certified = record.certificate
-    if record.subject != planned.subject.to_x509() or (
-        certified is not None and certified.public_key() != key.public_key()
-    ):
+    same_key = certified is None or (key is not None and certified.public_key() == key.public_key())
+    if not (same_place and same_key and record.subject == planned.subject.to_x509()):
         raise Conflict(f"issuer {planned.name}", "there already, with another key or name")

@@ -6,7 +6,7 @@ revoking its serial: the token may have signed it.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from ca.certificates import (
     sign_octets,
     validity_period,
 )
-from ca.errors import Finding, Refused
+from ca.errors import Finding, MalformedRequest, Refused
 from ca.failpoints import reach
 from ca.identifiers import IssuerName, SerialNumber
 from ca.names import SubjectName
@@ -36,8 +36,8 @@ INTENT_LIFETIME = timedelta(seconds=10)
 class Approval:
     """An application package and the approving officer's CMS signature over it."""
 
-    package: bytes
-    signature: bytes
+    package: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class PreparedCertificate:
 
     order: CertificateOrder
     content: CertificateContent
-    copy: x509.Certificate
+    copy: x509.Certificate = field(repr=False)
 
     @property
     def tbs_certificate(self) -> bytes:
@@ -157,7 +157,7 @@ def check_approval(order: CertificateOrder, store: IssuanceStore) -> None:
 
     Raises:
         Refused: there is no approval, its signer may not approve, or it is for something else.
-        MalformedRequest: the signature is no CMS signature over the package.
+        MalformedRequest: the signature is no CMS signature over the package, or that no object.
     """
     if not order.profile.names_person:
         return
@@ -166,7 +166,7 @@ def check_approval(order: CertificateOrder, store: IssuanceStore) -> None:
     signer = verify_detached(order.approval.signature, order.approval.package)
     if not store.is_approving_officer(signer):
         raise _unapproved("the approval is not signed by an active approving officer")
-    package = json.loads(order.approval.package)
+    package = _read_package(order.approval.package)
     promised = {
         "application": order.application_id,
         "profile": {"name": order.profile.name, "sha256": order.profile.sha256},
@@ -175,9 +175,31 @@ def check_approval(order: CertificateOrder, store: IssuanceStore) -> None:
         "subject": [list(pair) for pair in order.subject.attributes],
         "validity_days": order.profile.validity_days,
     }
-    wrong = sorted(key for key, value in promised.items() if package.get(key) != value)
+    # Compared as JSON, for to Python 1 and True are the same.
+    wrong = [k for k, value in promised.items() if _json(package.get(k)) != _json(value)]
     if wrong:
         raise _unapproved(f"the approved package says otherwise about {', '.join(wrong)}")
+
+
+def _read_package(octets: bytes) -> dict[str, object]:
+    try:
+        package = json.loads(octets, object_pairs_hook=_unambiguous)
+    except (ValueError, RecursionError):
+        package = None
+    if not isinstance(package, dict):
+        raise MalformedRequest("application package", "it is no JSON object of single members")
+    return package
+
+
+def _unambiguous(members: list[tuple[str, object]]) -> dict[str, object]:
+    """An object whose members occur once: of two, an officer might have read the other."""
+    if len({name for name, _ in members}) != len(members):
+        raise ValueError("a member occurs twice")
+    return dict(members)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _unapproved(sentence: str) -> Refused:

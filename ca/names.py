@@ -1,5 +1,6 @@
 """Subject names: ordered attributes with bounds (RFC 5280 section 4.1.2.6, X.520)."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,11 +21,16 @@ _OIDS = {
     "pseudonym": NameOID.PSEUDONYM,
     "organizationIdentifier": NameOID.ORGANIZATION_IDENTIFIER,
 }
+ATTRIBUTES = tuple(_OIDS)
+"""The attributes that a profile can ask for."""
+
 _SHORT_NAMES = {oid: name for name, oid in _OIDS.items()}
 _UPPER_BOUND = 64
-_COUNTRY_LENGTH = 2
-# Control, format (which holds every bidirectional mark), private use, surrogate, unassigned.
-_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_PRINTABLE_STRING = re.compile(r"[A-Za-z0-9 '()+,./:=?-]*")
+# Control, format (which holds every bidirectional mark), private use, surrogate, unassigned, and
+# the separators of lines and paragraphs.
+_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,9 @@ class SubjectName:
 
     @classmethod
     def from_x509(cls, name: x509.Name) -> "SubjectName":
-        """Read back what `to_x509` wrote; Refused for attributes that we never write."""
+        """Read back what `to_x509` wrote; Refused for attributes and RDNs that we never write."""
+        if any(len(rdn) != 1 for rdn in name.rdns):
+            raise Refused(_finding("the name holds several attributes in one RDN"))
         return cls(
             tuple((_SHORT_NAMES.get(a.oid, a.oid.dotted_string), str(a.value)) for a in name)
         )
@@ -72,17 +80,37 @@ def _finding(sentence: str) -> Finding:
 def _faults(attribute: str, value: str) -> list[Finding]:
     if attribute not in _OIDS:
         return [_finding("the name holds an attribute that no profile knows")]
-    faults = []
-    if not value or value != value.strip():
-        faults.append(_finding(f"{attribute} is empty or has blanks at its ends"))
-    if len(value) > _UPPER_BOUND:
-        faults.append(_finding(f"{attribute} is longer than {_UPPER_BOUND} characters"))
-    if not unicodedata.is_normalized("NFC", value):
-        faults.append(_finding(f"{attribute} is not in Unicode normal form C"))
-    if any(unicodedata.category(c) in _FORBIDDEN_CATEGORIES for c in value):
-        faults.append(_finding(f"{attribute} holds a control or bidirectional character"))
-    if attribute == "C" and not (
-        len(value) == _COUNTRY_LENGTH and value.isascii() and value.isupper()
-    ):
-        faults.append(_finding("C is not an ISO 3166 code of two capital letters"))
-    return faults
+    rules = {
+        "is empty or has blanks at its ends": value != "" and value == value.strip(),
+        f"is longer than {_UPPER_BOUND} characters": len(value) <= _UPPER_BOUND,
+        "is not in Unicode normal form C": unicodedata.is_normalized("NFC", value),
+        "holds a control or bidirectional character": _FORBIDDEN_CATEGORIES.isdisjoint(
+            map(unicodedata.category, value)
+        ),
+        "holds a letter of another script than Latin": all(map(_is_latin, value)),
+    } | _own_rules(attribute, value)
+    return [_finding(f"{attribute} {broken}") for broken, holds in rules.items() if not holds]
+
+
+def _own_rules(attribute: str, value: str) -> dict[str, bool]:
+    """Rules of single attributes (RFC 5280 appendix A.1)."""
+    if attribute == "C":
+        return {
+            "is not an ISO 3166 code of two capital letters": bool(_COUNTRY.fullmatch(value)),
+        }
+    if attribute == "serialNumber":
+        return {
+            "holds a character that a PrintableString cannot": bool(
+                _PRINTABLE_STRING.fullmatch(value)
+            ),
+        }
+    if attribute == "CN":
+        # The standard counts characters; relying parties, and our own library, count octets.
+        octets = len(value.encode(errors="surrogatepass"))
+        return {f"is longer than {_UPPER_BOUND} octets in UTF-8": octets <= _UPPER_BOUND}
+    return {}
+
+
+def _is_latin(character: str) -> bool:
+    """Whether the character is no letter, or one of Latin script: look-alikes are refused."""
+    return not character.isalpha() or unicodedata.name(character, "").startswith("LATIN ")

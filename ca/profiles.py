@@ -3,30 +3,22 @@
 A profile is read raw and becomes a validated value; its hash is recorded with each certificate.
 """
 
+import functools
 import hashlib
 import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
 
 from ca.errors import Finding, NotFound, ProfileFaulty, Refused
-from ca.names import SubjectName
+from ca.names import ATTRIBUTES, SubjectName
 
 SHIPPED = Path(__file__).parent / "profiles_shipped"
-KEY_USAGES = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-)
 EXTENDED_KEY_USAGES = {
     "server_auth": ExtendedKeyUsageOID.SERVER_AUTH,
     "client_auth": ExtendedKeyUsageOID.CLIENT_AUTH,
@@ -34,6 +26,23 @@ EXTENDED_KEY_USAGES = {
     "ocsp_signing": ExtendedKeyUsageOID.OCSP_SIGNING,
 }
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
+
+Flag = Annotated[bool, Strict()]
+KeyType = Literal["EC-P256", "EC-P384", "EC-P521", "RSA-2048", "RSA-3072", "RSA-4096"]
+SubjectAttribute = Annotated[str, Field(pattern=rf"^({'|'.join(ATTRIBUTES)})\??$")]
+KeyUsageBit = Literal[
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+]
+Purpose = Literal["server_auth", "client_auth", "email_protection", "ocsp_signing"]
+ObjectIdentifier = Annotated[
+    str, Field(pattern=r"^([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]{0,8}))(\.(0|[1-9][0-9]{0,8}))+$")
+]
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -45,22 +54,22 @@ class Profile:
     `assurance_level` is the highest NSIS level a certificate of this profile can reach.
     """
 
-    name: str
-    description: str
-    validity_days: Annotated[int, Field(gt=0, le=20 * 366)]
-    key_types: tuple[str, ...]
-    subject: tuple[str, ...]
-    key_usage: tuple[str, ...]
-    extended_key_usage: tuple[str, ...] = ()
-    policy_oids: tuple[str, ...] = ()
-    names_person: bool = False
+    name: Annotated[str, Field(pattern=f"^{_NAME.pattern}$")]
+    description: Annotated[str, Field(min_length=1)]
+    validity_days: Annotated[int, Strict(), Field(gt=0, le=20 * 366)]
+    key_types: tuple[KeyType, ...]
+    subject: tuple[SubjectAttribute, ...]
+    key_usage: tuple[KeyUsageBit, ...]
+    extended_key_usage: tuple[Purpose, ...] = ()
+    policy_oids: tuple[ObjectIdentifier, ...] = ()
+    names_person: Flag = False
     assurance_level: Literal["low", "substantial", "high"] | None = None
-    certificate_authority: bool = False
-    path_length: int | None = None
-    host_names: bool = False
-    status_urls: bool = True
-    ocsp_url: bool = True
-    ocsp_no_check: bool = False
+    certificate_authority: Flag = False
+    path_length: Annotated[int, Strict(), Field(ge=0)] | None = None
+    host_names: Flag = False
+    status_urls: Flag = True
+    ocsp_url: Flag = True
+    ocsp_no_check: Flag = False
     sha256: str = ""
 
     def check_subject(self, subject: SubjectName) -> None:
@@ -79,7 +88,7 @@ class Profile:
 
     def x509_key_usage(self) -> x509.KeyUsage:
         """The key usage extension's value."""
-        flags = {usage: usage in self.key_usage for usage in KEY_USAGES}
+        flags = {usage: usage in self.key_usage for usage in get_args(KeyUsageBit)}
         return x509.KeyUsage(encipher_only=False, decipher_only=False, **flags)
 
 
@@ -93,7 +102,10 @@ def load_profile(name: str, folder: Path = SHIPPED) -> Profile:
     path = folder / f"{name}.toml"
     if not _NAME.fullmatch(name) or not path.is_file():
         raise NotFound("profile", name)
-    return parse_profile(path.read_bytes(), path.name)
+    profile = parse_profile(path.read_bytes(), path.name)
+    if profile.name != name:
+        raise ProfileFaulty(path.name, [f"name: it is {profile.name}, not that of the file"])
+    return profile
 
 
 def profile_names(folder: Path = SHIPPED) -> tuple[str, ...]:
@@ -107,31 +119,47 @@ def parse_profile(octets: bytes, source: str) -> Profile:
         raw = tomllib.loads(octets.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileFaulty(source, [str(error)]) from None
-    if "sha256" in raw:
-        raise ProfileFaulty(source, ["sha256: it is computed, not stated"])
+    faults = _contradictions(raw)
     try:
-        profile = _SHAPE.validate_python(raw | {"sha256": hashlib.sha256(octets).hexdigest()})
+        profile = _shape().validate_python(raw | {"sha256": hashlib.sha256(octets).hexdigest()})
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise ProfileFaulty(source, faults) from None
-    if faults := _faults(profile):
+        faults += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    if faults:
         raise ProfileFaulty(source, faults)
     return profile
 
 
-_SHAPE = TypeAdapter(Profile)
+@functools.cache
+def _shape() -> TypeAdapter[Profile]:
+    return TypeAdapter(Profile)
 
 
-def _faults(profile: Profile) -> list[str]:
-    faults = [
-        f"{word!r} is none of {', '.join(known)}"
-        for words, known in (
-            (profile.key_usage, frozenset(KEY_USAGES)),
-            (profile.extended_key_usage, EXTENDED_KEY_USAGES.keys()),
-        )
-        for word in words
-        if word not in known
-    ]
-    if profile.certificate_authority and "crl_sign" not in profile.key_usage:
-        faults.append("key_usage: a certificate authority needs crl_sign (RFC 10007)")
-    return faults
+def _contradictions(raw: dict[str, object]) -> list[str]:
+    """What two members say against each other; looked for even if others are misshapen."""
+    authority = raw.get("certificate_authority") is True
+    usages, purposes = (
+        words if isinstance(words := raw.get(member), list) else []
+        for member in ("key_usage", "extended_key_usage")
+    )
+    rules = {
+        "key_usage: a certificate authority needs key_cert_sign (RFC 5280 4.2.1.3)": (
+            not authority or "key_cert_sign" in usages
+        ),
+        "key_usage: a certificate authority needs crl_sign (RFC 10007)": (
+            not authority or "crl_sign" in usages
+        ),
+        "key_usage: key_cert_sign is for certificate authorities (RFC 5280 4.2.1.9)": (
+            authority or "key_cert_sign" not in usages
+        ),
+        "path_length: it is for certificate authorities (RFC 5280 4.2.1.9)": (
+            authority or "path_length" not in raw
+        ),
+        "assurance_level: a profile that names a person states one (NSIS 3.2)": (
+            raw.get("names_person") is not True or "assurance_level" in raw
+        ),
+        "ocsp_no_check: it is for OCSP signers (RFC 6960 4.2.2.2.1)": (
+            raw.get("ocsp_no_check") is not True or "ocsp_signing" in purposes
+        ),
+        "sha256: it is computed, not stated": "sha256" not in raw,
+    } | {f"{m}: it is empty": raw.get(m) != [] for m in ("key_types", "subject", "key_usage")}
+    return [fault for fault, holds in rules.items() if not holds]

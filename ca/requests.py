@@ -1,7 +1,7 @@
 """Certification requests: one boundary between octets and a key that may be certified.
 
 Implements the reading of PKCS#10 (RFC 2986). Only the public key crosses the boundary, beside the
-host names that the requester proposes, which a profile may accept or refuse.
+DNS names that the requester proposes, which a profile may accept or refuse.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -19,8 +19,8 @@ from ca.errors import Finding, MalformedRequest, Refused
 
 MAX_OCTETS = 16 * 1024
 _DNS_NAME = re.compile(
-    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
-    r"(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
+    r"(?![0-9]+\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # an IP address is no host name
 )
 _RSA_EXPONENT = 65537
 _SMALL_PRIMES = math.prod(
@@ -33,7 +33,7 @@ SubjectPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 @dataclass(frozen=True, slots=True)
 class CertificationRequest:
-    """A key whose possession was proven, and the host names that were proposed with it."""
+    """A key whose possession was proven, and the DNS names that were proposed with it."""
 
     public_key: SubjectPublicKey
     proposed_host_names: tuple[str, ...]
@@ -47,8 +47,7 @@ class CertificationRequest:
 
 def spki_sha256(key: SubjectPublicKey) -> str:
     """SHA-256 of the SubjectPublicKeyInfo, in hexadecimal."""
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(spki).hexdigest()
+    return hashlib.sha256(_spki(key)).hexdigest()
 
 
 def key_type(key: SubjectPublicKey) -> str:
@@ -66,14 +65,8 @@ def parse_request(octets: bytes) -> CertificationRequest:
         Refused: the signature does not verify, or the key is too weak to certify.
     """
     request = _decode(octets)
-    try:
-        key = request.public_key()
-        possessed = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
-        raise _weak_key("the public key is of a kind that is not certified") from None
-    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-        raise _weak_key("the public key is of a kind that is not certified")
-    if not possessed:
+    key = _certifiable_key(request)
+    if not _is_possessed(request):
         raise Refused(
             Finding(
                 "request.possession",
@@ -82,7 +75,6 @@ def parse_request(octets: bytes) -> CertificationRequest:
                 "make the request again with the private key at hand",
             )
         )
-    check_key(key)
     return CertificationRequest(
         key, _proposed_host_names(request), request.public_bytes(Encoding.DER)
     )
@@ -112,32 +104,60 @@ def _decode(octets: bytes) -> x509.CertificateSigningRequest:
         if b"-----BEGIN" in octets:
             return x509.load_pem_x509_csr(octets)
         return x509.load_der_x509_csr(octets)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise MalformedRequest(
             "certification request", "the octets are not a PKCS#10 request in PEM or DER"
         ) from None
 
 
+def _certifiable_key(request: x509.CertificateSigningRequest) -> SubjectPublicKey:
+    """The key, checked before any work is done with it: a hostile one can be costly to use."""
+    try:
+        key = request.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise _weak_key("the public key is of a kind that is not certified") from None
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise _weak_key("the public key is of a kind that is not certified")
+    check_key(key)
+    # Parameters of a curve that are written out, and other spellings of a key, are not carried on.
+    if _spki(key) not in request.tbs_certrequest_bytes:
+        raise _weak_key("the public key is not encoded with a named curve and a whole point")
+    return key
+
+
+def _spki(key: SubjectPublicKey) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _is_possessed(request: x509.CertificateSigningRequest) -> bool:
+    try:
+        return request.is_signature_valid
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
 def _proposed_host_names(request: x509.CertificateSigningRequest) -> tuple[str, ...]:
+    """The hosts of the requested subjectAltName; a common name proposes nothing (RFC 9525)."""
     try:
         extension = request.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        names = extension.value.get_values_for_type(x509.DNSName)
-        names += map(str, extension.value.get_values_for_type(x509.IPAddress))
     except x509.ExtensionNotFound:
-        common = request.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        names = [str(a.value) for a in common if _DNS_NAME.fullmatch(str(a.value).lower())]
-    except (ValueError, x509.DuplicateExtension):
+        return ()
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         raise MalformedRequest(
             "certification request", "its requested extensions cannot be read"
         ) from None
-    return tuple(check_host_name(name) for name in names)
+    names = extension.value.get_values_for_type(x509.DNSName)
+    addresses = map(str, extension.value.get_values_for_type(x509.IPAddress))
+    return tuple(dict.fromkeys([*map(_check_host_name, names), *addresses]))
 
 
 def check_host_name(name: str) -> str:
     """A DNS name in lower case, or an IP address as it is; Refused for anything else (RFC 1123)."""
+    return name if ip_address(name) is not None else _check_host_name(name)
+
+
+def _check_host_name(name: str) -> str:
     lowered = name.lower()
-    if ip_address(lowered) is not None:
-        return lowered
     # A name whose last label is a number would be read as an address (RFC 3696 section 2).
     if not _DNS_NAME.fullmatch(lowered) or lowered.rpartition(".")[2].isdigit():
         raise Refused(

@@ -8,15 +8,23 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca.certificates import CertificateContent
 from ca.errors import Finding, Refused
 from ca.names import SubjectName
-from ca.requests import key_type
+from ca.requests import check_key, key_type
 
 _MIN_SERIAL_BITS = 96
 _INCLUSIVE_SECOND = timedelta(seconds=1)
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +42,10 @@ def lint(copy: x509.Certificate, content: CertificateContent) -> None:
     for rule in RULES:
         try:
             sentence = rule.broken(copy, content)
-        except ValueError as error:
-            sentence = f"the certificate cannot be read back: {error}"
+        except Refused as refused:
+            sentence = "; ".join(finding.sentence for finding in refused.findings)
+        except _UNREADABLE:
+            sentence = "the certificate cannot be read back"
         if sentence is not None:
             way_out = f"correct the request or profile {content.profile.name}"
             findings.append(Finding(rule.id, rule.clause, sentence, way_out))
@@ -58,7 +68,26 @@ def _serial(copy: x509.Certificate, content: CertificateContent) -> str | None:
 def _issuer(copy: x509.Certificate, content: CertificateContent) -> str | None:
     certificate = content.issuer.certificate
     subject = content.issuer.subject if certificate is None else certificate.subject
-    return None if copy.issuer == subject else "the issuer is not the issuing CA's own name"
+    if copy.issuer != subject:
+        return "the issuer is not the issuing CA's own name"
+    if certificate is None and copy.subject != subject:
+        return "a CA without a certificate can certify only itself"
+    return None
+
+
+def _path(copy: x509.Certificate, content: CertificateContent) -> str | None:
+    issuer = content.issuer.certificate
+    if issuer is None:
+        return None
+    above = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+    if not above.ca:
+        return "the issuer is no certificate authority"
+    own = copy.extensions.get_extension_for_class(x509.BasicConstraints).value
+    if not own.ca or above.path_length is None:
+        return None
+    if own.path_length is None or own.path_length >= above.path_length:
+        return "the path length of the issuer leaves no room for this certificate authority"
+    return None
 
 
 def _subject(copy: x509.Certificate, content: CertificateContent) -> str | None:
@@ -70,6 +99,11 @@ def _subject(copy: x509.Certificate, content: CertificateContent) -> str | None:
 
 
 def _validity(copy: x509.Certificate, content: CertificateContent) -> str | None:
+    if (copy.not_valid_before_utc, copy.not_valid_after_utc) != (
+        content.not_before,
+        content.not_after,
+    ):
+        return "the validity is not the one that was decided"
     period = copy.not_valid_after_utc - copy.not_valid_before_utc + _INCLUSIVE_SECOND
     if period > timedelta(days=content.profile.validity_days):
         return "the certificate is valid for longer than its profile allows"
@@ -94,6 +128,7 @@ def _key(copy: x509.Certificate, content: CertificateContent) -> str | None:
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if copy.public_key().public_bytes(*form) != content.public_key.public_bytes(*form):
         return "the public key is not the one that was asked for"
+    check_key(content.public_key)
     kind = key_type(content.public_key)
     if kind not in content.profile.key_types:
         return f"a key of type {kind} is not allowed: {', '.join(content.profile.key_types)}"
@@ -101,11 +136,10 @@ def _key(copy: x509.Certificate, content: CertificateContent) -> str | None:
 
 
 def _own_key(copy: x509.Certificate, content: CertificateContent) -> str | None:
+    own = copy.public_key() == content.issuer.key.public_key()
     if content.issuer.certificate is None:
-        return None
-    if copy.public_key() == content.issuer.key.public_key():
-        return "the public key is the issuing CA's own"
-    return None
+        return None if own else "a self-signed certificate holds another key than the CA's own"
+    return "the public key is the issuing CA's own" if own else None
 
 
 def _extensions(copy: x509.Certificate, content: CertificateContent) -> str | None:
@@ -128,6 +162,7 @@ RULES = (
     Rule("certificate.version", "RFC 5280 4.1.2.1", _version),
     Rule("certificate.serial", "RFC 5280 4.1.2.2, CA/B BR 7.1", _serial),
     Rule("certificate.issuer", "RFC 5280 4.1.2.4", _issuer),
+    Rule("certificate.path", "RFC 5280 4.2.1.9", _path),
     Rule("certificate.subject", "RFC 5280 4.1.2.6", _subject),
     Rule("certificate.names", "RFC 5280 4.2.1.6", _names),
     Rule("certificate.validity", "RFC 5280 4.1.2.5", _validity),

@@ -5,16 +5,19 @@ asked of the database: a certificate proves nothing that our own records do not 
 """
 
 import hashlib
+from dataclasses import dataclass
+from typing import Any
 
-from asn1crypto import algos, cms
+from asn1crypto import cms
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from ca.certificates import SigningKey, signature_hash
 from ca.errors import MalformedRequest
+from ca.requests import SubjectPublicKey
 
 MAX_OCTETS = 64 * 1024
 _HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
@@ -22,6 +25,32 @@ _HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+# What asn1crypto and cryptography raise for octets that are not what they should be.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RecursionError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """What one signature claims; nothing of it is believed yet.
+
+    `signed_attributes` is the DER encoding that the signature is made over.
+    """
+
+    certificate: x509.Certificate
+    key: SubjectPublicKey
+    digest: str
+    message_digest: bytes
+    signed_attributes: bytes
+    octets: bytes
 
 
 def sign_detached(content: bytes, certificate: x509.Certificate, key: SigningKey) -> bytes:
@@ -43,73 +72,97 @@ def verify_detached(signature: bytes, content: bytes) -> x509.Certificate:
     Raises:
         MalformedRequest: not a CMS signature, or not one over these octets.
     """
-    signed, certificate = _read(signature)
-    signer = signed["signer_infos"][0]
-    digest_name = signer["digest_algorithm"]["algorithm"].native
-    if digest_name not in _HASHES:
-        raise _not_valid(f"the digest {digest_name} is not accepted")
-    attributes = signer["signed_attrs"]
-    digest = _attribute(attributes, "message_digest")
-    if digest != hashlib.new(digest_name, content).digest():
+    claimed = _read(signature)
+    if claimed.message_digest != hashlib.new(claimed.digest, content).digest():
         raise _not_valid("it was made over other octets than these")
-    if _attribute(attributes, "content_type") != "data":
-        raise _not_valid("its content type is not data")
-    # RFC 5652 section 5.4: what is signed is the SET OF, not the implicit tag it stands under.
-    octets = b"\x31" + attributes.dump()[1:]
-    _verify(certificate, signer["signature"].native, octets, _HASHES[digest_name])
-    _check_algorithm(signer["signature_algorithm"])
-    return certificate
+    algorithm = _HASHES[claimed.digest]
+    try:
+        if isinstance(claimed.key, ec.EllipticCurvePublicKey):
+            claimed.key.verify(claimed.octets, claimed.signed_attributes, ec.ECDSA(algorithm))
+        else:
+            claimed.key.verify(
+                claimed.octets, claimed.signed_attributes, padding.PKCS1v15(), algorithm
+            )
+    except InvalidSignature:
+        raise _not_valid("the signature does not verify") from None
+    return claimed.certificate
 
 
-def _read(signature: bytes) -> tuple[cms.SignedData, x509.Certificate]:
+def _read(signature: bytes) -> _Signature:
+    """The one boundary between hostile octets and values."""
     if len(signature) > MAX_OCTETS:
         raise _not_valid(f"it is longer than {MAX_OCTETS} octets")
     try:
-        info = cms.ContentInfo.load(signature, strict=True)
-        if info["content_type"].native != "signed_data":
-            raise _not_valid("it is CMS, but not SignedData")
-        signed = info["content"]
-        # asn1crypto reads lazily: walk everything here, so that no fault shows up later.
-        _ = signed.native
-        if len(signed["signer_infos"]) != 1 or len(signed["certificates"]) != 1:
-            raise _not_valid("it must hold exactly one signer and that signer's certificate")
-        certificate = x509.load_der_x509_certificate(signed["certificates"][0].chosen.dump())
-        sid = signed["signer_infos"][0]["sid"].chosen
-        if sid["serial_number"].native != certificate.serial_number:
-            raise _not_valid("the certificate inside is not the signer's")
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        signed = _signed_data(cms.ContentInfo.load(signature, strict=True))
+        signer = signed["signer_infos"][0]
+        certificate = _signer_certificate(signed["certificates"][0], signer["sid"])
+        attributes = signer["signed_attrs"]
+        if _attribute(attributes, "content_type") != "data":
+            raise _not_valid("its content type is not data")
+        return _Signature(
+            certificate=certificate,
+            key=_signer_key(certificate, signer["signature_algorithm"].signature_algo),
+            digest=_digest_name(signer["digest_algorithm"]["algorithm"].native),
+            message_digest=_attribute(attributes, "message_digest"),
+            # RFC 5652 section 5.4: what is signed is the SET OF, not the tag it stands under.
+            signed_attributes=b"\x31" + attributes.dump()[1:],
+            octets=signer["signature"].native,
+        )
+    except _UNREADABLE:
         raise _not_valid("the octets are not a CMS signature in DER") from None
-    return signed, certificate
 
 
-def _attribute(attributes: cms.CMSAttributes, name: str) -> object:
+def _signed_data(info: cms.ContentInfo) -> cms.SignedData:
+    if info["content_type"].native != "signed_data":
+        raise _not_valid("it is CMS, but not SignedData")
+    signed = info["content"]
+    # asn1crypto reads lazily: walk everything here, so that no fault shows up later.
+    _ = signed.native
+    if len(signed["signer_infos"]) != 1 or len(signed["certificates"]) != 1:
+        raise _not_valid("it must hold exactly one signer and that signer's certificate")
+    content = signed["encap_content_info"]
+    if content["content_type"].native != "data":
+        raise _not_valid("its content type is not data")
+    if content["content"].native is not None:
+        raise _not_valid("it holds the content itself; sign detached")
+    return signed
+
+
+def _signer_certificate(
+    choice: cms.CertificateChoices, identifier: cms.SignerIdentifier
+) -> x509.Certificate:
+    if choice.name != "certificate" or identifier.name != "issuer_and_serial_number":
+        raise _not_valid("the signer must be named by issuer and serial number of a certificate")
+    read, named = choice.chosen, identifier.chosen
+    serial_number = named["serial_number"].native
+    if serial_number <= 0 or (read.issuer.dump(), read.serial_number) != (
+        named["issuer"].dump(),
+        serial_number,
+    ):
+        raise _not_valid("the certificate inside is not the signer's")
+    return x509.load_der_x509_certificate(read.dump())
+
+
+def _signer_key(certificate: x509.Certificate, algorithm: str) -> SubjectPublicKey:
+    key = certificate.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey) and algorithm == "ecdsa":
+        return key
+    if isinstance(key, rsa.RSAPublicKey) and algorithm == "rsassa_pkcs1v15":
+        return key
+    raise _not_valid("the signature algorithm is not accepted")
+
+
+def _digest_name(name: str) -> str:
+    if name not in _HASHES:
+        raise _not_valid("its digest is none of SHA-256, SHA-384 and SHA-512")
+    return name
+
+
+def _attribute(attributes: cms.CMSAttributes, name: str) -> Any:
     values = [a["values"] for a in attributes if a["type"].native == name]
     if len(values) != 1 or len(values[0]) != 1:
         raise _not_valid(f"its signed attribute {name} is missing or doubled")
     return values[0][0].native
-
-
-def _verify(
-    certificate: x509.Certificate,
-    signature: bytes,
-    octets: bytes,
-    digest: hashes.SHA256 | hashes.SHA384 | hashes.SHA512,
-) -> None:
-    key = certificate.public_key()
-    try:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, octets, ec.ECDSA(digest))
-        elif isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, octets, padding.PKCS1v15(), digest)
-        else:
-            raise _not_valid("the signer's key is of a kind that is not accepted")
-    except InvalidSignature:
-        raise _not_valid("the signature does not verify") from None
-
-
-def _check_algorithm(algorithm: algos.SignedDigestAlgorithm) -> None:
-    if algorithm.signature_algo not in {"ecdsa", "rsassa_pkcs1v15"}:
-        raise _not_valid("the signature algorithm is not accepted")
 
 
 def _not_valid(why: str) -> MalformedRequest:

@@ -57,7 +57,8 @@ def staff(stage: Stage) -> Chapter:
             list(pool.map(lambda role: _enrol(stage, role), missing))
     finally:
         stage.remember()
-    for role, officer in people.items():
+    for role in STAFF:
+        officer = people[role]
         yield f"{role.replace('_', ' ')}: {officer}, key in a card (SoftHSM token)"
 
 

@@ -9,7 +9,7 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from demo.chapters import CHAPTERS
+from demo.chapters import CHAPTERS, STAFF
 from demo.stage import Stage
 
 
@@ -57,7 +57,8 @@ def _ending(stage: Stage, console: Console, seconds: float) -> dict[str, object]
     officers = stage.facts["officers"]
     links = stage.tillid("officer", "link", *officers.values())["links"]
     console.print(f"\nOne-time links to the pages ({settings.links.minutes} minutes, once each):")
-    for role, officer in officers.items():
+    for role in STAFF:
+        officer = officers[role]
         console.print(f"   {role.replace('_', ' '):24} {links[officer]}", soft_wrap=True)
     trust = stage.folder / "root.pem"
     console.print(

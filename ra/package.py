@@ -44,12 +44,12 @@ def subject_name(applicant: Applicant) -> tuple[tuple[str, str], ...]:
 
 
 def _common_name(given_name: PersonName, surname: PersonName) -> str:
-    """Full name, or a shorter one within 64 characters (RFC 5280 appendix A, ub-common-name)."""
+    """Full name, or a shorter one within 64 octets (RFC 5280 appendix A, ub-common-name)."""
     first = given_name.value.split(" ")[0]
     for name in (f"{given_name.value} {surname.value}", f"{first} {surname.value}"):
-        if len(name) <= _COMMON_NAME_LENGTH:
+        if len(name.encode()) <= _COMMON_NAME_LENGTH:
             return name
-    return surname.value
+    return surname.value.encode()[:_COMMON_NAME_LENGTH].decode(errors="ignore").rstrip()
 
 
 def build_package(application: Application, profile: ProfileReference) -> bytes:

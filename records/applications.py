@@ -76,13 +76,20 @@ class Applications:
     def update(self, before: Application, after: Application, actor: str, now: datetime) -> None:
         """Replace an application that nobody else changed meanwhile; else Conflict."""
         with self._database.write() as tx:
-            self._replace(tx, before, after)
+            self._require_unchanged(tx, before)
+            self._write(tx, after)
             _tell(tx, after, actor, now)
 
     def approve(self, before: Application, approved: ApprovedApplication, now: datetime) -> None:
-        """Keep an approval, its package and the approved application, all or nothing."""
+        """Keep an approval, its package and the approved application, all or nothing.
+
+        Raises:
+            Conflict: somebody else changed the application meanwhile, or approved it.
+            RuleBroken: the database forbids it (RA01 to RA06).
+        """
         of = approved.approval
         with self._database.write() as tx:
+            self._require_unchanged(tx, before)
             tx.execute(
                 insert(approval).values(
                     application_id=of.application_id,
@@ -96,7 +103,7 @@ class Applications:
                     at=of.at,
                 )
             )
-            self._replace(tx, before, approved.application)
+            self._write(tx, approved.application)
             _tell(tx, approved.application, of.officer, now, {"package_sha256": of.package_hash})
 
     def approval(self, of: Application) -> tuple[Approval, SignedPackage]:
@@ -120,15 +127,18 @@ class Applications:
             ).all()
             return tuple(self._application(tx, row) for row in rows)
 
-    def _replace(self, tx: Connection, before: Application, after: Application) -> None:
-        changed = tx.execute(
+    def _require_unchanged(self, tx: Connection, before: Application) -> None:
+        # Compared as a whole: two officers may act within one tick of the clock.
+        row = _row(tx, before.id, lock=True)
+        if self._application(tx, row) != before:
+            raise Conflict(row.state)
+
+    def _write(self, tx: Connection, after: Application) -> None:
+        tx.execute(
             update(application)
-            .where(application.c.id == before.id, application.c.state == before.state)
-            .where(application.c.updated_at == before.updated_at)
+            .where(application.c.id == after.id)
             .values(**self._changing(tx, after))
-        ).rowcount
-        if changed != 1:
-            raise Conflict(_row(tx, before.id).state)
+        )
 
     def _changing(self, tx: Connection, of: Application) -> dict[str, object]:
         body = json.dumps(personal_document(of), separators=(",", ":")).encode()
@@ -166,8 +176,9 @@ def _tell(
     append(tx, Event(f"application.{of.state}", actor, of.id, dict(details or {})), now)
 
 
-def _row(tx: Connection, application_id: str) -> Row[tuple[object, ...]]:
-    row = tx.execute(select(application).where(application.c.id == application_id)).first()
+def _row(tx: Connection, application_id: str, *, lock: bool = False) -> Row[tuple[object, ...]]:
+    query = select(application).where(application.c.id == application_id)
+    row = tx.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise NotFound(application_id)
     return row

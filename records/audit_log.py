@@ -23,8 +23,7 @@ def append(tx: Connection, event: Event, now: datetime) -> int:
     Writers queue up here: SQLite has one writer at a time, PostgreSQL gets a lock that ends with
     the transaction.
     """
-    if tx.dialect.name == "postgresql":
-        tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
+    _wait_for_turn(tx)
     sequence = _size(tx)
     entry = seal_event(event, sequence, now)
     tx.execute(
@@ -87,6 +86,7 @@ class AuditLog:
     def record_head(self, head: Head, frontier: bytes) -> None:
         """Store a head; HeadConflict when one of this size or larger is there."""
         with self._database.write() as tx:
+            _wait_for_turn(tx)
             largest = tx.execute(select(func.max(audit_head.c.size))).scalar()
             if largest is not None and largest >= head.size:
                 raise HeadConflict(head.size)
@@ -98,6 +98,11 @@ def audit_log(database: Database) -> Iterator[AuditLog]:
     """The log as it is now; changes by others are not seen inside the block."""
     with database.read() as view:
         yield AuditLog(database, view)
+
+
+def _wait_for_turn(tx: Connection) -> None:
+    if tx.dialect.name == "postgresql":
+        tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
 
 
 def _size(tx: Connection) -> int:

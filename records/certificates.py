@@ -19,7 +19,7 @@ from ca.issuance import PreparedCertificate
 from ca.requests import spki_sha256
 from records.audit_log import append
 from records.database import Database
-from records.errors import NotFound
+from records.errors import DatabaseUnavailable, NotFound, RuleBroken
 from records.personal_data import PersonalData
 from records.tables import (
     certificate,
@@ -29,8 +29,12 @@ from records.tables import (
     revocation_residue,
 )
 from revocation.crl import encode_entry
+from revocation.errors import StatusUnavailable
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Status, Unknown
+
+# The guards that refuse a serial number which a certificate has, or had.
+_SERIAL_USED = frozenset({"PKI06", "PKI07"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +69,15 @@ class Certificates:
     def record_intent(self, prepared: PreparedCertificate, actor: str, now: datetime) -> None:
         """Commit what will be signed before it is signed."""
         content, order = prepared.content, prepared.order
-        with self._database.write() as tx:
-            tx.execute(
-                insert(certificate).values(
-                    issuer=content.issuer.name,
-                    serial=content.serial_number.hex,
-                    status="intent",
-                    profile=order.profile.name,
-                    profile_sha256=order.profile.sha256,
-                    subject_id=order.subject_id,
-                    application_id=order.application_id,
-                    not_before=content.not_before,
-                    not_after=content.not_after,
-                    spki_sha256=spki_sha256(order.public_key),
-                    sealed_tbs=self._seal(tx, order.subject_id, prepared.tbs_certificate),
-                    intended_at=now,
-                )
-            )
-            details = {"profile": order.profile.name, "profile_sha256": order.profile.sha256}
-            append(tx, Event("certificate.intended", actor, _name(content), details), now)
+        details = {"profile": order.profile.name, "profile_sha256": order.profile.sha256}
+        try:
+            with self._database.write() as tx:
+                self._insert_intent(tx, prepared, now)
+                append(tx, Event("certificate.intended", actor, _name(content), details), now)
+        except RuleBroken as error:
+            if error.code not in _SERIAL_USED:
+                raise
+            raise Conflict(f"certificate {_name(content)}", "used already") from None
 
     def record_certificate(
         self, prepared: PreparedCertificate, issued: x509.Certificate, now: datetime
@@ -179,21 +173,11 @@ class Certificates:
 
     def status_of(self, issuer: IssuerName, serial: SerialNumber) -> Status:
         """The status of a serial: an open intent is on hold, and nothing is good by default."""
-        with self._database.read() as tx:
-            row = tx.execute(select(certificate).where(_is(issuer, serial))).first()
-            if row is None:
-                row = tx.execute(
-                    select(revocation_residue).where(
-                        revocation_residue.c.issuer == issuer,
-                        revocation_residue.c.serial == serial.hex,
-                    )
-                ).first()
-                return Unknown() if row is None else Revoked(Reason(row.reason), row.revoked_at)
-        if row.status == "issued":
-            return Good()
-        if row.status == "intent":
-            return Revoked(Reason.CERTIFICATE_HOLD, row.intended_at)
-        return Revoked(Reason(row.reason), row.revoked_at)
+        try:
+            with self._database.read() as tx:
+                return _status(tx, issuer, serial)
+        except DatabaseUnavailable:
+            raise StatusUnavailable from None
 
     def record(self, issuer: IssuerName, serial: SerialNumber) -> CertificateRecord:
         """The operational columns; NotFound if the serial was never intended."""
@@ -220,6 +204,25 @@ class Certificates:
             query = query.where(certificate.c[column] == value)
         with self._database.read() as tx:
             return [_record(row) for row in tx.execute(query)]
+
+    def _insert_intent(self, tx: Connection, prepared: PreparedCertificate, now: datetime) -> None:
+        content, order = prepared.content, prepared.order
+        tx.execute(
+            insert(certificate).values(
+                issuer=content.issuer.name,
+                serial=content.serial_number.hex,
+                status="intent",
+                profile=order.profile.name,
+                profile_sha256=order.profile.sha256,
+                subject_id=order.subject_id,
+                application_id=order.application_id,
+                not_before=content.not_before,
+                not_after=content.not_after,
+                spki_sha256=spki_sha256(order.public_key),
+                sealed_tbs=self._seal(tx, order.subject_id, prepared.tbs_certificate),
+                intended_at=now,
+            )
+        )
 
     def _seal(self, tx: Connection, subject_id: str | None, octets: bytes) -> bytes:
         if subject_id is None:
@@ -253,6 +256,22 @@ def _revoke(
         )
     )
     return tx.execute(statement).rowcount == 1
+
+
+def _status(tx: Connection, issuer: IssuerName, serial: SerialNumber) -> Status:
+    row = tx.execute(select(certificate).where(_is(issuer, serial))).first()
+    if row is None:
+        row = tx.execute(
+            select(revocation_residue).where(
+                revocation_residue.c.issuer == issuer, revocation_residue.c.serial == serial.hex
+            )
+        ).first()
+        return Unknown() if row is None else Revoked(Reason(row.reason), row.revoked_at)
+    if row.status == "issued":
+        return Good()
+    if row.status == "intent":
+        return Revoked(Reason.CERTIFICATE_HOLD, row.intended_at)
+    return Revoked(Reason(row.reason), row.revoked_at)
 
 
 def _name(content: CertificateContent) -> str:

@@ -11,7 +11,7 @@ from audit.events import Detail, Event
 from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
 from records.database import Database
-from records.errors import RuleBroken
+from records.errors import Conflict, RuleBroken
 from records.tables import certificate, crl, issuer, revocation_residue, status_observation
 from revocation.errors import CrlNumberTaken
 from revocation.publication import CrlRecord, CrlSnapshot
@@ -76,6 +76,7 @@ class Crls:
 
     def record_crl(self, record: CrlRecord) -> None:
         """Store a CRL; CrlNumberTaken unless its number is the next one."""
+        taken = CrlNumberTaken(record.issuer, record.number)
         try:
             with self._database.write() as tx:
                 tx.execute(
@@ -96,7 +97,9 @@ class Crls:
         except RuleBroken as error:
             if error.code != "PKI20":
                 raise
-            raise CrlNumberTaken(record.issuer, record.number) from None
+            raise taken from None
+        except Conflict:  # the other writer was not to be seen when the guard looked
+            raise taken from None
 
     def revoked_since(self, name: IssuerName, latest: CrlRecord | None) -> list[datetime]:
         """When the certificates were revoked that no CRL before this one could show."""

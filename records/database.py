@@ -23,13 +23,16 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.pool import QueuePool
 
-from records.errors import DatabaseUnavailable, RuleBroken
+from records.errors import Conflict, DatabaseUnavailable, RecordsError, RuleBroken
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _RULE = re.compile(r"([A-Z]{2,4}\d\d): ([^\n]+)")
+_CONSTRAINT = re.compile(r"constraint failed: (\S+)|constraint \"(\w+)\"|column \"(\w+)\"")
+_TAKEN = frozenset({"23505", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"})
 BUSY_SECONDS = 20
 
 
@@ -64,7 +67,8 @@ class Database:
 
         Raises:
             RuleBroken: a rule of the database refused it.
-            DatabaseUnavailable: the database is down, locked for too long, or full.
+            Conflict: a row of this key is there already.
+            DatabaseUnavailable: the database is down, locked for too long, damaged, or full.
         """
         with _errors_named(), self.engine.connect() as connection:
             writer = connection.execution_options(tillid_write=True)
@@ -104,6 +108,7 @@ def _sqlite(url: str) -> Engine:
     engine = create_engine(
         url,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        hide_parameters=True,
         poolclass=QueuePool,
     )
 
@@ -131,27 +136,45 @@ def _postgresql(url: str) -> Engine:
     return create_engine(
         url,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5},
+        # The schema that the guards read, too.
+        connect_args={"connect_timeout": 5, "options": "-c search_path=public"},
+        hide_parameters=True,
         isolation_level="READ COMMITTED",
     )
 
 
 @contextmanager
 def _errors_named() -> Iterator[None]:
+    # The driver's text may hold values of the statement: only names are passed on.
     try:
         yield
     except IntegrityError as error:
-        match = _RULE.search(str(error.orig))
-        if match is None:
-            raise
-        raise RuleBroken(match[1], match[2]) from None
+        raise _refusal(error) from None
     except (OperationalError, InterfaceError) as error:
-        # The driver's text may hold values of the statement: only its class is passed on.
-        raise DatabaseUnavailable(
-            f"the database does not answer ({type(error.orig).__name__})"
-        ) from None
+        if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_ERROR":
+            raise  # a statement that SQLite does not understand is our mistake
+        raise _unavailable(error.orig) from None
+    except NoConnectionFree as error:
+        raise _unavailable(error) from None
     except DatabaseError as error:
-        match = _RULE.search(str(error.orig))
-        if match is None:
+        # What SQLite says of a damaged file is of no narrower class; the others are our mistakes.
+        if type(error) is not DatabaseError:
             raise
-        raise RuleBroken(match[1], match[2]) from None
+        raise _unavailable(error.orig) from None
+
+
+def _refusal(error: IntegrityError) -> RecordsError:
+    text, driver = str(error.orig), error.orig
+    if match := _RULE.search(text):
+        return RuleBroken(match[1], match[2])
+    code = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", "")
+    if code in _TAKEN:
+        return Conflict("a row of this key", "there already")
+    found = _CONSTRAINT.search(text)
+    name = next(filter(None, found.groups())) if found else "constraint"
+    return RuleBroken(name, "a column does not hold what it must")
+
+
+def _unavailable(error: BaseException | None) -> DatabaseUnavailable:
+    name = getattr(error, "sqlite_errorname", None) or type(error).__name__
+    return DatabaseUnavailable(f"the database does not answer ({name})")

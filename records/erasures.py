@@ -5,7 +5,18 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from audit.events import Event
 from ca.identifiers import IssuerName, SerialNumber
@@ -16,7 +27,16 @@ from records.crls import Crls
 from records.database import Database
 from records.errors import NotFound
 from records.personal_data import PersonalData
-from records.tables import application, approval, certificate, erasure, publication, subject
+from records.tables import (
+    application,
+    approval,
+    certificate,
+    crl,
+    erasure,
+    publication,
+    revocation_residue,
+    subject,
+)
 
 _CLOSED = (ErasureState.REQUESTED, ErasureState.DONE)
 
@@ -43,16 +63,14 @@ class Erasures:
     def open_erasure(self, subject_id: str, now: datetime) -> Erasure:
         """A new case, or the one that the subject has already."""
         with self._database.write() as tx:
+            # Two requests at once are one after the other from here on.
+            concerned = select(subject.c.id).where(subject.c.id == subject_id).with_for_update()
+            if not tx.execute(concerned).first():
+                raise NotFound("data subject", "of this request")
             found = tx.execute(select(erasure).where(erasure.c.subject_id == subject_id)).first()
             if found is not None:
-                return _case(found)
-            if not tx.execute(select(subject.c.id).where(subject.c.id == subject_id)).first():
-                raise NotFound("data subject", "of this request")
-            places = tx.execute(
-                select(certificate.c.issuer, certificate.c.serial).where(
-                    certificate.c.subject_id == subject_id, certificate.c.status == "revoked"
-                )
-            ).all()
+                return _case(tx, found)
+            places = _places_of_subject(tx, subject_id)
             case_id = f"E-{secrets.token_hex(8)}"
             tx.execute(
                 insert(erasure).values(
@@ -62,37 +80,37 @@ class Erasures:
                     requested_at=now,
                     certificates=len(places),
                     evidence="{}",
-                    recheck=json.dumps([list(place) for place in places]),
+                    recheck="[]",
                     updated_at=now,
                 )
             )
             details = {"certificates": len(places)}
             append(tx, Event("erasure.requested", "system:applicant", case_id, details), now)
-            return _case(_row(tx, case_id))
+            return _case(tx, _row(tx, case_id))
 
     def erasure(self, case_id: str) -> Erasure:
         """The case as it stands; NotFound if there is none."""
         with self._database.read() as tx:
-            return _case(_row(tx, case_id))
+            return _case(tx, _row(tx, case_id))
 
     def all(self) -> tuple[Erasure, ...]:
         """Every case, newest first."""
         with self._database.read() as tx:
             rows = tx.execute(select(erasure).order_by(erasure.c.requested_at.desc()))
-            return tuple(_case(row) for row in rows)
+            return tuple(_case(tx, row) for row in rows.all())
 
     def open_erasures(self) -> tuple[Erasure, ...]:
         """Every case that was approved and is not done."""
         with self._database.read() as tx:
             rows = tx.execute(select(erasure).where(erasure.c.state.not_in(_CLOSED)))
-            return tuple(_case(row) for row in rows)
+            return tuple(_case(tx, row) for row in rows.all())
 
     def approve(self, case: Erasure, officer_id: str, now: datetime) -> Erasure:
         """A security administrator approves the case."""
         with self._database.write() as tx:
             _move(tx, case, now, state=ErasureState.APPROVED, approved_by=officer_id)
             append(tx, Event("erasure.approved", officer_id, case.id, {}), now)
-            return _case(_row(tx, case.id))
+            return _case(tx, _row(tx, case.id))
 
     def advance(
         self, case: Erasure, state: ErasureState, evidence: Mapping[str, object], now: datetime
@@ -111,7 +129,7 @@ class Erasures:
                 )
             _move(tx, case, now, **values)
             append(tx, Event(f"erasure.{state}", "system:job", case.id, {}), now)
-            return _case(_row(tx, case.id))
+            return _case(tx, _row(tx, case.id))
 
     def observe(self, place: Place, seen: Observation) -> None:
         """Keep what was seen of one certificate; the database asks for it before a delete."""
@@ -130,8 +148,9 @@ class Erasures:
 
     def destroy(self, case: Erasure, now: datetime) -> Erasure:
         """Delete everything about the person; the database checks each delete once more."""
-        of = case.subject_id
+        of = str(case.subject_id)
         with self._database.write() as tx:
+            places = _places_of_subject(tx, of)
             applications = select(application.c.id).where(application.c.subject_id == of)
             counts = {
                 "certificates": tx.execute(
@@ -146,20 +165,29 @@ class Erasures:
                 "applications": tx.execute(
                     delete(application).where(application.c.subject_id == of)
                 ).rowcount,
-                "keys": self._personal.destroy(tx, str(of)),
+                "keys": self._personal.destroy(tx, of),
             }
             tx.execute(delete(subject).where(subject.c.id == of))
             evidence = evidence_text({**case.evidence, "destroyed": counts})
-            _move(tx, case, now, state=ErasureState.DESTROYED, subject_id=None, evidence=evidence)
+            _move(
+                tx,
+                case,
+                now,
+                state=ErasureState.DESTROYED,
+                subject_id=None,
+                evidence=evidence,
+                certificates=counts["certificates"],
+                recheck=json.dumps(places),
+            )
             append(tx, Event("erasure.destroyed", "system:job", case.id, counts), now)
-            return _case(_row(tx, case.id))
+            return _case(tx, _row(tx, case.id))
 
     def finish(self, case: Erasure, receipt: str, now: datetime) -> Erasure:
         """Keep the receipt; the case is done."""
         with self._database.write() as tx:
             _move(tx, case, now, state=ErasureState.DONE, receipt=receipt)
             append(tx, Event("erasure.done", "system:job", case.id, {}), now)
-            return _case(_row(tx, case.id))
+            return _case(tx, _row(tx, case.id))
 
 
 def _move(tx: Connection, case: Erasure, now: datetime, **values: object) -> None:
@@ -179,17 +207,48 @@ def _row(tx: Connection, case_id: str) -> Row[tuple[object, ...]]:
     return row
 
 
-def _case(row: Row[tuple[object, ...]]) -> Erasure:
+def _case(tx: Connection, row: Row[tuple[object, ...]]) -> Erasure:
+    if row.subject_id is not None:
+        places = _places_of_subject(tx, row.subject_id)
+    else:
+        places = [place for place in json.loads(row.recheck) if _in_residue(tx, *place)]
     return Erasure(
         id=row.id,
         state=ErasureState(row.state),
         subject_id=row.subject_id,
-        places=tuple(_place(issuer, serial) for issuer, serial in json.loads(row.recheck)),
+        places=tuple(_place(issuer, serial) for issuer, serial in places),
         evidence=json.loads(row.evidence),
         requested_at=row.requested_at,
         updated_at=row.updated_at,
         receipt=row.receipt,
     )
+
+
+def _places_of_subject(tx: Connection, subject_id: str) -> list[list[str]]:
+    """Every certificate of the subject that relying parties ask about, whatever its status now."""
+    rows = tx.execute(
+        select(certificate.c.issuer, certificate.c.serial)
+        .where(certificate.c.subject_id == subject_id, _not_expired(certificate))
+        .order_by(certificate.c.issuer, certificate.c.serial)
+    )
+    return [[issuer, serial] for issuer, serial in rows]
+
+
+def _in_residue(tx: Connection, issuer: str, serial: str) -> bool:
+    residue = revocation_residue
+    found = tx.execute(
+        select(residue.c.serial).where(
+            residue.c.issuer == issuer, residue.c.serial == serial, _not_expired(residue)
+        )
+    )
+    return found.first() is not None
+
+
+def _not_expired(table: Table) -> ColumnElement[bool]:
+    """Whether CRLs still show it: an entry leaves after a CRL that is younger than its expiry."""
+    latest = select(func.max(crl.c.this_update)).where(crl.c.issuer == table.c.issuer)
+    shown_until = latest.scalar_subquery()
+    return or_(shown_until.is_(None), table.c.not_after > shown_until)
 
 
 def _place(issuer: str, serial: str) -> Place:

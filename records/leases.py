@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, update
 
 from records.database import Database
+from records.errors import Conflict
 from records.tables import lease
 
 
@@ -20,6 +21,12 @@ class Leases:
 
         A lease that ends further ahead than any can is a leftover of a clock that was set back.
         """
+        try:
+            return self._take(name, holder, now, life)
+        except Conflict:  # another holder took it first, for the first time ever
+            return False
+
+    def _take(self, name: str, holder: str, now: datetime, life: timedelta) -> bool:
         with self._database.write() as tx:
             held = tx.execute(select(lease).where(lease.c.name == name).with_for_update()).first()
             if held is None:

@@ -150,13 +150,19 @@ class Officers:
             if row is None:
                 raise LinkUsed("this link", "used, expired or unknown")
             found = _one(tx, row.officer_id)
+            if found.state == "ended":
+                raise LinkUsed("this link", "used, expired or unknown")
             append(tx, Event("officer.link_used", found.id, found.id, {"purpose": purpose}), now)
         return found
 
     def enrol(
         self, officer_id: str, issuer: IssuerName, issued: x509.Certificate, now: datetime
     ) -> None:
-        """Bind a certificate to the officer, who becomes active."""
+        """Bind a certificate to the officer, who becomes active.
+
+        Raises:
+            RuleBroken: RA15, it is not a good certificate of this officer, or the officer ended.
+        """
         fingerprint = issued.fingerprint(hashes.SHA256()).hex()
         with self._database.write() as tx:
             tx.execute(

@@ -12,8 +12,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, delete, insert, select
 
+from hsm.errors import IntegrityFailed
 from records.errors import Erased, RecordsError
-from records.tables import data_key
+from records.tables import data_key, subject
 
 _NONCE_OCTETS = 12
 # What a data key may open: certificate bodies, applications and their evidence, officers' names.
@@ -27,7 +28,7 @@ class WrappingKey(Protocol):
         """Nonce, ciphertext and tag."""
 
     def decrypt(self, ciphertext: bytes, associated_data: bytes) -> bytes:
-        """The plaintext."""
+        """The plaintext; IntegrityFailed when ciphertext or associated data were changed."""
 
 
 class DamagedData(RecordsError):
@@ -45,6 +46,10 @@ class PersonalData:
         """Encrypt a value of one subject; makes the data key at the first value."""
         place = _place(subject_id, purpose)
         key = self._data_key(tx, subject_id, purpose)
+        if key is None:
+            # Of two first values at once the second waits here, and finds the key of the first.
+            tx.execute(select(subject.c.id).where(subject.c.id == subject_id).with_for_update())
+            key = self._data_key(tx, subject_id, purpose)
         if key is None:
             key = secrets.token_bytes(32)
             wrapped = self._wrapping_key().encrypt(key, place)
@@ -67,7 +72,7 @@ class PersonalData:
         nonce, ciphertext = sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:]
         try:
             return AESGCM(key).decrypt(nonce, ciphertext, _place(subject_id, purpose))
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too few octets for a nonce
             raise DamagedData("a sealed value does not open under its own key") from None
 
     def destroy(self, tx: Connection, subject_id: str) -> int:
@@ -82,7 +87,10 @@ class PersonalData:
         ).scalar()
         if wrapped is None:
             return None
-        return self._wrapping_key().decrypt(wrapped, _place(subject_id, purpose))
+        try:
+            return self._wrapping_key().decrypt(wrapped, _place(subject_id, purpose))
+        except IntegrityFailed:
+            raise DamagedData("a data key does not open under the wrapping key") from None
 
 
 def _place(subject_id: str, purpose: str) -> bytes:

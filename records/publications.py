@@ -14,6 +14,7 @@ from publish_ldap.entry import PersonEntry
 from publish_ldap.publication import Action, PublicationTask
 from records.audit_log import append
 from records.database import Database
+from records.errors import NotFound
 from records.personal_data import PersonalData
 from records.tables import certificate, issuer, publication
 
@@ -63,9 +64,20 @@ class Publications:
             return [self._task(tx, row) for row in tx.execute(query).all()]
 
     def done(self, task_id: int, entry_uuid: str | None, verified_at: datetime) -> None:
-        """The directory was seen to be as asked; a withdrawal asked for meanwhile stays due."""
+        """The directory was seen to be as asked; a withdrawal asked for meanwhile stays due.
+
+        A publication that ends after the withdrawal has put back what was taken away, so the
+        withdrawal is due again.
+
+        Raises:
+            NotFound: the publication was erased.
+        """
         published = entry_uuid is not None
-        reached = {"pending": "published"} if published else {"withdrawing": "withdrawn"}
+        reached = (
+            {"pending": "published", "withdrawn": "withdrawing"}
+            if published
+            else {"withdrawing": "withdrawn"}
+        )
         values: dict[str, object] = {"verified_at": verified_at, "error_code": None}
         if published:
             values["entry_uuid"] = entry_uuid
@@ -78,7 +90,9 @@ class Publications:
                     **values,
                 )
                 .returning(publication)
-            ).one()
+            ).first()
+            if row is None:
+                raise NotFound("publication", str(task_id))
             kind = "directory.published" if published else "directory.withdrawn"
             event = Event(
                 kind, "system:job", f"{row.issuer}/{row.serial}", {"directory": row.directory}

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 CURRENT = "0001"
-# What each engine says of the triggers that are in force: name and body.
+# What each engine says of the triggers that are there: table, name and body.
 _PRESENT = {
-    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+    "sqlite": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": (
-        "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
-        " WHERE NOT t.tgisinternal AND t.tgenabled = 'A'"
+        "SELECT c.relname, t.tgname, CASE t.tgenabled WHEN 'A' THEN '' ELSE 'not always: ' END"
+        " || pg_get_triggerdef(t.oid, true) || ' '"
+        " || COALESCE(array_to_string(p.proconfig, ' '), '') || p.prosrc"
+        " FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
+        " JOIN pg_class c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal"
     ),
 }
 
@@ -54,34 +57,45 @@ def check_schema(database: Database) -> None:
                 " run: tillid db migrate"
             )
         present = _present(connection)
-    altered = [t.name for t in triggers(database.dialect) if present.get(t.name) != t.body]
+    expected = {(t.table, t.name): t.body for t in triggers(database.dialect)}
+    # A trigger too many can undo what a guard says, so it counts like one that was altered.
+    altered = sorted({name for (_, name), _ in present.items() ^ expected.items()})
     if altered:
         raise DatabaseUnavailable(
-            f"{len(altered)} guards of the database are missing or altered ({', '.join(altered)});"
-            " find out who did it, then run: tillid db migrate"
+            f"{len(altered)} guards of the database are missing, altered or not ours"
+            f" ({', '.join(altered)}); find out who did it, then run: tillid db migrate"
         )
 
 
 def _install_guards(connection: Connection) -> None:
+    expected = {(t.table, t.name): t for t in triggers(connection.dialect.name)}
+    present = _present(connection)
+    # Guards of an earlier version go, and so does what was altered or put in by others.
+    for place, body in present.items():
+        if place not in expected or expected[place].body != body:
+            _drop(connection, *place)
     present = _present(connection)
     # Of several guards that refuse one statement, both engines let the first of the table speak:
     # PostgreSQL goes by name, SQLite runs the newest trigger first.
-    wanted = list(triggers(connection.dialect.name))
-    for trigger in reversed(wanted) if connection.dialect.name == "sqlite" else wanted:
-        if present.get(trigger.name) == trigger.body:
-            continue
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger.name}")
-        else:
-            connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {trigger.name}() CASCADE")
-        for statement in trigger.create:
-            # Percent signs would be read as parameters; there are none, and none are passed.
-            connection.exec_driver_sql(statement)
+    in_order = list(expected.items())
+    for place, trigger in in_order[::-1] if connection.dialect.name == "sqlite" else in_order:
+        if place not in present:
+            for statement in trigger.create:
+                # Percent signs would be read as parameters; there are none, and none are passed.
+                connection.exec_driver_sql(statement)
 
 
-def _present(connection: Connection) -> dict[str, str]:
+def _drop(connection: Connection, table: str, name: str) -> None:
+    quote = connection.dialect.identifier_preparer.quote
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"DROP TRIGGER {quote(name)}")
+    else:
+        connection.exec_driver_sql(f"DROP TRIGGER {quote(name)} ON {quote(table)}")
+
+
+def _present(connection: Connection) -> dict[tuple[str, str], str]:
     rows = connection.execute(text(_PRESENT[connection.dialect.name]))
-    return {str(name): str(body) for name, body in rows}
+    return {(str(table), str(name)): str(body) for table, name, body in rows}
 
 
 def _config(connection: Connection) -> "Config":

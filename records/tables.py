@@ -2,6 +2,9 @@
 
 Sealed columns are written and read through `records.personal_data` only. Serial numbers are
 lower-case hexadecimal, times are microseconds since 1970 (UTC).
+
+In SQLite a table without an integer key is made WITHOUT ROWID: a hidden row number is a second way
+to name a row, and REPLACE by it would take rows away past every trigger.
 """
 
 from sqlalchemy import (
@@ -36,6 +39,7 @@ subject = Table(
     Column("state", String(12), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     CheckConstraint("state IN ('active', 'restricted', 'erasing')", name="state"),
+    sqlite_with_rowid=False,
 )
 
 data_key = Table(
@@ -45,6 +49,7 @@ data_key = Table(
     Column("purpose", String(20), nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
     PrimaryKeyConstraint("subject_id", "purpose"),
+    sqlite_with_rowid=False,
 )
 
 issuer = Table(
@@ -58,6 +63,7 @@ issuer = Table(
     Column("base_url", Text, nullable=False),
     Column("certificate", LargeBinary),
     Column("status_version", Integer, nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
 )
 
 certificate = Table(
@@ -83,10 +89,16 @@ certificate = Table(
     Column("crl_entry", LargeBinary),
     PrimaryKeyConstraint("issuer", "serial"),
     CheckConstraint("status IN ('intent', 'issued', 'revoked')", name="status"),
+    CheckConstraint("(status = 'revoked') = (revoked_at IS NOT NULL)", name="revoked"),
+    CheckConstraint("(revoked_at IS NULL) = (reason IS NULL)", name="reason"),
+    CheckConstraint("(revoked_at IS NULL) = (crl_entry IS NULL)", name="crl_entry"),
+    # A serial that was revoked without ever being issued has none of these.
     CheckConstraint(
-        "(status = 'revoked') = (revoked_at IS NOT NULL AND crl_entry IS NOT NULL)", name="revoked"
+        "status = 'revoked' OR (status = 'issued') = (issued_at IS NOT NULL)", name="issued"
     ),
-    CheckConstraint("status <> 'issued' OR sealed_der IS NOT NULL", name="issued"),
+    CheckConstraint("(issued_at IS NULL) = (sealed_der IS NULL)", name="sealed_der"),
+    CheckConstraint("(issued_at IS NULL) = (fingerprint IS NULL)", name="fingerprint"),
+    sqlite_with_rowid=False,
 )
 
 revocation_residue = Table(
@@ -99,6 +111,7 @@ revocation_residue = Table(
     Column("not_after", UtcTime, nullable=False),
     Column("crl_entry", LargeBinary, nullable=False),
     PrimaryKeyConstraint("issuer", "serial"),
+    sqlite_with_rowid=False,
 )
 
 crl = Table(
@@ -112,6 +125,7 @@ crl = Table(
     Column("sha256", LargeBinary, nullable=False),
     Column("der", LargeBinary, nullable=False),
     PrimaryKeyConstraint("issuer", "number"),
+    sqlite_with_rowid=False,
 )
 
 status_observation = Table(
@@ -137,6 +151,7 @@ officer = Table(
     Column("state", String(8), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     CheckConstraint("state IN ('invited', 'active', 'ended')", name="state"),
+    sqlite_with_rowid=False,
 )
 
 officer_certificate = Table(
@@ -146,6 +161,7 @@ officer_certificate = Table(
     Column("officer_id", String(40), nullable=False, index=True),
     Column("issuer", String(32), nullable=False),
     Column("serial", String(40), nullable=False),
+    sqlite_with_rowid=False,
 )
 
 one_time_link = Table(
@@ -157,6 +173,7 @@ one_time_link = Table(
     Column("expires_at", UtcTime, nullable=False),
     Column("used_at", UtcTime),
     CheckConstraint("purpose IN ('enrolment', 'sign-in')", name="purpose"),
+    sqlite_with_rowid=False,
 )
 
 officer_session = Table(
@@ -165,6 +182,7 @@ officer_session = Table(
     Column("token_sha256", String(64), primary_key=True),
     Column("officer_id", String(40), nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 application = Table(
@@ -182,6 +200,7 @@ application = Table(
     Column("sealed_body", LargeBinary, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 approval = Table(
@@ -194,6 +213,7 @@ approval = Table(
     Column("sealed_package", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
     Column("at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 publication = Table(
@@ -212,6 +232,9 @@ publication = Table(
     Column("verified_at", UtcTime),
     UniqueConstraint("directory", "issuer", "serial"),
     CheckConstraint("state IN ('pending', 'published', 'withdrawing', 'withdrawn')", name="state"),
+    CheckConstraint(
+        "state NOT IN ('published', 'withdrawn') OR verified_at IS NOT NULL", name="verified"
+    ),
 )
 
 erasure = Table(
@@ -227,6 +250,7 @@ erasure = Table(
     Column("recheck", Text, nullable=False),
     Column("receipt", Text),
     Column("updated_at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 audit_event = Table(
@@ -251,4 +275,5 @@ lease = Table(
     Column("name", String(40), primary_key=True),
     Column("holder", String(40), nullable=False),
     Column("until_at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -3,7 +3,10 @@
 import pytest
 
 from hsm.softhsm import SoftHsmStore
+from tests.support.databases import database, databases, engine, postgres
 from tests.support.softhsm import SoftHsm
+
+__all__ = ["database", "databases", "engine", "postgres", "softhsm"]
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,10 @@ class PrivatePostgres:
     def start(self) -> None:
         """Make the cluster and run its server until `stop`, or until this process ends."""
         self._make_cluster()
+        self.restart()
+
+    def restart(self) -> None:
+        """Run the server of the cluster that is there."""
         log = self.folder / "log"
         settings = _SETTINGS | {
             "listen_addresses": "127.0.0.1",
@@ -128,16 +132,24 @@ class PrivatePostgres:
 
 @contextmanager
 def a_postgres() -> Iterator[PrivatePostgres]:
-    """A running server in a temporary folder that its own user can reach."""
-    # Not under pytest's folders: those are closed to the user that the server runs as.
+    """A running server in a temporary folder."""
+    with server_folder() as folder:
+        server = PrivatePostgres(folder)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def server_folder() -> Iterator[Path]:
+    """A temporary folder that the server's own user can reach, as those of pytest cannot be."""
     folder = Path(tempfile.mkdtemp(prefix="tillid-postgres-", dir="/tmp"))
-    folder.chmod(0o711)
-    server = PrivatePostgres(folder)
     try:
-        server.start()
-        yield server
+        folder.chmod(0o711)
+        yield folder
     finally:
-        server.stop()
         shutil.rmtree(folder)
 
 

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("created_at", records.database.UtcTime(), nullable=False),
         sa.Column("updated_at", records.database.UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_application_state"), "application", ["state"], unique=False)
     op.create_index(op.f("ix_application_subject_id"), "application", ["subject_id"], unique=False)
@@ -39,6 +40,7 @@ def upgrade() -> None:
         sa.Column("signature", sa.LargeBinary(), nullable=False),
         sa.Column("at", records.database.UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("application_id", name=op.f("pk_approval")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "audit_event",
@@ -75,17 +77,30 @@ def upgrade() -> None:
         sa.Column("reason", sa.Integer(), nullable=True),
         sa.Column("crl_entry", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint(
-            "(status = 'revoked') = (revoked_at IS NOT NULL AND crl_entry IS NOT NULL)",
-            name=op.f("ck_certificate_revoked"),
+            "(status = 'revoked') = (revoked_at IS NOT NULL)", name=op.f("ck_certificate_revoked")
         ),
         sa.CheckConstraint(
-            "status <> 'issued' OR sealed_der IS NOT NULL", name=op.f("ck_certificate_issued")
+            "status = 'revoked' OR (status = 'issued') = (issued_at IS NOT NULL)",
+            name=op.f("ck_certificate_issued"),
         ),
         sa.CheckConstraint(
             "status IN ('intent', 'issued', 'revoked')", name=op.f("ck_certificate_status")
         ),
+        sa.CheckConstraint(
+            "(issued_at IS NULL) = (fingerprint IS NULL)", name=op.f("ck_certificate_fingerprint")
+        ),
+        sa.CheckConstraint(
+            "(issued_at IS NULL) = (sealed_der IS NULL)", name=op.f("ck_certificate_sealed_der")
+        ),
+        sa.CheckConstraint(
+            "(revoked_at IS NULL) = (crl_entry IS NULL)", name=op.f("ck_certificate_crl_entry")
+        ),
+        sa.CheckConstraint(
+            "(revoked_at IS NULL) = (reason IS NULL)", name=op.f("ck_certificate_reason")
+        ),
         sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_certificate")),
         sa.UniqueConstraint("fingerprint", name=op.f("uq_certificate_fingerprint")),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         op.f("ix_certificate_application_id"), "certificate", ["application_id"], unique=False
@@ -104,6 +119,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
         sa.Column("der", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("issuer", "number", name=op.f("pk_crl")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "data_key",
@@ -111,6 +127,7 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(length=20), nullable=False),
         sa.Column("wrapped", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("subject_id", "purpose", name=op.f("pk_data_key")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "erasure",
@@ -126,6 +143,7 @@ def upgrade() -> None:
         sa.Column("updated_at", records.database.UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_erasure")),
         sa.UniqueConstraint("subject_id", name=op.f("uq_erasure_subject_id")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "issuer",
@@ -138,6 +156,7 @@ def upgrade() -> None:
         sa.Column("certificate", sa.LargeBinary(), nullable=True),
         sa.Column("status_version", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_issuer")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "lease",
@@ -145,6 +164,7 @@ def upgrade() -> None:
         sa.Column("holder", sa.String(length=40), nullable=False),
         sa.Column("until_at", records.database.UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "officer",
@@ -159,6 +179,7 @@ def upgrade() -> None:
             "state IN ('invited', 'active', 'ended')", name=op.f("ck_officer_state")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_officer")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_officer_person_id"), "officer", ["person_id"], unique=False)
     op.create_table(
@@ -168,6 +189,7 @@ def upgrade() -> None:
         sa.Column("issuer", sa.String(length=32), nullable=False),
         sa.Column("serial", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_officer_certificate")),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         op.f("ix_officer_certificate_officer_id"),
@@ -181,6 +203,7 @@ def upgrade() -> None:
         sa.Column("officer_id", sa.String(length=40), nullable=False),
         sa.Column("expires_at", records.database.UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_officer_session")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "one_time_link",
@@ -193,6 +216,7 @@ def upgrade() -> None:
             "purpose IN ('enrolment', 'sign-in')", name=op.f("ck_one_time_link_purpose")
         ),
         sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_one_time_link")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "publication",
@@ -211,6 +235,10 @@ def upgrade() -> None:
             "state IN ('pending', 'published', 'withdrawing', 'withdrawn')",
             name=op.f("ck_publication_state"),
         ),
+        sa.CheckConstraint(
+            "state NOT IN ('published', 'withdrawn') OR verified_at IS NOT NULL",
+            name=op.f("ck_publication_verified"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_publication")),
         sa.UniqueConstraint(
             "directory", "issuer", "serial", name=op.f("uq_publication_directory_issuer_serial")
@@ -226,6 +254,7 @@ def upgrade() -> None:
         sa.Column("not_after", records.database.UtcTime(), nullable=False),
         sa.Column("crl_entry", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_revocation_residue")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "status_observation",
@@ -253,4 +282,5 @@ def upgrade() -> None:
             "state IN ('active', 'restricted', 'erasing')", name=op.f("ck_subject_state")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subject")),
+        sqlite_with_rowid=False,
     )

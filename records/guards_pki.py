@@ -1,0 +1,267 @@
+"""What the database refuses about certificates, their status, keys and publication."""
+
+from records.triggers import Guard, changed, same_row
+
+_UNOBSERVED = (
+    "NOT EXISTS (SELECT 1 FROM status_observation o WHERE o.issuer = OLD.issuer"
+    " AND o.serial = OLD.serial AND o.channel = '{channel}' AND o.observed_at >= OLD.revoked_at)"
+)
+_NOT_IN_CRL = _UNOBSERVED.replace("{channel}", "crl")
+_NOT_IN_OCSP = _UNOBSERVED.replace("{channel}", "ocsp")
+_REVOKED_BEFORE = (
+    "EXISTS (SELECT 1 FROM certificate c WHERE c.issuer = NEW.issuer AND c.serial = NEW.serial"
+    " AND c.status = 'revoked' AND c.revoked_at <= NEW.observed_at)"
+)
+_ISSUED_TO_SUBJECT = (
+    "EXISTS (SELECT 1 FROM certificate c WHERE c.issuer = NEW.issuer AND c.serial = NEW.serial"
+    " AND c.status = 'issued' AND c.subject_id = NEW.subject_id)"
+)
+_SUBJECT_STATE = "COALESCE((SELECT s.state FROM subject s WHERE s.id = NEW.subject_id{lock}), '')"
+
+_CERTIFICATE_GUARDS = (
+    Guard(
+        "PKI01",
+        "certificate",
+        "DELETE",
+        "OLD.status <> 'revoked' AND OLD.not_after >= {now}",
+        "a certificate is deleted only after it was revoked or has expired",
+    ),
+    Guard(
+        "PKI04",
+        "certificate",
+        "DELETE",
+        f"OLD.status = 'revoked' AND OLD.not_after >= {{now}} AND ({_NOT_IN_CRL}"
+        f" OR (OLD.sealed_der IS NOT NULL AND {_NOT_IN_OCSP}))",
+        "a certificate is deleted only after CRL and OCSP were seen to say revoked",
+    ),
+    Guard(
+        "PKI05",
+        "certificate",
+        "DELETE",
+        "EXISTS (SELECT 1 FROM publication p WHERE p.issuer = OLD.issuer"
+        " AND p.serial = OLD.serial AND p.state <> 'withdrawn')",
+        "a certificate is deleted only after every directory was seen without it",
+    ),
+    Guard(
+        "PKI02",
+        "certificate",
+        "UPDATE",
+        "NEW.reason IN (6, 8)",
+        "a revocation is for good, neither certificateHold nor removeFromCRL",
+    ),
+    Guard(
+        "PKI03",
+        "certificate",
+        "INSERT",
+        "NEW.status <> 'intent'",
+        "a certificate begins as an intent",
+    ),
+    Guard(
+        "PKI06",
+        "certificate",
+        "INSERT",
+        same_row("certificate", "issuer", "serial"),
+        "a certificate is never written over another",
+    ),
+    Guard(
+        "PKI06",
+        "certificate",
+        "UPDATE",
+        f"NEW.fingerprint IS DISTINCT FROM OLD.fingerprint"
+        f" AND {same_row('certificate', 'fingerprint')}",
+        "a certificate is never written over another",
+    ),
+    Guard(
+        "PKI07",
+        "certificate",
+        "INSERT",
+        same_row("revocation_residue", "issuer", "serial"),
+        "the serial number of an erased certificate is never used again",
+    ),
+    Guard(
+        "PKI08",
+        "certificate",
+        "UPDATE",
+        changed("issuer", "serial", "profile", "profile_sha256", "subject_id", "application_id")
+        + " OR "
+        + changed("not_before", "not_after", "spki_sha256", "sealed_tbs", "intended_at"),
+        "what a certificate says, and for whom, does not change",
+    ),
+    Guard(
+        "PKI09",
+        "certificate",
+        "UPDATE",
+        f"OLD.status = 'revoked' AND ({changed('status', 'revoked_at', 'reason', 'crl_entry')})",
+        "a revocation is final",
+    ),
+    Guard(
+        "PKI10",
+        "certificate",
+        "UPDATE",
+        f"OLD.status <> 'intent' AND (NEW.status = 'intent'"
+        f" OR {changed('sealed_der', 'fingerprint', 'issued_at')})",
+        "an issued certificate is neither blanked nor signed again",
+    ),
+    Guard(
+        "PKI18",
+        "certificate",
+        "INSERT",
+        f"NEW.subject_id IS NOT NULL AND {_SUBJECT_STATE} <> 'active'",
+        "nothing is issued to a subject that is restricted, being erased or gone",
+    ),
+)
+_SUBJECT_GUARDS = (
+    Guard(
+        "PKI11",
+        "subject",
+        "DELETE",
+        "EXISTS (SELECT 1 FROM certificate c WHERE c.subject_id = OLD.id)"
+        " OR EXISTS (SELECT 1 FROM data_key k WHERE k.subject_id = OLD.id)"
+        " OR EXISTS (SELECT 1 FROM application a WHERE a.subject_id = OLD.id)",
+        "a subject is deleted only after its certificates, applications and keys",
+    ),
+    Guard(
+        "PKI12",
+        "subject",
+        "INSERT",
+        same_row("subject", "id"),
+        "a subject is never written over another",
+    ),
+    Guard(
+        "PKI12",
+        "subject",
+        "UPDATE",
+        f"{changed('id', 'kind', 'created_at')}"
+        " OR (OLD.state = 'erasing' AND NEW.state <> 'erasing')",
+        "a subject keeps its name and kind, and its erasure is not taken back",
+    ),
+    Guard(
+        "PKI13",
+        "data_key",
+        "INSERT",
+        f"{_SUBJECT_STATE} NOT IN ('active', 'restricted')",
+        "no data key is made for a subject that is being erased or gone",
+    ),
+    Guard(
+        "PKI15",
+        "data_key",
+        "DELETE",
+        "EXISTS (SELECT 1 FROM certificate c WHERE c.subject_id = OLD.subject_id) OR EXISTS"
+        " (SELECT 1 FROM subject s WHERE s.id = OLD.subject_id AND s.state <> 'erasing')",
+        "a data key is destroyed only in an erasure, after the certificates it opens are gone",
+    ),
+    Guard(
+        "PKI16",
+        "data_key",
+        "INSERT",
+        same_row("data_key", "subject_id", "purpose"),
+        "a data key is never overwritten",
+    ),
+    Guard("PKI16", "data_key", "UPDATE", "1 = 1", "a data key is never overwritten"),
+)
+_STATUS_GUARDS = (
+    Guard(
+        "PKI14",
+        "issuer",
+        "INSERT",
+        same_row("issuer", "name"),
+        "an issuer is never written over another",
+    ),
+    Guard(
+        "PKI14",
+        "issuer",
+        "UPDATE",
+        f"{changed('name', 'parent', 'subject')} OR NEW.status_version < OLD.status_version"
+        " OR (OLD.certificate IS NOT NULL AND NEW.certificate IS DISTINCT FROM OLD.certificate)",
+        "an issuer keeps its name and certificate, and its status versions rise",
+    ),
+    Guard("PKI14", "issuer", "DELETE", "1 = 1", "an issuer is not deleted"),
+    Guard(
+        "PKI17",
+        "revocation_residue",
+        "INSERT",
+        f"{same_row('revocation_residue', 'issuer', 'serial')}"
+        f" OR {same_row('certificate', 'issuer', 'serial')}",
+        "what remains of a revocation comes from the deletion of its certificate",
+    ),
+    Guard(
+        "PKI17",
+        "revocation_residue",
+        "UPDATE",
+        "1 = 1",
+        "what remains of a revocation does not change",
+    ),
+    Guard(
+        "PKI17",
+        "revocation_residue",
+        "DELETE",
+        "OLD.not_after >= {now}",
+        "what remains of a revocation is kept until the certificate would have expired",
+    ),
+    Guard(
+        "PKI20",
+        "crl",
+        "INSERT",
+        "NEW.number <> 1 + COALESCE((SELECT MAX(c.number) FROM crl c"
+        " WHERE c.issuer = NEW.issuer), 0)",
+        "CRL numbers rise by one (RFC 5280 5.2.3)",
+    ),
+    Guard("PKI20", "crl", "UPDATE", "1 = 1", "a CRL that was signed does not change"),
+    Guard(
+        "PKI20",
+        "crl",
+        "DELETE",
+        "NOT EXISTS (SELECT 1 FROM crl c WHERE c.issuer = OLD.issuer AND c.number > OLD.number)",
+        "the latest CRL is kept: its number is never used again",
+    ),
+    Guard(
+        "PKI21",
+        "status_observation",
+        "INSERT",
+        f"{same_row('status_observation', 'id')} OR NOT {_REVOKED_BEFORE}",
+        "only what was revoked before is seen to be revoked",
+    ),
+    Guard(
+        "PKI21",
+        "status_observation",
+        "UPDATE",
+        "1 = 1",
+        "what was seen does not change",
+    ),
+    Guard(
+        "PKI21",
+        "status_observation",
+        "DELETE",
+        "EXISTS (SELECT 1 FROM certificate c WHERE c.issuer = OLD.issuer"
+        " AND c.serial = OLD.serial)",
+        "what was seen of a certificate is kept as long as the certificate",
+    ),
+)
+_PUBLICATION_GUARDS = (
+    Guard(
+        "PKI22",
+        "publication",
+        "INSERT",
+        f"NEW.state <> 'pending' OR {same_row('publication', 'id')} OR NOT {_ISSUED_TO_SUBJECT}"
+        f" OR {same_row('publication', 'directory', 'issuer', 'serial')}",
+        "publication begins with an issued certificate of the subject",
+    ),
+    Guard(
+        "PKI22",
+        "publication",
+        "UPDATE",
+        f"{changed('id', 'directory', 'issuer', 'serial', 'subject_id')}"
+        " OR (NEW.state <> OLD.state AND NEW.state <> 'withdrawing'"
+        " AND NOT (OLD.state = 'pending' AND NEW.state = 'published')"
+        " AND NOT (OLD.state = 'withdrawing' AND NEW.state = 'withdrawn'))",
+        "publication goes from pending to published, and by withdrawing to withdrawn",
+    ),
+    Guard(
+        "PKI05",
+        "publication",
+        "DELETE",
+        "OLD.state <> 'withdrawn'",
+        "a publication is forgotten only after its directory was seen without it",
+    ),
+)
+PKI_GUARDS = (*_CERTIFICATE_GUARDS, *_SUBJECT_GUARDS, *_STATUS_GUARDS, *_PUBLICATION_GUARDS)

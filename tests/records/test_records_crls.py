@@ -1,0 +1,150 @@
+"""CRLs: what the next one is made from, who gets its number, and how long an entry stays."""
+
+from datetime import datetime, timedelta
+from functools import partial
+
+import pytest
+from cryptography import x509
+from sqlalchemy import text
+
+from ca.identifiers import SerialNumber
+from records.database import Database
+from records.errors import RuleBroken
+from revocation.errors import CrlNumberTaken
+from revocation.publication import CrlRecord
+from server.clock import utc_now
+from tests.support.at_once import at_once
+from tests.support.stores import ISSUING, Place, Stores, server_order
+
+NOW = utc_now().replace(microsecond=0)
+
+
+@pytest.fixture
+def stores(database: Database) -> Stores:
+    return Stores(database)
+
+
+def revoked(stores: Stores, now: datetime = NOW) -> Place:
+    return stores.revoked(stores.issue(server_order(), now), now)
+
+
+def serials(record: CrlRecord) -> list[int]:
+    return [entry.serial_number for entry in x509.load_der_x509_crl(record.der)]
+
+
+def test_entries_are_in_the_order_of_their_serials(stores: Stores) -> None:
+    places = [revoked(stores) for _ in range(5)]
+
+    assert serials(stores.crl(NOW)) == sorted(serial for _, serial in places)
+
+
+def test_short_serials_come_before_long_ones(stores: Stores) -> None:
+    for value in (0x1000, 0xFF, 0x0A, 1 << 140):
+        content = stores.intend(server_order(), NOW, SerialNumber(value)).content
+        stores.certificates.revoke_orphan(ISSUING, content.serial_number, NOW)
+
+    assert serials(stores.crl(NOW)) == [0x0A, 0xFF, 0x1000, 1 << 140]
+
+
+def test_only_what_was_revoked_is_in_it(stores: Stores) -> None:
+    stores.issue(server_order(), NOW)
+    stores.intend(server_order(), NOW)
+    _, serial = revoked(stores)
+
+    assert serials(stores.crl(NOW)) == [serial]
+
+
+def test_every_revocation_makes_the_version_rise(stores: Stores) -> None:
+    stores.issuer()
+    versions = [stores.crls.crl_snapshot(ISSUING).version]
+    for _ in range(2):
+        revoked(stores)
+        versions.append(stores.crls.crl_snapshot(ISSUING).version)
+
+    assert versions == [0, 1, 2]
+
+
+def test_an_entry_leaves_only_after_a_crl_younger_than_its_certificate(stores: Stores) -> None:
+    place = revoked(stores)
+    expired = stores.certificates.record(*place).not_after + timedelta(days=1)
+
+    before, first, second = stores.crl(NOW), stores.crl(expired), stores.crl(expired)
+
+    assert serials(before) == serials(first) == [place[1]]
+    assert serials(second) == []
+    assert stores.crls.may_leave(ISSUING, frozenset({place[1]})) == {place[1]}
+
+
+def test_an_entry_that_is_valid_may_not_leave(stores: Stores) -> None:
+    place = revoked(stores)
+
+    assert stores.crls.may_leave(ISSUING, frozenset({place[1]})) == frozenset()
+    stores.crl(NOW)
+    assert stores.crls.may_leave(ISSUING, frozenset({place[1]})) == frozenset()
+
+
+def test_an_erased_certificate_stays_in_the_crl(stores: Stores) -> None:
+    place = revoked(stores)
+    before = stores.crl(NOW)
+    stores.observe_all(place, NOW)
+    with stores.database.write() as tx:
+        tx.execute(text("DELETE FROM certificate WHERE status = 'revoked'"))
+    after = stores.crl(NOW)
+
+    assert serials(before) == serials(after) == [place[1]]
+    assert after.version == before.version + 1
+    assert stores.count("revocation_residue") == 1
+
+
+def test_a_number_is_given_once(stores: Stores) -> None:
+    record = stores.crl(NOW)
+
+    with pytest.raises(CrlNumberTaken):
+        stores.crls.record_crl(record)
+    assert stores.crls.latest(ISSUING) == record
+
+
+def test_of_two_writers_of_one_number_one_wins(stores: Stores) -> None:
+    stores.issuer()
+    for number in range(1, 6):
+        records = [of_number(number, octet) for octet in (1, 2)]
+        outcomes = at_once([partial(recorded, stores, record) for record in records])
+
+        assert sorted(outcomes) == [False, True]
+        assert stores.crls.latest(ISSUING) == records[outcomes.index(True)]
+
+
+def test_no_number_is_left_out(stores: Stores) -> None:
+    with pytest.raises(CrlNumberTaken):
+        stores.crls.record_crl(of_number(2, 1))
+
+
+def test_what_no_crl_could_show_yet_is_told_with_its_time(stores: Stores) -> None:
+    revoked(stores)
+    record = stores.crl(NOW + timedelta(seconds=5))
+    revoked(stores, NOW + timedelta(seconds=10))
+
+    both = sorted(stores.crls.revoked_since(ISSUING, None))
+    assert both == [NOW, NOW + timedelta(seconds=10)]
+    assert stores.crls.revoked_since(ISSUING, record) == [NOW + timedelta(seconds=10)]
+
+
+def test_nothing_is_seen_to_be_revoked_before_it_is(stores: Stores) -> None:
+    place = revoked(stores)
+
+    with pytest.raises(RuleBroken) as refusal:
+        stores.crls.observe(place, "crl", bytes(32), NOW - timedelta(seconds=1))
+    assert refusal.value.code == "PKI21"
+
+
+def recorded(stores: Stores, record: CrlRecord) -> bool:
+    try:
+        stores.crls.record_crl(record)
+    except CrlNumberTaken:
+        return False
+    return True
+
+
+def of_number(number: int, octet: int) -> CrlRecord:
+    octets = bytes([octet])
+    return CrlRecord(ISSUING, number, 0, NOW, NOW + timedelta(hours=1), octets * 32, octets)

@@ -1,0 +1,98 @@
+"""The outbox of publication: what is due, and what stays due."""
+
+from datetime import timedelta
+
+import pytest
+
+from records.database import Database
+from records.errors import NotFound
+from server.clock import utc_now
+from tests.support.stores import DIRECTORY, ENTRY_UUID, Stores, a_person, server_order
+
+NOW = utc_now()
+
+
+@pytest.fixture
+def stores(database: Database) -> Stores:
+    return Stores(database)
+
+
+def test_a_person_who_consented_is_to_be_published(stores: Stores) -> None:
+    person = a_person(stores, NOW)
+    claim = person.application.applicant.claim
+
+    (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
+
+    assert task.serial == person.place[1]
+    assert task.entry is not None
+    assert task.entry.surname == claim.surname.value
+    assert task.entry.pseudonym == person.application.applicant.serial_number
+    assert stores.publications.pending("another", 10, NOW) == []
+
+
+def test_a_certificate_about_nobody_is_not_published(stores: Stores) -> None:
+    stores.issue(server_order(), NOW)
+
+    assert stores.publications.pending(DIRECTORY, 10, NOW) == []
+
+
+def test_what_is_done_is_no_longer_due(stores: Stores) -> None:
+    a_person(stores, NOW)
+    stores.publish_all(NOW)
+
+    assert stores.publications.pending(DIRECTORY, 10, NOW) == []
+    assert stores.publications.counts() == {"published": 1}
+
+
+def test_what_failed_is_due_again_later(stores: Stores) -> None:
+    a_person(stores, NOW)
+    (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
+    later = NOW + timedelta(minutes=1)
+    stores.publications.failed(task.id, "x" * 100, later)
+
+    assert stores.publications.pending(DIRECTORY, 10, NOW) == []
+    (again,) = stores.publications.pending(DIRECTORY, 10, later)
+    assert again.attempts == 1
+
+
+def test_a_revocation_asks_for_the_withdrawal_and_names_nobody(stores: Stores) -> None:
+    person = a_person(stores, NOW)
+    stores.publish_all(NOW)
+    stores.revoked(person.certificate, NOW)
+
+    (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
+
+    assert task.action == "withdraw"
+    assert (task.entry, task.certificate_der) == (None, None)
+    assert task.entry_uuid == ENTRY_UUID
+    stores.withdraw_all(NOW)
+    assert stores.publications.counts() == {"withdrawn": 1}
+
+
+def test_a_withdrawal_asked_for_during_the_publication_stays_due(stores: Stores) -> None:
+    person = a_person(stores, NOW)
+    (publishing,) = stores.publications.pending(DIRECTORY, 10, NOW)
+    stores.revoked(person.certificate, NOW)
+    stores.publications.done(publishing.id, ENTRY_UUID, NOW)
+
+    (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
+
+    assert task.action == "withdraw"
+    assert task.entry_uuid == ENTRY_UUID
+
+
+def test_a_publication_that_ends_after_the_withdrawal_is_withdrawn_again(stores: Stores) -> None:
+    person = a_person(stores, NOW)
+    (publishing,) = stores.publications.pending(DIRECTORY, 10, NOW)
+    stores.revoked(person.certificate, NOW)
+    stores.withdraw_all(NOW)
+    stores.publications.done(publishing.id, ENTRY_UUID, NOW)
+
+    (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
+
+    assert task.action == "withdraw"
+
+
+def test_a_task_that_was_erased_is_not_found(stores: Stores) -> None:
+    with pytest.raises(NotFound):
+        stores.publications.done(99, None, NOW)

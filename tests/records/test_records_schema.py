@@ -1,0 +1,167 @@
+"""Migrations, and the look at start-up whether the database is the one that was migrated."""
+
+from collections.abc import Iterator
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from records.database import Database
+from records.errors import DatabaseUnavailable
+from records.guards import GUARDS, schema_digest, triggers
+from records.schema import check_schema, migrate
+from records.tables import metadata
+from records.triggers import NOW, render
+from server.clock import utc_now
+from tests.support.databases import ENGINES, Databases
+from tests.support.stores import contents
+
+
+@pytest.fixture
+def empty(databases: Databases, engine: str) -> Iterator[Database]:
+    with databases.empty(engine) as made:
+        yield made
+
+
+def test_an_empty_database_is_refused_and_says_what_to_do(empty: Database) -> None:
+    with pytest.raises(DatabaseUnavailable, match="tillid db migrate"):
+        check_schema(empty)
+
+
+def test_a_migration_from_nothing_gives_the_current_schema(empty: Database) -> None:
+    migrate(empty)
+
+    check_schema(empty)
+
+
+def test_a_second_migration_changes_nothing(database: Database) -> None:
+    before = (contents(database), objects(database))
+
+    migrate(database)
+
+    assert (contents(database), objects(database)) == before
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_program(database: Database) -> None:
+    with database.read() as tx:
+        context = MigrationContext.configure(tx, opts={"compare_server_default": True})
+
+        assert compare_metadata(context, metadata) == []
+
+
+@pytest.mark.parametrize("version", ["0000", "0002"])
+def test_an_older_or_newer_schema_is_refused(database: Database, version: str) -> None:
+    run(database, f"UPDATE alembic_version SET version_num = '{version}'")  # noqa: S608
+
+    with pytest.raises(DatabaseUnavailable, match=f"schema {version}, this version needs 0001"):
+        check_schema(database)
+
+
+def test_a_guard_that_was_taken_away_is_named_and_put_back(database: Database) -> None:
+    run(database, drop("guard_00_pki01", database))
+
+    with pytest.raises(DatabaseUnavailable, match="guard_00_pki01"):
+        check_schema(database)
+    migrate(database)
+    check_schema(database)
+
+
+def test_a_guard_that_was_weakened_is_named_and_put_right(database: Database) -> None:
+    (genuine,) = (t for t in triggers(database.dialect) if t.name == "guard_00_pki01")
+    run(database, drop(genuine.name, database))
+    for statement in genuine.create:
+        run(database, statement.replace("OLD.status <> 'revoked'", "1 = 0"))
+
+    with pytest.raises(DatabaseUnavailable, match="guard_00_pki01"):
+        check_schema(database)
+    migrate(database)
+    check_schema(database)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE certificate DISABLE TRIGGER guard_00_pki01",
+        "ALTER TABLE certificate ENABLE TRIGGER guard_00_pki01",
+        (
+            "DROP TRIGGER guard_00_pki01 ON certificate; CREATE TRIGGER guard_00_pki01"
+            " BEFORE DELETE ON certificate FOR EACH ROW WHEN (1 = 0)"
+            " EXECUTE FUNCTION guard_00_pki01();"
+            " ALTER TABLE certificate ENABLE ALWAYS TRIGGER guard_00_pki01"
+        ),
+        (
+            "DROP TRIGGER guard_00_pki01 ON certificate; CREATE TRIGGER guard_00_pki01"
+            " BEFORE DELETE ON lease FOR EACH ROW EXECUTE FUNCTION guard_00_pki01();"
+            " ALTER TABLE lease ENABLE ALWAYS TRIGGER guard_00_pki01"
+        ),
+        "ALTER FUNCTION guard_00_pki01() SET search_path = pg_temp, public",
+        "ALTER FUNCTION guard_00_pki01() RESET search_path",
+    ],
+)
+def test_a_guard_that_rests_or_was_bent_is_named(database: Database, change: str) -> None:
+    run(database, change)
+
+    with pytest.raises(DatabaseUnavailable, match="guard_00_pki01"):
+        check_schema(database)
+    migrate(database)
+    check_schema(database)
+
+
+def test_a_trigger_that_is_not_ours_is_named_and_taken_away(database: Database) -> None:
+    if database.dialect == "sqlite":
+        run(
+            database,
+            "CREATE TRIGGER helpful AFTER INSERT ON lease BEGIN DELETE FROM lease; END",
+        )
+    else:
+        run(
+            database,
+            "CREATE FUNCTION helpful() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RETURN NULL; END';"
+            " CREATE TRIGGER helpful BEFORE DELETE ON audit_event"
+            " FOR EACH ROW EXECUTE FUNCTION helpful()",
+        )
+
+    with pytest.raises(DatabaseUnavailable, match="helpful"):
+        check_schema(database)
+    migrate(database)
+    check_schema(database)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_digest_of_the_schema_depends_on_every_guard(engine: str) -> None:
+    everything = {trigger.body for trigger in triggers(engine)}
+
+    for left_out in GUARDS:
+        rest = [guard for guard in GUARDS if guard is not left_out]
+        assert {trigger.body for trigger in render(engine, rest, ())} != everything
+    assert len(schema_digest(engine)) == 64
+
+
+def test_the_clock_of_the_guards_tells_the_time(database: Database) -> None:
+    with database.read() as tx:
+        told = tx.execute(text(f"SELECT {NOW[database.dialect]}")).scalar_one()
+
+    assert told is not None
+    assert abs(told / 1_000_000 - utc_now().timestamp()) < 5
+
+
+def run(database: Database, statements: str) -> None:
+    with database.write() as tx:
+        tx.exec_driver_sql(statements)
+
+
+def drop(trigger: str, database: Database) -> str:
+    return f"DROP TRIGGER {trigger}" + ("" if database.dialect == "sqlite" else " ON certificate")
+
+
+def objects(database: Database) -> list[tuple[object, ...]]:
+    """Every table, index and trigger, as the engine tells it."""
+    queries = {
+        "sqlite": "SELECT name, sql FROM sqlite_master ORDER BY name",
+        "postgresql": "SELECT oid, tgname FROM pg_trigger ORDER BY oid",
+    }
+    with database.read() as tx:
+        return [tuple(row) for row in tx.execute(text(queries[database.dialect]))]

@@ -1,0 +1,250 @@
+"""A database in the middle of its life, for attacks by direct SQL: everything that guards protect.
+
+The attacker has a plain connection: none of the settings with which `records.database` opens
+SQLite, and on PostgreSQL, if wished, a session in which ordinary triggers and foreign keys rest.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from audit.log import make_head
+from gdpr_erasure.saga import ErasureState
+from ra.applications import Application, refuse
+from ra.requirements import finding
+from records.audit_log import audit_log
+from records.officers import Officer, Role
+from records.tables import metadata
+from server.clock import utc_now
+from tests.support.ra_builders import NOW
+from tests.support.stores import (
+    ISSUING,
+    Person,
+    Place,
+    Stores,
+    a_person,
+    approval_by,
+    approved,
+    contents,
+    in_proofing,
+    place_of,
+    server_order,
+    staff_order,
+    submitted,
+    verified,
+)
+
+ORIGIN = "tillid/audit"
+
+
+@dataclass
+class Story:
+    """The stores, the names of what stands in them, and an attacker's connections."""
+
+    stores: Stores
+    names: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._plain = create_engine(self.stores.database.engine.url, poolclass=NullPool)
+        self._tell()
+        self._before = contents(self.stores.database)
+
+    def require_unchanged(self) -> None:
+        """No row of any table differs from the story as it was told."""
+        assert contents(self.stores.database) == self._before
+
+    @contextmanager
+    def attacker(self, *settings: str) -> Iterator[Connection]:
+        """A plain connection in a transaction that is always rolled back."""
+        with self._plain.connect() as connection:
+            for setting in settings:
+                connection.exec_driver_sql(setting)
+            yield connection
+            connection.rollback()
+
+    def _tell(self) -> None:
+        now = utc_now()
+        self._officers(now)
+        self._certificates(now)
+        self._people(now)
+        self._applications(now)
+        key = ec.generate_private_key(ec.SECP256R1())
+        with audit_log(self.stores.database) as log:
+            head = make_head(log, key, now + timedelta(seconds=30), bytes(32), ORIGIN)
+        assert head is not None
+        self.names |= {"issuer": ISSUING, "head": head.size, "now": _micros(now)}
+
+    def _officers(self, now: datetime) -> None:
+        stores = self.stores
+        self.proofer = stores.officer(Role.REGISTRATION_OFFICER, now)
+        self.approver = stores.officer(Role.APPROVING_OFFICER, now)
+        other = stores.officer(Role.REGISTRATION_OFFICER, now)
+        ended = stores.officer(Role.APPROVING_OFFICER, now)
+        invited = stores.officers.invite("Ina Invited", Role.APPROVING_OFFICER, now)
+        stray = stores.issue(staff_order(ended), now)
+        revoked = stores.issue(staff_order(other), now)
+        stores.revoked(revoked, now)
+        self._write(
+            "UPDATE officer SET state = 'ended' WHERE id = :id",
+            id=ended.id,
+        )
+        for name, officer in (
+            ("proofer", self.proofer),
+            ("approver", self.approver),
+            ("other_officer", other),
+            ("ended", ended),
+            ("invited", invited),
+            ("double", self._same_person_as_proofer(now)),
+        ):
+            self.names |= {name: officer.id, f"{name}_person": officer.person_id}
+        self.names["officer_subject"] = self.approver.subject_id
+        for name, certificate in (("stray", stray), ("revoked_staff", revoked)):
+            self.names[f"{name}_fingerprint"] = certificate.fingerprint(hashes.SHA256()).hex()
+            self.names[f"{name}_serial"] = place_of(certificate)[1].hex
+
+    def _same_person_as_proofer(self, now: datetime) -> Officer:
+        """The vetting officer's own second role, as an approving officer."""
+        invited = self.stores.officers.invite("Ole Officer", Role.APPROVING_OFFICER, now)
+        second = Officer(
+            "officer-feedfeedfeedfeed",
+            self.proofer.person_id,
+            Role.APPROVING_OFFICER,
+            invited.subject_id,
+            "invited",
+        )
+        self._write(
+            copied("officer", "id = :old", id=":id", person_id=":person"),
+            old=invited.id,
+            id=second.id,
+            person=second.person_id,
+        )
+        certificate = self.stores.issue(staff_order(second), now)
+        self.stores.officers.enrol(second.id, ISSUING, certificate, now)
+        return second
+
+    def _certificates(self, now: datetime) -> None:
+        """Certificates about nobody: no subject, no application, no publication."""
+        stores = self.stores
+        issued = stores.issue(server_order(), now)
+        intent = stores.intend(server_order(), now)
+        unseen = stores.revoked(stores.issue(server_order(), now), now)
+        half_seen = stores.revoked(stores.issue(server_order(), now), now)
+        stores.crls.observe(half_seen, "crl", bytes(32), now)
+        self.names |= {
+            "issued": place_of(issued)[1].hex,
+            "issued_fingerprint": issued.fingerprint(hashes.SHA256()).hex(),
+            "intent": intent.content.serial_number.hex,
+            "unseen": unseen[1].hex,
+            "half_seen": half_seen[1].hex,
+        }
+        stores.crl(now)
+        stores.crl(now)
+
+    def _people(self, now: datetime) -> None:
+        """Published; withdrawing; seen and withdrawn; being erased; erased."""
+        stores = self.stores
+        live, leaving, clean, erased = (a_person(stores, now) for _ in range(4))
+        stores.publish_all(now)
+        for person in (clean, erased):
+            self._revoke(person, now)
+        stores.withdraw_all(now)
+        self._revoke(leaving, now)
+        self._erase(erased, now)
+        self._erase(clean, now, until=ErasureState.WITHDRAWN)
+        for name, person in (("live", live), ("leaving", leaving), ("erasing", clean)):
+            self.names[name] = person.place[1].hex
+            self.names[f"{name}_subject"] = person.subject_id
+            self.names[f"{name}_application"] = str(person.application.id)
+        self.names["erased"] = erased.place[1].hex
+
+    def _revoke(self, person: Person, now: datetime) -> Place:
+        place = self.stores.revoked(person.certificate, now)
+        self.stores.observe_all(place, now)
+        return place
+
+    def _erase(
+        self, person: Person, now: datetime, until: ErasureState = ErasureState.DESTROYED
+    ) -> None:
+        store = self.stores.erasures
+        case = store.approve(store.open_erasure(person.subject_id, now), self.approver.id, now)
+        for state in (ErasureState.FROZEN, ErasureState.VISIBLE, ErasureState.WITHDRAWN):
+            case = store.advance(case, state, {}, now)
+        if until is ErasureState.DESTROYED:
+            store.destroy(case, now)
+
+    def _applications(self, now: datetime) -> None:
+        stores = self.stores
+        new = submitted()
+        stores.applications.add(new, "secret", now)
+        ready = verified(stores, self.proofer, submitted())
+        forged = verified(stores, self.proofer, submitted())
+        self._approve_beside_the_program(forged)
+        doomed = approved(stores)
+        self._write("UPDATE subject SET state = 'erasing' WHERE id = :id", id=doomed.subject_id)
+        closed = in_proofing(stores, self.proofer, submitted())
+        reason = (finding("REG-IDN-L12", "PROOFING_TOO_OLD"),)
+        stores.applications.update(closed, refuse(closed, reason, NOW), self.proofer.id, now)
+        for name, application in (
+            ("submitted", new),
+            ("verified", ready),
+            ("half_approved", forged),
+            ("doomed", doomed),
+            ("rejected", closed),
+            ("approved", approved(stores)),
+        ):
+            self.names |= self._application_names(name, application)
+
+    def _application_names(self, name: str, application: Application) -> dict[str, object]:
+        return {
+            f"{name}_application": str(application.id),
+            f"{name}_subject": application.subject_id,
+            f"{name}_package": application.package_hash,
+            f"{name}_spki": application.spki_sha256,
+        }
+
+    def _approve_beside_the_program(self, application: Application) -> None:
+        """A rightful approval that was written without approving the application."""
+        found = approval_by(self.approver, application).approval
+        self._write(
+            "INSERT INTO approval (application_id, officer_id, person_id, package_sha256,"
+            " sealed_package, signature, at) VALUES (:id, :officer, :person, :package,"
+            " :sealed, :signature, 0)",
+            id=str(application.id),
+            officer=found.officer,
+            person=found.person_id,
+            package=found.package_hash,
+            sealed=b"sealed",
+            signature=found.signature,
+        )
+
+    def _write(self, statement: str, **values: object) -> None:
+        with self.stores.database.write() as tx:
+            tx.execute(text(statement), values)
+
+
+def copied(table: str, where: str, *, verb: str = "INSERT INTO", **changes: str) -> str:
+    """An INSERT of a row that is there already, with some columns changed."""
+    columns = metadata.tables[table].columns.keys()
+    values = (changes.get(column, column) for column in columns)
+    return (
+        f"{verb} {table} ({', '.join(columns)})"  # noqa: S608
+        f" SELECT {', '.join(values)} FROM {table} WHERE {where}"
+    )
+
+
+def over(table: str, where: str, key: str, assignment: str, **changes: str) -> list[str]:
+    """The same row once more: REPLACE, which SQLite knows, and ON CONFLICT, which both know."""
+    return [
+        copied(table, where, verb="REPLACE INTO", **changes),
+        f"{copied(table, where, **changes)} ON CONFLICT ({key}) DO UPDATE SET {assignment}",
+    ]
+
+
+def _micros(time: datetime) -> int:
+    return int(time.timestamp()) * 1_000_000

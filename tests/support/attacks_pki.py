@@ -1,0 +1,212 @@
+"""Attacks on certificates, status, keys, publication and the log, by the code that refuses."""
+
+from tests.support.attack_story import copied, over
+
+NEW = {"serial": "'01ff'"}
+AS_INTENT = {
+    "status": "'intent'",
+    "sealed_der": "NULL",
+    "fingerprint": "NULL",
+    "issued_at": "NULL",
+    "revoked_at": "NULL",
+    "reason": "NULL",
+    "crl_entry": "NULL",
+}
+
+
+def intent_for(name: str, **changes: str) -> str:
+    """An intent in the name of an application's subject, shaped after a person's certificate."""
+    return copied(
+        "certificate",
+        "serial = :live",
+        **NEW,
+        **AS_INTENT,
+        **{
+            "subject_id": f":{name}_subject",
+            "application_id": f":{name}_application",
+            "spki_sha256": f":{name}_spki",
+            **changes,
+        },
+    )
+
+
+CERTIFICATE_ATTACKS = {
+    "PKI01": (
+        "DELETE FROM certificate WHERE serial = :issued",
+        "DELETE FROM certificate WHERE serial = :intent",
+    ),
+    "PKI02": (
+        (
+            "UPDATE certificate SET status = 'revoked', revoked_at = 0, reason = 6,"
+            " crl_entry = sealed_tbs WHERE serial = :issued"
+        ),
+        (
+            "UPDATE certificate SET status = 'revoked', revoked_at = 0, reason = 8,"
+            " crl_entry = sealed_tbs WHERE serial = :issued"
+        ),
+    ),
+    "PKI03": (
+        copied("certificate", "serial = :issued", **NEW, fingerprint="'00'"),
+        copied("certificate", "serial = :unseen", **NEW, fingerprint="'00'"),
+    ),
+    "PKI04": (
+        "DELETE FROM certificate WHERE serial = :unseen",
+        "DELETE FROM certificate WHERE serial = :half_seen",
+    ),
+    "PKI05": (
+        "DELETE FROM certificate WHERE serial = :leaving",
+        "DELETE FROM publication WHERE serial = :live",
+        "DELETE FROM publication WHERE serial = :leaving",
+    ),
+    "PKI06": (
+        *over("certificate", "serial = :issued", "issuer, serial", "profile = 'x'", **AS_INTENT),
+        (
+            "UPDATE certificate SET status = 'issued', sealed_der = sealed_tbs, issued_at = 0,"
+            " fingerprint = :issued_fingerprint WHERE serial = :intent"
+        ),
+    ),
+    "PKI07": (copied("certificate", "serial = :issued", **AS_INTENT, serial=":erased"),),
+    "PKI08": tuple(
+        f"UPDATE certificate SET {change} WHERE serial = :live"  # noqa: S608
+        for change in (
+            "serial = '01ff'",
+            "issuer = 'other'",
+            "not_after = 0",
+            "not_before = 0",
+            "subject_id = :approved_subject",
+            "subject_id = NULL",
+            "application_id = :approved_application",
+            "sealed_tbs = sealed_der",
+            "spki_sha256 = '00'",
+            "profile_sha256 = '00'",
+        )
+    ),
+    "PKI09": (
+        (
+            "UPDATE certificate SET status = 'issued', revoked_at = NULL, reason = NULL,"
+            " crl_entry = NULL WHERE serial = :unseen"
+        ),
+        "UPDATE certificate SET revoked_at = revoked_at + 1 WHERE serial = :unseen",
+        "UPDATE certificate SET reason = 1 WHERE serial = :unseen",
+        "UPDATE certificate SET reason = NULL WHERE serial = :unseen",
+        "UPDATE certificate SET crl_entry = sealed_tbs WHERE serial = :unseen",
+    ),
+    "PKI10": (
+        (
+            "UPDATE certificate SET status = 'intent', sealed_der = NULL, fingerprint = NULL,"
+            " issued_at = NULL WHERE serial = :issued"
+        ),
+        "UPDATE certificate SET sealed_der = sealed_tbs WHERE serial = :issued",
+        (
+            "UPDATE certificate SET sealed_der = NULL, fingerprint = NULL, issued_at = NULL"
+            " WHERE serial = :unseen"
+        ),
+        "UPDATE certificate SET fingerprint = '00' WHERE serial = :issued",
+    ),
+    "PKI18": (
+        intent_for("doomed"),
+        copied("certificate", "serial = :issued", **NEW, **AS_INTENT, subject_id="'nobody'"),
+    ),
+}
+SUBJECT_ATTACKS = {
+    "PKI11": (
+        "DELETE FROM subject WHERE id = :live_subject",
+        "DELETE FROM subject WHERE id = :erasing_subject",
+    ),
+    "PKI12": (
+        *over("subject", "id = :erasing_subject", "id", "state = 'active'", state="'active'"),
+        "UPDATE subject SET state = 'active' WHERE id = :erasing_subject",
+        "UPDATE subject SET id = 'other' WHERE id = :live_subject",
+        "UPDATE subject SET kind = 'officer' WHERE id = :live_subject",
+    ),
+    "PKI13": (
+        copied("data_key", "subject_id = :erasing_subject AND purpose = 'core'", purpose="'new'"),
+        copied("data_key", "subject_id = :live_subject", subject_id="'nobody'"),
+    ),
+    "PKI15": (
+        "DELETE FROM data_key WHERE subject_id = :live_subject",
+        "DELETE FROM data_key WHERE subject_id = :erasing_subject",
+        "DELETE FROM data_key WHERE subject_id = :verified_subject",
+        "DELETE FROM data_key",
+    ),
+    "PKI16": (
+        *over(
+            "data_key",
+            "subject_id = :live_subject AND purpose = 'core'",
+            "subject_id, purpose",
+            "wrapped = excluded.wrapped",
+        ),
+        "UPDATE data_key SET wrapped = wrapped WHERE subject_id = :live_subject",
+    ),
+}
+STATUS_ATTACKS = {
+    "PKI14": (
+        *over("issuer", "name = :issuer", "name", "status_version = 0", status_version="0"),
+        "UPDATE issuer SET name = 'other'",
+        "UPDATE issuer SET certificate = NULL",
+        "UPDATE issuer SET status_version = 0",
+        "DELETE FROM issuer",
+    ),
+    "PKI17": (
+        *over("revocation_residue", "serial = :erased", "issuer, serial", "reason = 0", reason="0"),
+        (
+            "INSERT INTO revocation_residue"
+            " (issuer, serial, revoked_at, reason, not_after, crl_entry)"
+            " SELECT issuer, serial, 0, 0, not_after, sealed_tbs FROM certificate"
+            " WHERE serial = :issued"
+        ),
+        "UPDATE revocation_residue SET not_after = 0 WHERE serial = :erased",
+        "DELETE FROM revocation_residue WHERE serial = :erased",
+    ),
+    "PKI20": (
+        copied("crl", "number = 2", number="4"),
+        *over("crl", "number = 2", "issuer, number", "version = 0"),
+        "UPDATE crl SET next_update = next_update + 1 WHERE number = 1",
+        "DELETE FROM crl WHERE number = 2",
+        "DELETE FROM crl",
+    ),
+    "PKI21": (
+        (
+            "INSERT INTO status_observation (issuer, serial, channel, observed_at, evidence_sha256)"
+            " VALUES (:issuer, :issued, 'crl', :now, '00')"
+        ),
+        (
+            "INSERT INTO status_observation (issuer, serial, channel, observed_at, evidence_sha256)"
+            " VALUES (:issuer, :unseen, 'crl', 0, '00')"
+        ),
+        *over("status_observation", "serial = :half_seen", "id", "channel = 'ocsp'"),
+        "UPDATE status_observation SET channel = 'ocsp' WHERE serial = :half_seen",
+        "UPDATE status_observation SET serial = :unseen WHERE serial = :half_seen",
+        "DELETE FROM status_observation WHERE serial = :half_seen",
+    ),
+    "PKI22": (
+        copied("publication", "serial = :live", id="99", directory="'x'", state="'withdrawn'"),
+        copied("publication", "serial = :erasing", id="99", directory="'x'", state="'pending'"),
+        *over("publication", "serial = :live", "id", "attempts = 9", state="'pending'"),
+        copied("publication", "serial = :live", verb="REPLACE INTO", id="99", state="'pending'"),
+        "UPDATE publication SET state = 'withdrawn' WHERE serial = :live",
+        "UPDATE publication SET state = 'pending' WHERE serial = :erasing",
+        "UPDATE publication SET state = 'published' WHERE serial = :leaving",
+        "UPDATE publication SET serial = '01ff' WHERE serial = :leaving",
+        "UPDATE publication SET directory = 'x' WHERE serial = :leaving",
+    ),
+}
+AUDIT_ATTACKS = {
+    "AUD01": (
+        copied("audit_event", "sequence = 0", sequence="100000"),
+        *over("audit_event", "sequence = 0", "sequence", "header = excluded.leaf_sha256"),
+    ),
+    "AUD02": (
+        "UPDATE audit_event SET header = leaf_sha256 WHERE sequence = 0",
+        "UPDATE audit_event SET sequence = 100000 WHERE sequence = 0",
+        "DELETE FROM audit_event WHERE sequence = 0",
+        "DELETE FROM audit_event",
+    ),
+    "AUD03": (
+        copied("audit_head", "size = :head", size="size - 1"),
+        copied("audit_head", "size = :head", size="size + 1000"),
+        *over("audit_head", "size = :head", "size", "note = ''"),
+        "UPDATE audit_head SET note = ''",
+        "DELETE FROM audit_head",
+    ),
+}
