@@ -162,8 +162,14 @@ def _start_public(settings: Settings) -> "subprocess.Popen[bytes]":
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=os.environ | {"TILLID_STATE": str(settings.state)},
+            env=os.environ | {"TILLID_STATE": str(settings.state), "PYTHONPATH": _our_path()},
         )
+
+
+def _our_path() -> str:
+    """Where the packages of this process are: it may have been started from anywhere."""
+    root = str(Path(__file__).resolve().parent.parent)
+    return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
 
 
 def _stop_process(process: "subprocess.Popen[bytes]") -> None:
