@@ -51,7 +51,7 @@ def certificate_in(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def town(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with workshop.empty() as service:
         office = Office(service.start())
@@ -150,9 +150,7 @@ def test_records_and_the_command_line_say_the_same(town: Town, word: str, code: 
 
 
 @pytest.mark.parametrize(("word", "code"), [("good", 0), ("revoked", 9)])
-def test_the_command_line_knows_a_certificate_by_its_file(
-    town: Town, word: str, code: int
-) -> None:
+def test_the_command_line_knows_a_certificate_by_its_file(town: Town, word: str, code: int) -> None:
     done = town.service.tillid("cert", "status", str(getattr(town, word)))
 
     assert (done.returncode, done.stdout.split()[0]) == (code, word)

@@ -107,7 +107,7 @@ def test_an_erasure_that_is_killed_ends_with_one_receipt(
         def done() -> bool:
             return story.office.erasure(story.case)["state"] == ErasureState.DONE
 
-        until("the receipt", done, _RECOVERY_SECONDS)
+        until("the receipt", done, _RECOVERY_SECONDS, rest=0.3)
 
         check_order(story)
         check_observations(story)

@@ -62,7 +62,7 @@ def test_an_issuance_that_is_killed_ends_with_exactly_one_certificate(
         killed_at(story, step)
         assert len(certificates_of(story)) == 1
         story.service.start()
-        until("the end of the story", lambda: settled(story), _RECOVERY_SECONDS)
+        until("the end of the story", lambda: settled(story), _RECOVERY_SECONDS, rest=0.4)
 
         found = certificates_of(story)
         issued = [serial for serial, (status, _, _) in found.items() if status == "issued"]

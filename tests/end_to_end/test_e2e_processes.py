@@ -112,13 +112,13 @@ def test_a_second_service_on_the_same_state_is_refused(service: Service) -> None
     assert str(service.process.pid) in sentence
     assert service.public("/readyz").status == 200
     assert b'tillid_jobs_total{job="renew-crls",outcome="nothing"}' in before
-    assert b'tillid_jobs_total{job="renew-crls",outcome="nothing"}' in service.staff("/metrics").body
+    assert (
+        b'tillid_jobs_total{job="renew-crls",outcome="nothing"}' in service.staff("/metrics").body
+    )
 
 
 @pytest.mark.parametrize("listener", ["PUBLIC", "STAFF"])
-def test_a_port_that_another_program_listens_on_is_refused(
-    service: Service, listener: str
-) -> None:
+def test_a_port_that_another_program_listens_on_is_refused(service: Service, listener: str) -> None:
     name = f"TILLID_{listener}__PORT"
     with socket.create_server(("127.0.0.1", int(service.environment[name]))):
         sentence = refused(service)
@@ -128,9 +128,7 @@ def test_a_port_that_another_program_listens_on_is_refused(
     service.start()
 
 
-def test_two_installations_do_not_share_a_public_port(
-    service: Service, workshop: Workshop
-) -> None:
+def test_two_installations_do_not_share_a_public_port(service: Service, workshop: Workshop) -> None:
     service.start()
     with workshop.empty() as other:
         sentence = refused(other, TILLID_STAFF__PORT=str(quiet_port()))

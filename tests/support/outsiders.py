@@ -1,4 +1,4 @@
-"""Relying parties of a running service: openssl, GnuTLS, ldapsearch and curl, as anyone has them."""
+"""Relying parties of a running service: openssl, GnuTLS and curl, as anyone has them."""
 
 import subprocess
 from base64 import b64encode
@@ -46,9 +46,7 @@ class RelyingParty:
         """The octets of the answer; fails for any status but a good one."""
         command = ["curl", "--silent", "--show-error", "--fail", *options]
         url = self.service.public_url + path
-        return subprocess.run(
-            [*command, url], check=True, capture_output=True, timeout=20
-        ).stdout
+        return subprocess.run([*command, url], check=True, capture_output=True, timeout=20).stdout
 
     def curl_head(self, path: str, *options: str) -> tuple[int, dict[str, str]]:
         """Status and headers (names in lower case) of an answer whose body goes nowhere."""
@@ -92,7 +90,12 @@ class RelyingParty:
 
     def ocsptool(self, certificate: Path) -> Ran:
         command = ["ocsptool", f"--ask={self.service.public_url}/ocsp/issuing"]
-        command += ["--load-cert", str(certificate), "--load-issuer", str(self._file("issuing.pem"))]
+        command += [
+            "--load-cert",
+            str(certificate),
+            "--load-issuer",
+            str(self._file("issuing.pem")),
+        ]
         return _run([*command, "--load-trust", str(self._file("chain.pem"))])
 
     def _ocsp(self, *about: str) -> list[str]:

@@ -84,9 +84,7 @@ class Office:
     def vet(self, applied: Applied, number: str = NANCY) -> None:
         """Present the passport of a persona to the registration officer, who concludes."""
         cpr = CprNumber(number)
-        lines = specimen_passport(
-            persona_name(cpr), cpr.birth_date, "D23145890", date(2034, 4, 15)
-        )
+        lines = specimen_passport(persona_name(cpr), cpr.birth_date, "D23145890", date(2034, 4, 15))
         who = self.identity("registration_officer")
         body = {
             "mrz_lines": lines,

@@ -196,12 +196,12 @@ class Service:
         return _exchange(connection, "GET" if sent is None else "POST", path, sent, {})
 
 
-def until(what: str, seen: Callable[[], bool], seconds: float = 30) -> float:
-    """Look until something is seen; gives the seconds it took."""
+def until(what: str, seen: Callable[[], bool], seconds: float = 30, rest: float = 0.05) -> float:
+    """Look until something is seen, with a rest (seconds) between; gives the seconds it took."""
     started, pause = time.monotonic(), Event()
     while not seen():
         assert time.monotonic() - started < seconds, f"{what}: not within {seconds} s"
-        pause.wait(0.05)
+        pause.wait(rest)
     return time.monotonic() - started
 
 
@@ -240,7 +240,7 @@ def _exchange(
 
 
 def _settings(slapd: PrivateSlapd | None) -> str:
-    text = '[registers]\nadapter = "fake"\n\n[jobs]\ntick_seconds = 0.2\n'
+    text = '[registers]\nadapter = "fake"\n\n[jobs]\ntick_seconds = 0.3\n'
     if slapd is None:
         return text
     return f"""{text}
