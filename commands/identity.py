@@ -75,7 +75,7 @@ class Identity:
             os.environ["SOFTHSM2_CONF"] = str(self.softhsm)
         uri = parse_pkcs11_uri(self.key)
         pin_file = Path(uri["pin-source"].removeprefix("file:"))
-        # Where the store of a SoftHSM card keeps its locks, so that all who open it wait in one line.
+        # Where the store of a SoftHSM card keeps its locks: all who open it wait in one line.
         locks = pin_file.parent if self.softhsm is None else self.softhsm.parent / "locks"
         token = Token.open(TokenLocation(self.module, uri["token"], pin_file, locks))
         return token.private_key(uri["object"])

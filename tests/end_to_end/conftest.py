@@ -5,7 +5,6 @@ from contextlib import ExitStack
 
 import pytest
 
-
 from tests.support.workshop import Workshop
 
 
