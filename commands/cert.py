@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.exit_codes import ExitCode
+from commands.files import OutFile
 from commands.installation import OPERATOR, installation
 from commands.output import Result, verb
 from server.problems import Problem, ProblemRaised
@@ -32,13 +33,18 @@ def group() -> None:
 @verb(group, example="tillid cert issue --profile tls-server --csr web.csr --out web.pem")
 @click.option("--profile", "profile_name", required=True, help="A profile that names no person.")
 @click.option("--csr", required=True, help="PKCS#10 request, PEM or DER; - for standard input.")
-@click.option("--out", required=True, help="Where the certificate goes; - for standard output.")
+@click.option(
+    "--out",
+    required=True,
+    type=OutFile(),
+    help="Where the certificate goes; - for standard output.",
+)
 @click.option(
     "--host",
     multiple=True,
     help="Host name or IP address, instead of those that the request proposes.",
 )
-def issue(profile_name: str, csr: str, out: str, host: tuple[str, ...]) -> Result:
+def issue(profile_name: str, csr: str, out: Path, host: tuple[str, ...]) -> Result:
     """Issue a certificate from a request file, under a profile that names no person."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -51,17 +57,20 @@ def issue(profile_name: str, csr: str, out: str, host: tuple[str, ...]) -> Resul
 
     octets = _read(csr)
     order = server_order(profile_name, parse_request(octets), host)
-    _check_writable(out)
+    if str(out) != "-":
+        _check_writable(out)
     with installation() as parts:
         now = utc_now()
         prepared = prepare(order, parts.issuing(), now, parts.settings.serial.node)
         certificate = sign(prepared, parts.certificates, OPERATOR, now)
+    pem = certificate.public_bytes(Encoding.PEM)
     issuer, serial = prepared.content.issuer.name, SerialNumber(certificate.serial_number).hex
-    _write(out, certificate.public_bytes(Encoding.PEM), f"{issuer}/{serial}")
+    facts = {"issuer": issuer, "serial_number": serial, "out": str(out)}
+    if str(out) == "-":
+        return Result({**facts, "certificate": pem.decode()}, tuple(pem.decode().splitlines()))
+    _write(out, pem, f"{issuer}/{serial}")
     said = f"Certificate {issuer}/{serial} for {', '.join(order.host_names)} is in {out}."
-    return Result(
-        {"issuer": issuer, "serial_number": serial, "out": out}, () if out == "-" else (said,)
-    )
+    return Result(facts, (said,))
 
 
 @verb(group, example="tillid cert show issuing/01ab…")
@@ -134,15 +143,13 @@ def _read(name: str) -> bytes:
         raise MalformedRequest(f"file {name}", error.strerror or "it cannot be read") from None
 
 
-def _check_writable(out: str) -> None:
+def _check_writable(out: Path) -> None:
     """Refuse, before anything is signed, a file that cannot be opened for writing."""
-    path = Path(out)
-    made = out != "-" and not path.exists()
+    made = not out.exists()
     try:
-        if out != "-":
-            path.open("ab").close()
+        out.open("ab").close()
         if made:
-            path.unlink()
+            out.unlink()
     except OSError as error:
         raise ProblemRaised(
             Problem(
@@ -155,14 +162,9 @@ def _check_writable(out: str) -> None:
         ) from None
 
 
-def _write(out: str, pem: bytes, certificate: str) -> None:
+def _write(out: Path, pem: bytes, certificate: str) -> None:
     try:
-        if out == "-":
-            sys.stdout.buffer.write(pem)
-        else:
-            Path(out).write_bytes(pem)
-    except BrokenPipeError:
-        raise
+        out.write_bytes(pem)
     except OSError as error:
         raise ProblemRaised(
             Problem(

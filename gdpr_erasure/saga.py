@@ -178,7 +178,7 @@ class Saga:
     def _see_revoked_again(self, case: Erasure, now: datetime) -> Erasure | None:
         # Now it must be a CRL that was made from what remains.
         seen = self._look(case, earliest=case.updated_at.replace(microsecond=0))
-        if seen is None:
+        if seen is None or _seen_before(case, seen):
             return None
         return self.store.advance(case, ErasureState.RECHECKED, {"after": _told(case, seen)}, now)
 
@@ -205,6 +205,12 @@ _STEPS: Mapping[ErasureState, Callable[[Saga, Erasure, datetime], Erasure | None
     ErasureState.DESTROYED: Saga._see_revoked_again,  # noqa: SLF001
     ErasureState.RECHECKED: Saga._finish,  # noqa: SLF001
 }
+
+
+def _seen_before(case: Erasure, seen: list[tuple[Place, Observation]]) -> bool:
+    """Whether one of these octets was seen already: times in CRLs are whole seconds, too coarse."""
+    before = evidence_text(case.evidence)
+    return any(observation.sha256.hex() in before for _, observation in seen)
 
 
 def _told(case: Erasure, seen: list[tuple[Place, Observation]]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Prometheus metrics, shared by all processes of one installation.
 
-`share_under` has to be called before the metrics of a process are made.
+prometheus_client decides at its import whether values are shared. `share_under` lets it decide
+again, so it has to be called before the metrics of a process are made.
 """
 
 import os
@@ -27,7 +28,6 @@ def share_under(folder: Path, *, fresh: bool = False) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ[DIRECTORY] = str(folder)
-    # The library decided at its import, when nobody had named the folder yet.
     values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
 
 

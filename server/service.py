@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.errors import AlreadyServing, ServiceFailed
-from server.jobs import JOBS, JobLoop, run_job
+from server.jobs import JOBS, JobLoop, run_job, try_job
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.own_certificates import ensure_staff_listener
@@ -37,7 +37,7 @@ from server.staff import staff_app
 _READY_SECONDS = 30
 _STOP_SECONDS = 10
 _STAFF_THREADS = 16
-_FIRST_JOBS = ("close-intents", "own-certificates", "renew-crls")
+_FIRST_JOBS = ("close-intents", "own-certificates", "renew-crls", "publish-crls")
 
 
 def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
@@ -50,13 +50,13 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
     """
     with ExitStack() as stack:
         stack.enter_context(log_to(settings.state, "serve", settings.logs.level))
-        stack.enter_context(_only_one(settings.state / "serve.pid"))
+        stack.enter_context(_pid_file(settings.state / "serve.pid"))
         share_under(settings.state / "metrics", fresh=True)
         _check_free(settings)
         parts = stack.enter_context(assembled(settings))
         metrics = Metrics.of_process()
         for name in _FIRST_JOBS:
-            run_job(name, parts, metrics)
+            try_job(name, parts, metrics)
         staff = _staff_server(parts, metrics)
         stack.callback(staff.stop)
         threading.excepthook = lambda args: _record_thread(settings.state, args)
@@ -74,28 +74,31 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
         while not stop.wait(0.2):
             if public.poll() is not None:
                 raise ServiceFailed("the public listener ended", settings.state / "logs")
+            if not jobs.is_alive():
+                raise ServiceFailed("the jobs ended", settings.state / "logs")
         get_logger("serve").info("serve.stopping", pid=os.getpid())
 
 
 @contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold the lock of the pid file, which the kernel lets go when the process ends in any way.
+def _pid_file(path: Path) -> Iterator[None]:
+    """Keep the process id in a file, locked for as long as the process lives.
 
-    The number in it is for people: a crash leaves it, and another process may get the same.
+    A file that a killed process left behind is in nobody's way, whoever has its number now.
     """
-    with path.open("a+", encoding="ascii", errors="replace") as file:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            raise AlreadyServing(file.read(20).strip()) from None
-        file.truncate(0)
+            raise AlreadyServing(file.read(20).strip(), path) from None
+        file.truncate()
         file.write(f"{os.getpid()}\n")
         file.flush()
         try:
             yield
         finally:
-            file.truncate(0)  # the file stays: who opened it before may be about to lock it
+            file.seek(0)
+            file.truncate()
 
 
 class _StaffServer(Server):
@@ -121,7 +124,8 @@ def _staff_server(parts: Assembly, metrics: Metrics) -> Server:
     adapter.context.verify_mode = ssl.CERT_OPTIONAL
     adapter.context.load_verify_locations(trusted)
     staff = parts.settings.staff
-    server = Server((staff.host, staff.port), staff_app(parts, metrics), numthreads=_STAFF_THREADS)
+    address = (staff.host, staff.port)
+    server = _StaffServer(address, staff_app(parts, metrics), numthreads=_STAFF_THREADS)
     server.ssl_adapter = adapter
     try:
         server.prepare()
@@ -183,6 +187,7 @@ def _stop_process(process: "subprocess.Popen[bytes]") -> None:
 
 def _wait_until_ready(settings: Settings, public: "subprocess.Popen[bytes]", stop: Event) -> None:
     url = local_url("http", settings.public.host, settings.public.port) + "/readyz"
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + _READY_SECONDS
     while not stop.is_set():
         if public.poll() is not None or time.monotonic() > deadline:
@@ -191,7 +196,7 @@ def _wait_until_ready(settings: Settings, public: "subprocess.Popen[bytes]", sto
                 settings.state / "logs" / "public-process.log",
             )
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own URL
+            with direct.open(url, timeout=2) as answer:
                 if answer.status == HTTPStatus.OK:
                     return
         except OSError:
@@ -204,6 +209,7 @@ def _record_thread(state: Path, args: threading.ExceptHookArgs) -> None:
 
 
 def jobs_by_hand(parts: Assembly, names: tuple[str, ...]) -> dict[str, int]:
-    """Run the named jobs now in this process, which counts for itself; how much each did."""
+    """Run the named jobs now in this process; how much each did."""
+    # What this process counts it keeps to itself: a file for each call would stay for ever.
     metrics = Metrics.of_process()
     return {name: run_job(name, parts, metrics) for name in names or tuple(JOBS)}
