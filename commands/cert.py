@@ -10,6 +10,7 @@ from commands.exit_codes import ExitCode
 from commands.files import OutFile
 from commands.installation import OPERATOR, installation
 from commands.output import Result, verb
+from server.problems import Problem, ProblemRaised
 
 if TYPE_CHECKING:
     from ca.identifiers import IssuerName, SerialNumber
@@ -56,18 +57,20 @@ def issue(profile_name: str, csr: str, out: Path, host: tuple[str, ...]) -> Resu
 
     octets = _read(csr)
     order = server_order(profile_name, parse_request(octets), host)
+    if str(out) != "-":
+        _check_writable(out)
     with installation() as parts:
         now = utc_now()
         prepared = prepare(order, parts.issuing(), now, parts.settings.serial.node)
         certificate = sign(prepared, parts.certificates, OPERATOR, now)
     pem = certificate.public_bytes(Encoding.PEM)
-    serial = SerialNumber(certificate.serial_number).hex
-    facts = {"issuer": prepared.content.issuer.name, "serial_number": serial, "out": str(out)}
+    issuer, serial = prepared.content.issuer.name, SerialNumber(certificate.serial_number).hex
+    facts = {"issuer": issuer, "serial_number": serial, "out": str(out)}
     if str(out) == "-":
         return Result({**facts, "certificate": pem.decode()}, tuple(pem.decode().splitlines()))
-    out.write_bytes(pem)
-    said = f"Certificate {prepared.content.issuer.name}/{serial} for {', '.join(order.host_names)}"
-    return Result(facts, (f"{said} is in {out}.",))
+    _write(out, pem, f"{issuer}/{serial}")
+    said = f"Certificate {issuer}/{serial} for {', '.join(order.host_names)} is in {out}."
+    return Result(facts, (said,))
 
 
 @verb(group, example="tillid cert show issuing/01ab…")
@@ -138,6 +141,41 @@ def _read(name: str) -> bytes:
         raise NotFound("file", name) from None
     except OSError as error:
         raise MalformedRequest(f"file {name}", error.strerror or "it cannot be read") from None
+
+
+def _check_writable(out: Path) -> None:
+    """Refuse, before anything is signed, a file that cannot be opened for writing."""
+    made = not out.exists()
+    try:
+        out.open("ab").close()
+        if made:
+            out.unlink()
+    except OSError as error:
+        raise ProblemRaised(
+            Problem(
+                type="unwritable",
+                title="The result has no place",
+                status=400,
+                detail=f"The file {out} cannot be written: {error.strerror}.",
+                way_out="Name a file that you can write; nothing was issued.",
+            )
+        ) from None
+
+
+def _write(out: Path, pem: bytes, certificate: str) -> None:
+    try:
+        out.write_bytes(pem)
+    except OSError as error:
+        raise ProblemRaised(
+            Problem(
+                type="unwritten",
+                title="The certificate was issued and not written",
+                status=503,
+                detail=f"Certificate {certificate} was issued, but {out} does not take it:"
+                f" {error.strerror}.",
+                way_out=f"Make room, `tillid cert revoke {certificate}`, and issue another.",
+            )
+        ) from None
 
 
 def _place(text: str) -> "tuple[IssuerName, SerialNumber]":

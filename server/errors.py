@@ -111,9 +111,9 @@ class ServiceFailed(ServerError):
         self.see = see
 
 
-class AlreadyServing(ServerError):
+class AlreadyServing(ServiceFailed):
     """Another process serves from this state directory; `pid` is what it wrote into its file."""
 
-    def __init__(self, pid: str) -> None:
-        super().__init__(f"process {pid} serves already")
+    def __init__(self, pid: str, pid_file: Path) -> None:
+        super().__init__(f"process {pid} serves from this state directory already", pid_file)
         self.pid = pid

@@ -77,7 +77,7 @@ def fulfil_applications(parts: Assembly, _: Metrics, now: datetime) -> int:
 def _fulfil(parts: Assembly, application: Application, now: datetime) -> bool:
     # A fresh approval is fulfilled by the process that recorded it, and an intent that is still
     # open may yet be committed by the process that made it.
-    if now - application.updated_at < INTENT_LIFETIME:
+    if abs(now - application.updated_at) < INTENT_LIFETIME:
         return False
     found = parts.certificates.find(application_id=application.id)
     if any(record.status == "intent" for record in found):

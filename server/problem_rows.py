@@ -219,8 +219,7 @@ ROWS: tuple[Row, ...] = (
     row(
         AlreadyServing,
         lambda e: _unavailable(
-            f"Process {e.pid} serves from this state directory already.",
-            "Stop it first, or set TILLID_STATE to another directory.",
+            _sentence(e.why), "Stop it first, or set TILLID_STATE to another directory."
         ),
     ),
     row(NotAllowed, _not_allowed),

@@ -50,7 +50,7 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
     """
     with ExitStack() as stack:
         stack.enter_context(log_to(settings.state, "serve", settings.logs.level))
-        stack.enter_context(_only_one(settings.state / "serve.pid"))
+        stack.enter_context(_pid_file(settings.state / "serve.pid"))
         share_under(settings.state / "metrics", fresh=True)
         _check_free(settings)
         parts = stack.enter_context(assembled(settings))
@@ -80,24 +80,25 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold the lock of the pid file, which the kernel lets go when the process ends in any way.
+def _pid_file(path: Path) -> Iterator[None]:
+    """Keep the process id in a file, locked for as long as the process lives.
 
-    The number in it is for people: a crash leaves it, and another process may get the same.
+    A file that a killed process left behind is in nobody's way, whoever has its number now.
     """
-    with path.open("a+", encoding="ascii", errors="replace") as file:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            raise AlreadyServing(file.read(20).strip()) from None
-        file.truncate(0)
+            raise AlreadyServing(file.read(20).strip(), path) from None
+        file.truncate()
         file.write(f"{os.getpid()}\n")
         file.flush()
         try:
             yield
         finally:
-            file.truncate(0)  # the file stays: who opened it before may be about to lock it
+            file.seek(0)
+            file.truncate()
 
 
 class _StaffServer(Server):

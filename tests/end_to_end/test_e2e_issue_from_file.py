@@ -71,9 +71,9 @@ REFUSALS = {
     "a key of 512 bits": Refusal(4, "512 bits", WEAK_KEY.encode),
     "an unknown profile": Refusal(3, "There is no profile nothing", profile="nothing"),
     "a profile of persons": Refusal(4, "not for servers", profile="natural-person-substantial"),
-    "a directory for the result": Refusal(2, "Is a directory", out="."),
-    "a result in no folder": Refusal(2, "No such file or directory", out="nowhere/web.pem"),
-    "a file for a folder": Refusal(2, "Not a directory", out="web.csr/web.pem"),
+    "a directory for the result": Refusal(2, "is a directory", out="."),
+    "a result in no folder": Refusal(2, "Nothing can be written", out="nowhere/web.pem"),
+    "a file for a folder": Refusal(2, "Nothing can be written", out="web.csr/web.pem"),
     "a result that only the kernel writes": Refusal(2, "cannot be written", out="/proc/version"),
 }
 

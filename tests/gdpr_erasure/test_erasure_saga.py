@@ -155,7 +155,7 @@ class Scene:
     def carry_on(self) -> ErasureState:
         self.now += timedelta(seconds=1)
         saga = Saga(self.store, self.probe, KEY)
-        return saga.carry_on(self.store.erasure("E-1"), self.now).state
+        return saga.carry_on(self.store.erasure("E-1"), lambda: self.now).state
 
     def show(self) -> None:
         self.probe.crl = self.probe.ocsp = set(self.store.revoked)
@@ -179,7 +179,7 @@ def test_nothing_happens_before_an_approval() -> None:
     store = MemoryErasures(revoked={a_place()})
     case = request_erasure(store, SUBJECT, NOW)
     assert store.open_erasures() == ()
-    assert Saga(store, ScriptedProbe(), KEY).carry_on(case, NOW) == case
+    assert Saga(store, ScriptedProbe(), KEY).carry_on(case, lambda: NOW) == case
 
 
 def test_each_state_waits_for_what_it_must_see() -> None:
@@ -240,9 +240,9 @@ def test_two_that_carry_on_at_once_do_not_do_it_twice() -> None:
     scene = Scene.approved(a_place())
     scene.show()
     saga, case = Saga(scene.store, scene.probe, KEY), scene.store.erasure("E-1")
-    saga.carry_on(case, NOW)
+    saga.carry_on(case, lambda: NOW)
     with pytest.raises(Conflict):
-        saga.carry_on(case, NOW)
+        saga.carry_on(case, lambda: NOW)
 
 
 def a_receipt() -> tuple[Scene, str]:
