@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from commands.files import OutFile, read_text
 from commands.identity import Identity
 from commands.output import Result, Table, verb
 from commands.staff_client import StaffClient
@@ -86,7 +87,7 @@ def conclude(application: str, identity: Path) -> Result:
 
 @verb(group, example="tillid application package A-7KQ2M4XN3P --out p.json --identity me.pem")
 @click.argument("application")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Where it goes.")
+@click.option("--out", required=True, type=OutFile(), help="Where it goes.")
 @identity_option
 def package(application: str, out: Path, identity: Path) -> Result:
     """Fetch the application package: the very octets that an approval signs."""
@@ -113,7 +114,7 @@ def approve(application: str, signature: Path | None, identity: Path) -> Result:
         octets = client.fetch(f"applications/{application}/package")
         pem = _signed(octets, Identity.load(identity))
     else:
-        pem = signature.read_text(encoding="utf-8")
+        pem = read_text(signature)
     return _state(client.post(f"applications/{application}/approval", {"signature": pem}))
 
 

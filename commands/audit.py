@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from commands.exit_codes import ExitCode
+from commands.files import read_text
 from commands.installation import installation
 from commands.output import Result, Table, verb
 
@@ -27,14 +28,17 @@ def verify(witness: Path | None) -> Result:
     from audit.heads import parse_head
     from audit.log import verify_log
     from records.audit_log import audit_log
-    from records.guards import schema_digest
+    from records.errors import DatabaseUnavailable
+    from records.guards import digest, expected
+    from records.schema import check_schema
     from server.assembly import AUDIT_ORIGIN
     from server.tokens import AUDIT_KEY
 
-    outside = None if witness is None else parse_head(witness.read_text(encoding="utf-8"))
-    with installation() as parts:
+    outside = None if witness is None else parse_head(read_text(witness))
+    # A log is verified above all when somebody has been at the database.
+    with installation(checked=False) as parts:
         key = parts.tokens.service_key(AUDIT_KEY).public_key()
-        expected = schema_digest(parts.database.dialect)
+        ours = digest(expected(parts.database.dialect))
         try:
             with audit_log(parts.database) as log:
                 found = verify_log(log, key, AUDIT_ORIGIN, outside)
@@ -44,9 +48,13 @@ def verify(witness: Path | None) -> Result:
                 (f"The log is broken at event {error.position}: {error.reason.value}.",),
                 exit_code=ExitCode.CHECK_SAYS_NO,
             )
-    same = found.latest is None or found.latest.schema_digest.hex() == expected
+        try:
+            check_schema(parts.database)
+            same = found.latest is None or found.latest.schema_digest == ours
+        except DatabaseUnavailable:
+            same = False
     covered = found.latest.size if found.latest else 0
-    guards = "unchanged" if same else "changed since the last head"
+    guards = "unchanged" if same else "missing or changed"
     return Result(
         {
             "events": found.size,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.exit_codes import ExitCode
+from commands.files import OutFile
 from commands.installation import OPERATOR, installation
 from commands.output import Result, verb
 
@@ -31,13 +32,18 @@ def group() -> None:
 @verb(group, example="tillid cert issue --profile tls-server --csr web.csr --out web.pem")
 @click.option("--profile", "profile_name", required=True, help="A profile that names no person.")
 @click.option("--csr", required=True, help="PKCS#10 request, PEM or DER; - for standard input.")
-@click.option("--out", required=True, help="Where the certificate goes; - for standard output.")
+@click.option(
+    "--out",
+    required=True,
+    type=OutFile(),
+    help="Where the certificate goes; - for standard output.",
+)
 @click.option(
     "--host",
     multiple=True,
     help="Host name or IP address, instead of those that the request proposes.",
 )
-def issue(profile_name: str, csr: str, out: str, host: tuple[str, ...]) -> Result:
+def issue(profile_name: str, csr: str, out: Path, host: tuple[str, ...]) -> Result:
     """Issue a certificate from a request file, under a profile that names no person."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -55,16 +61,13 @@ def issue(profile_name: str, csr: str, out: str, host: tuple[str, ...]) -> Resul
         prepared = prepare(order, parts.issuing(), now, parts.settings.serial.node)
         certificate = sign(prepared, parts.certificates, OPERATOR, now)
     pem = certificate.public_bytes(Encoding.PEM)
-    if out == "-":
-        sys.stdout.buffer.write(pem)
-    else:
-        Path(out).write_bytes(pem)
     serial = SerialNumber(certificate.serial_number).hex
+    facts = {"issuer": prepared.content.issuer.name, "serial_number": serial, "out": str(out)}
+    if str(out) == "-":
+        return Result({**facts, "certificate": pem.decode()}, tuple(pem.decode().splitlines()))
+    out.write_bytes(pem)
     said = f"Certificate {prepared.content.issuer.name}/{serial} for {', '.join(order.host_names)}"
-    return Result(
-        {"issuer": prepared.content.issuer.name, "serial_number": serial, "out": out},
-        () if out == "-" else (f"{said} is in {out}.",),
-    )
+    return Result(facts, (f"{said} is in {out}.",))
 
 
 @verb(group, example="tillid cert show issuing/01ab…")

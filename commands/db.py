@@ -1,5 +1,7 @@
 """`tillid db`: the schema of the database and its guards."""
 
+from contextlib import closing
+
 import click
 
 from commands.installation import settings
@@ -21,10 +23,9 @@ def migrate() -> Result:
 
     loaded = settings()
     make_state_directory(loaded.state)
-    database = Database(loaded.database.url.reveal())
-    database.check_durable()
-    apply(database)
-    database.close()
+    with closing(Database(loaded.database.url.reveal())) as database:
+        database.check_durable()
+        apply(database)
     return Result({"schema": CURRENT}, (f"The database has schema {CURRENT} with all its guards.",))
 
 
@@ -34,8 +35,7 @@ def check() -> Result:
     from records.database import Database
     from records.schema import CURRENT, check_schema
 
-    database = Database(settings().database.url.reveal())
-    database.check_durable()
-    check_schema(database)
-    database.close()
+    with closing(Database(settings().database.url.reveal())) as database:
+        database.check_durable()
+        check_schema(database)
     return Result({"schema": CURRENT}, (f"Schema {CURRENT}, all guards in place.",))

@@ -57,7 +57,10 @@ class Identity:
         """The officer's certificate."""
         from cryptography import x509
 
-        return x509.load_pem_x509_certificate(self.path.read_bytes())
+        try:
+            return x509.load_pem_x509_certificate(self.path.read_bytes())
+        except ValueError:
+            raise ProblemRaised(_no_identity(self.path, 400)) from None
 
     def signing_key(self) -> "SigningKey":
         """The private key, opened in its token or read from the file."""
@@ -67,16 +70,24 @@ class Identity:
         from hsm.token import Token, TokenLocation
 
         if self.key is None or self.module is None:
-            key = load_pem_private_key(self.path.read_bytes(), None)
+            try:
+                key = load_pem_private_key(self.path.read_bytes(), None)
+            except (ValueError, TypeError):
+                raise ProblemRaised(_no_identity(self.path, 400)) from None
             if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
                 raise ProblemRaised(_no_identity(self.path, 400))
             return key
         if self.softhsm is not None:
             os.environ["SOFTHSM2_CONF"] = str(self.softhsm)
-        uri = parse_pkcs11_uri(self.key)
-        pin_file = Path(uri["pin-source"].removeprefix("file:"))
-        token = Token.open(TokenLocation(self.module, uri["token"], pin_file, pin_file.parent))
-        return token.private_key(uri["object"])
+        # Where the store of a SoftHSM card keeps its locks: all who open it wait in one line.
+        try:
+            uri = parse_pkcs11_uri(self.key)
+            pin_file, label = Path(uri["pin-source"].removeprefix("file:")), uri["object"]
+            locks = pin_file.parent if self.softhsm is None else self.softhsm.parent / "locks"
+            location = TokenLocation(self.module, uri["token"], pin_file, locks)
+        except (KeyError, ValueError):
+            raise ProblemRaised(_no_identity(self.path, 400)) from None
+        return Token.open(location).private_key(label)
 
 
 def parse_pkcs11_uri(uri: str) -> dict[str, str]:

@@ -21,11 +21,17 @@ def settings() -> "Settings":
 
 
 @contextmanager
-def installation() -> Iterator["Assembly"]:
-    """The parts of this installation, joined; whether the service runs makes no difference."""
+def installation(*, checked: bool = True) -> Iterator["Assembly"]:
+    """The parts of this installation, joined; whether the service runs makes no difference.
+
+    Unless `checked`, also on a database whose guards are not those of this version.
+    """
     from server.assembly import assembled
     from server.logs import log_to
 
     loaded = settings()
-    with log_to(loaded.state, "command", loaded.logs.level), assembled(loaded) as parts:
+    with (
+        log_to(loaded.state, "command", loaded.logs.level),
+        assembled(loaded, checked=checked) as parts,
+    ):
         yield parts

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from commands.files import OutFile
 from commands.installation import installation
 from commands.output import Result, Table, verb
 
@@ -81,9 +82,7 @@ def _list() -> Result:
     "--trust", required=True, type=click.Path(exists=True, path_type=Path), help="Root, PEM."
 )
 @click.option("--card", type=click.Path(path_type=Path), help="Folder of a SoftHSM card to make.")
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Identity file to write."
-)
+@click.option("--out", required=True, type=OutFile(), help="Identity file to write.")
 def enrol(link: str, trust: Path, card: Path | None, out: Path) -> Result:
     """Make a key and get the certificate of an invited officer.
 

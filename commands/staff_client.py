@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from commands.identity import Identity
 from server.problems import Problem, ProblemRaised
@@ -43,7 +44,7 @@ class StaffClient:
 
     def get(self, path: str) -> Any:
         """GET /api/v1/PATH; what the JSON answer holds."""
-        return json.loads(self.fetch(path))
+        return _parsed(self.fetch(path))
 
     def fetch(self, path: str) -> bytes:
         """GET /api/v1/PATH; the octets of the answer.
@@ -55,7 +56,7 @@ class StaffClient:
 
     def post(self, path: str, body: object = None) -> Any:
         """POST JSON to /api/v1/PATH; what the JSON answer holds."""
-        return json.loads(self._call(path, json.dumps({} if body is None else body)))
+        return _parsed(self._call(path, json.dumps({} if body is None else body)))
 
     def _call(self, path: str, body: str | None) -> bytes:
         with tempfile.TemporaryDirectory(prefix="tillid-") as folder:
@@ -70,7 +71,7 @@ class StaffClient:
                     _option("header", "Content-Type: application/json"),
                 ]
             done = subprocess.run(
-                ["curl", "--config", "-"],
+                ["curl", "--disable", "--config", "-"],
                 input="\n".join(options),
                 capture_output=True,
                 text=True,
@@ -90,7 +91,9 @@ class StaffClient:
         options = [
             "silent",
             "show-error",
-            _option("url", f"{self.url}/api/v1/{path}"),
+            _option("url", f"{self.url}/api/v1/{quote(path)}"),
+            "globoff",
+            "path-as-is",
             _option("cacert", self.trust),
             _option("max-time", _SECONDS),
         ]
@@ -119,7 +122,16 @@ class StaffClient:
 
 def _option(name: str, value: object) -> str:
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    # An option ends with its line: what is given must not begin another.
+    text = text.replace("\n", "\\n").replace("\r", "\\r")
     return f'{name} = "{text}"'
+
+
+def _parsed(octets: bytes) -> Any:
+    try:
+        return json.loads(octets)
+    except ValueError:
+        raise ProblemRaised(_CANNOT) from None
 
 
 def _problem(octets: bytes) -> Problem:

@@ -143,10 +143,13 @@ class Saga:
     probe: StatusProbe
     key: SigningKey
 
-    def carry_on(self, case: Erasure, now: datetime) -> Erasure:
-        """Take a case as far as it can go now; it stays where something is still to be seen."""
+    def carry_on(self, case: Erasure, clock: Callable[[], datetime]) -> Erasure:
+        """Take a case as far as it can go now; it stays where something is still to be seen.
+
+        The clock (UTC) is read at each step: a deletion is never dated before what was seen.
+        """
         while step := _STEPS.get(case.state):
-            further = step(self, case, now)
+            further = step(self, case, clock())
             if further is None:
                 break
             reach(f"erase.{further.state}")
@@ -175,7 +178,7 @@ class Saga:
     def _see_revoked_again(self, case: Erasure, now: datetime) -> Erasure | None:
         # Now it must be a CRL that was made from what remains.
         seen = self._look(case, earliest=case.updated_at.replace(microsecond=0))
-        if seen is None:
+        if seen is None or _seen_before(case, seen):
             return None
         return self.store.advance(case, ErasureState.RECHECKED, {"after": _told(case, seen)}, now)
 
@@ -202,6 +205,12 @@ _STEPS: Mapping[ErasureState, Callable[[Saga, Erasure, datetime], Erasure | None
     ErasureState.DESTROYED: Saga._see_revoked_again,  # noqa: SLF001
     ErasureState.RECHECKED: Saga._finish,  # noqa: SLF001
 }
+
+
+def _seen_before(case: Erasure, seen: list[tuple[Place, Observation]]) -> bool:
+    """Whether one of these octets was seen already: times in CRLs are whole seconds, too coarse."""
+    before = evidence_text(case.evidence)
+    return any(observation.sha256.hex() in before for _, observation in seen)
 
 
 def _told(case: Erasure, seen: list[tuple[Place, Observation]]) -> dict[str, object]:

@@ -52,7 +52,7 @@ class AuditLog:
                 .limit(_PAGE)
             ).all()
             for row in rows:
-                yield Entry(row.sequence, row.header, row.leaf_sha256)
+                yield Entry(row.sequence, _octets(row.header), _octets(row.leaf_sha256))
             if len(rows) < _PAGE:
                 return
             start = rows[-1].sequence + 1
@@ -68,7 +68,7 @@ class AuditLog:
     def heads(self) -> Iterator[Head]:
         """All heads, smallest first."""
         for (note,) in self._view.execute(select(audit_head.c.note).order_by(audit_head.c.size)):
-            yield parse_head(note)
+            yield parse_head(str(note))
 
     def latest_head(self) -> Head | None:
         """The largest head."""
@@ -103,6 +103,11 @@ def audit_log(database: Database) -> Iterator[AuditLog]:
 def _wait_for_turn(tx: Connection) -> None:
     if tx.dialect.name == "postgresql":
         tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
+
+
+def _octets(value: object) -> bytes:
+    """What stands in a column of octets; SQLite lets whoever alters a row put text there."""
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _size(tx: Connection) -> int:

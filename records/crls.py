@@ -24,6 +24,11 @@ class Crls:
         """Use the database."""
         self._database = database
 
+    def crl_heading(self, name: IssuerName) -> CrlSnapshot:
+        """The snapshot without its entries: enough to tell whether a CRL is due, however long."""
+        with self._database.read() as tx:
+            return CrlSnapshot(_version(tx, name), (), _latest(tx, name))
+
     def crl_snapshot(self, name: IssuerName) -> CrlSnapshot:
         """Entries of revoked certificates and of erased ones, ascending by serial.
 
@@ -31,9 +36,7 @@ class Crls:
         (RFC 5280 section 3.3).
         """
         with self._database.read() as tx:
-            version = tx.execute(
-                select(issuer.c.status_version).where(issuer.c.name == name)
-            ).scalar_one()
+            version = _version(tx, name)
             latest = _latest(tx, name)
             shown_until = latest.this_update if latest else None
             parts = []
@@ -138,6 +141,11 @@ class Crls:
             details = {"channel": channel, "evidence_sha256": evidence.hex()}
             event = Event("status.observed", "system:verifier", f"{name}/{serial.hex}", details)
             append(tx, event, now)
+
+
+def _version(tx: Connection, name: IssuerName) -> int:
+    query = select(issuer.c.status_version).where(issuer.c.name == name)
+    return int(tx.execute(query).scalar_one())
 
 
 def _latest(tx: Connection, name: IssuerName) -> CrlRecord | None:

@@ -6,7 +6,7 @@ away, which `records.schema` notices, or write what the program would have writt
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
@@ -69,7 +69,12 @@ def triggers(dialect: str) -> Iterator[Trigger]:
     return render(dialect, GUARDS, EFFECTS)
 
 
-def schema_digest(dialect: str) -> str:
-    """SHA-256 over every trigger's body: what the database is expected to enforce."""
-    bodies = "\n".join(f"{t.name} {t.body}" for t in triggers(dialect))
-    return hashlib.sha256(bodies.encode()).hexdigest()
+def expected(dialect: str) -> dict[tuple[str, str], str]:
+    """The body of every trigger of this version by table and name, as the engine gives it back."""
+    return {(trigger.table, trigger.name): trigger.body for trigger in triggers(dialect)}
+
+
+def digest(bodies: Mapping[tuple[str, str], str]) -> bytes:
+    """SHA-256 over triggers by table and name: what a database enforces."""
+    lines = (f"{table} {name} {body}" for (table, name), body in sorted(bodies.items()))
+    return hashlib.sha256("\n".join(lines).encode()).digest()

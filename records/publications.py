@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -14,10 +14,11 @@ from publish_ldap.entry import PersonEntry
 from publish_ldap.publication import Action, PublicationTask
 from records.audit_log import append
 from records.database import Database
-from records.errors import NotFound
-from records.personal_data import PersonalData
+from records.errors import Erased, NotFound
+from records.personal_data import DamagedData, PersonalData
 from records.tables import certificate, issuer, publication
 
+_UNREADABLE_DELAY = timedelta(hours=1)
 _DUE = {"pending": Action.PUBLISH, "withdrawing": Action.WITHDRAW}
 
 
@@ -60,8 +61,17 @@ class Publications:
             .order_by(publication.c.id)
             .limit(limit)
         )
+        tasks, unreadable = [], []
         with self._database.read() as tx:
-            return [self._task(tx, row) for row in tx.execute(query).all()]
+            for row in tx.execute(query).all():
+                try:
+                    tasks.append(self._task(tx, row))
+                except (DamagedData, Erased, ValueError):
+                    unreadable.append(row.id)
+        # One that cannot be read must not hold up the others behind it.
+        for task_id in unreadable:
+            self.failed(task_id, "unreadable", now + _UNREADABLE_DELAY)
+        return tasks
 
     def done(self, task_id: int, entry_uuid: str | None, verified_at: datetime) -> None:
         """The directory was seen to be as asked; a withdrawal asked for meanwhile stays due.

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 
 from records.database import Database
 from records.errors import DatabaseUnavailable
-from records.guards import triggers
+from records.guards import digest, expected, triggers
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -57,9 +57,10 @@ def check_schema(database: Database) -> None:
                 " run: tillid db migrate"
             )
         present = _present(connection)
-    expected = {(t.table, t.name): t.body for t in triggers(database.dialect)}
     # A trigger too many can undo what a guard says, so it counts like one that was altered.
-    altered = sorted({name for (_, name), _ in present.items() ^ expected.items()})
+    altered = sorted(
+        {name for (_, name), _ in present.items() ^ expected(database.dialect).items()}
+    )
     if altered:
         raise DatabaseUnavailable(
             f"{len(altered)} guards of the database are missing, altered or not ours"
@@ -67,22 +68,26 @@ def check_schema(database: Database) -> None:
         )
 
 
+def digest_in_force(database: Database) -> bytes:
+    """SHA-256 over the triggers that the database has now, for the heads of the audit log."""
+    with database.read() as connection:
+        return digest(_present(connection))
+
+
 def _install_guards(connection: Connection) -> None:
-    expected = {(t.table, t.name): t for t in triggers(connection.dialect.name)}
+    wanted = list(triggers(connection.dialect.name))
     present = _present(connection)
-    # Guards of an earlier version go, and so does what was altered or put in by others.
-    for place, body in present.items():
-        if place not in expected or expected[place].body != body:
-            _drop(connection, *place)
-    present = _present(connection)
+    if present == expected(connection.dialect.name):
+        return
+    # Guards of an earlier version go, too, and what others put in.
+    for place in present:
+        _drop(connection, *place)
     # Of several guards that refuse one statement, both engines let the first of the table speak:
     # PostgreSQL goes by name, SQLite runs the newest trigger first.
-    in_order = list(expected.items())
-    for place, trigger in in_order[::-1] if connection.dialect.name == "sqlite" else in_order:
-        if place not in present:
-            for statement in trigger.create:
-                # Percent signs would be read as parameters; there are none, and none are passed.
-                connection.exec_driver_sql(statement)
+    for trigger in reversed(wanted) if connection.dialect.name == "sqlite" else wanted:
+        for statement in trigger.create:
+            # Percent signs would be read as parameters; there are none, and none are passed.
+            connection.exec_driver_sql(statement)
 
 
 def _drop(connection: Connection, table: str, name: str) -> None:

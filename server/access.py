@@ -5,6 +5,7 @@ What each role may do is the table `RIGHTS`.
 """
 
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from flask import Request
@@ -59,9 +60,16 @@ def officer_of(parts: Assembly, request: Request) -> Officer | None:
     """The officer behind a request, by certificate first, or None."""
     pem = request.environ.get("SSL_CLIENT_CERT")
     if pem and request.environ.get("SSL_CLIENT_VERIFY") == "SUCCESS":
-        return parts.officers.by_certificate(x509.load_pem_x509_certificate(pem.encode()))
+        return parts.officers.by_certificate(_client_certificate(pem))
     token = request.cookies.get(COOKIE)
     return parts.officers.by_session(token, utc_now()) if token else None
+
+
+def _client_certificate(pem: str) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(pem.encode())
+    except ValueError:  # OpenSSL reads more than we do
+        raise NotSignedIn from None
 
 
 def applicant_only(parts: Assembly, request: Request, application_id: str) -> None:
@@ -79,6 +87,9 @@ def applicant_only(parts: Assembly, request: Request, application_id: str) -> No
 
 
 def same_site(request: Request) -> None:
-    """Refuse a form that another site sent (Fetch Metadata: Sec-Fetch-Site)."""
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+    """Refuse what another site sent (Fetch Metadata: Sec-Fetch-Site; from older ones Origin)."""
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is None and origin is not None and urlsplit(origin).netloc != request.host:
+        site = "cross-site"
+    if site not in {None, "same-origin", "none"}:
         raise BadRequest("this form came from another site")

@@ -9,6 +9,7 @@ from ra.applications import STEPS, Application, ApplicationState
 from ra.errors import MalformedField
 from ra.proofing import PresentedDocument
 from ra.terms import TermsKind
+from records.errors import NotFound
 from server.access import Act, acting_officer, applicant_only, officer_of
 from server.api_models import (
     ApplicationBody,
@@ -84,7 +85,7 @@ def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
             if each.issued_at is not None
         ]
         if not issued:
-            raise MalformedField("application_id", "an application with an issued certificate")
+            raise NotFound("certificate yet for application", path.application_id)
         certificate = parts.certificates.body(issued[0].issuer, issued[0].serial_number)
         return Response(certificate.public_bytes(Encoding.PEM), mimetype="application/x-pem-file")
 

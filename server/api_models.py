@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ra.evidence import EvidenceKind, Presence
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$")]
+ProfileName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=200)]
 
@@ -50,7 +51,7 @@ class TermsAnswer(Body):
 class ApplicationBody(Body):
     """What an applicant hands in."""
 
-    profile: Annotated[str, Field(max_length=41)]
+    profile: ProfileName
     attributes: Annotated[dict[str, Text], Field(max_length=10)]
     certificate_request: Annotated[
         str, Field(max_length=24 * 1024, description="PKCS#10 request in PEM")
@@ -113,7 +114,7 @@ class CertificateQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     application_id: Identifier | None = None
-    profile: Annotated[str, Field(max_length=41)] | None = None
+    profile: ProfileName | None = None
     status: Literal["intent", "issued", "revoked"] | None = None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ca.certificates import Issuer
 from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName
+from hsm.errors import TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
 from ra.proofing import Registers
@@ -57,7 +58,10 @@ class Assembly:
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; IssuerOffline when the token or key is not there."""
         record = self.issuers.get(name)
-        key = self.tokens.find(record.token, record.key_label)
+        try:
+            key = self.tokens.find(record.token, record.key_label)
+        except TokenNotFound:
+            raise IssuerOffline(record.name, record.token) from None
         if key is None:
             raise IssuerOffline(record.name, record.token)
         return record.with_key(key)
@@ -84,9 +88,7 @@ class Assembly:
 
     def crl_file(self, name: IssuerName) -> Path:
         """Where the CRL of an issuer is served from."""
-        folder = self.settings.state / "public" / "crl"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{name}.crl"
+        return self.settings.state / "public" / "crl" / f"{name}.crl"
 
     def directory(self) -> "Directory | None":
         """The configured directory, not connected yet."""
@@ -128,13 +130,11 @@ def assembled(settings: Settings, *, checked: bool = True) -> Iterator[Assembly]
     Raises:
         DatabaseUnavailable: the database is not there, not durable, or of another schema.
     """
-    database = Database(settings.database.url.reveal())
-    tokens = Tokens(settings.hsm)
-    if checked:
-        database.check_durable()
-        check_schema(database)
-    assembly = _join(settings, database, tokens)
+    assembly = _join(settings, Database(settings.database.url.reveal()), Tokens(settings.hsm))
     try:
+        if checked:
+            assembly.database.check_durable()
+            check_schema(assembly.database)
         yield assembly
     finally:
         assembly.close()

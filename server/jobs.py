@@ -5,23 +5,29 @@ day decide nothing about when a job runs, so a clock that jumps cannot stop the 
 of all that share a database does the work, by lease.
 """
 
+import fcntl
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from audit.log import make_head
-from ca.issuance import resolve_open_intents
+from ca.hierarchy import IssuerRecord
+from ca.issuance import INTENT_LIFETIME, resolve_open_intents
 from gdpr_erasure.saga import Saga
 from publish_ldap.publication import drain
-from ra.applications import ApplicationState
+from ra.applications import Application, ApplicationState
 from records.audit_log import audit_log
-from records.guards import schema_digest
+from records.errors import RecordsError
 from records.leases import Leases
+from records.schema import digest_in_force
 from revocation.publication import (
     CrlDue,
     IssuingKey,
@@ -44,6 +50,9 @@ LEASE = "jobs"
 LEASE_LIFE = timedelta(seconds=8)
 _BATCH = 100
 _NEVER_BY_THE_CLOCK = 3650
+_LONGEST_PAUSE = 30  # seconds between two tries to issue for one application
+
+Item = TypeVar("Item")
 
 Job = Callable[[Assembly, Metrics, datetime], int]
 
@@ -56,46 +65,70 @@ def close_intents(parts: Assembly, _: Metrics, now: datetime) -> int:
 def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Renew the OCSP signers of every issuer that answers OCSP."""
     records = [r for r in parts.issuers.all() if r.name != r.parent and r.certificate is not None]
-    return sum(ensure_ocsp_signer(parts, record, now) for record in records)
+    return _each(records, lambda record: ensure_ocsp_signer(parts, record, now))
 
 
 def fulfil_applications(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Issue for applications that are approved and have no certificate yet."""
-    # An intent that is still open may yet be committed by the process that made it.
     waiting = parts.applications.in_state(ApplicationState.APPROVED)
-    done = 0
-    for application in waiting:
-        found = parts.certificates.find(application_id=application.id)
-        if not any(record.status == "intent" for record in found):
-            fulfil_application(parts, application, now)
-            done += 1
-    return done
+    return _each(waiting, lambda application: _fulfil(parts, application, now))
+
+
+def _fulfil(parts: Assembly, application: Application, now: datetime) -> bool:
+    # A fresh approval is fulfilled by the process that recorded it, and an intent that is still
+    # open may yet be committed by the process that made it.
+    if now - application.updated_at < INTENT_LIFETIME:
+        return False
+    found = parts.certificates.find(application_id=application.id)
+    if any(record.status == "intent" for record in found):
+        return False
+    # Each failure leaves a revoked serial behind, so the next try waits longer.
+    pause = timedelta(seconds=min(2 ** len(found), _LONGEST_PAUSE))
+    ended = [r.revoked_at for r in found if r.revoked_at and r.issued_at is None]
+    if any(abs(now - revoked_at) < pause for revoked_at in ended):
+        return False
+    fulfil_application(parts, application, now)
+    return True
 
 
 def renew_crls(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Issue and publish every CRL that is due."""
-    done = 0
-    for record in parts.issuers.all():
-        if record.certificate is None:
-            continue
-        path, policy = parts.crl_file(record.name), parts.crl_policy(record)
-        snapshot = parts.crls.crl_snapshot(record.name)
-        latest = snapshot.latest
-        published = latest is not None and is_published(path, latest)
-        due = crl_is_due(snapshot, now, policy, published=published)
-        if due is None:
-            continue
-        if due is not CrlDue.NOT_PUBLISHED or latest is None:
-            key = parts.issuer(record.name).key
-            issuing = IssuingKey(record.name, record.certificate, key)
-            latest = issue_crl(parts.crls, issuing, now, policy)
-        write_published(path, latest.der)
+    return _each(_certified(parts), lambda record: _renew_crl(parts, metrics, record, now))
+
+
+def _renew_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord, now: datetime) -> bool:
+    policy = parts.crl_policy(record)
+    heading = parts.crls.crl_heading(record.name)
+    due = crl_is_due(heading, now, policy, published=True)
+    if due is None or record.certificate is None:
+        return False
+    key = parts.issuer(record.name).key
+    issue_crl(parts.crls, IssuingKey(record.name, record.certificate, key), now, policy)
+    _publish_crl(parts, metrics, record)
+    if due is CrlDue.REVOCATIONS_CHANGED:
+        for revoked_at in parts.crls.revoked_since(record.name, heading.latest):
+            metrics.revocation_visible.observe((utc_now() - revoked_at).total_seconds())
+    return True
+
+
+def publish_crls(parts: Assembly, metrics: Metrics, _: datetime) -> int:
+    """Put the latest CRL of every issuer where this host serves it from."""
+    return _each(_certified(parts), lambda record: _publish_crl(parts, metrics, record))
+
+
+def _publish_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord) -> bool:
+    path = parts.crl_file(record.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The latest is read under the lock, so that no other process puts an older one over it.
+    with _alone_in(path.parent):
+        latest = parts.crls.latest(record.name)
+        if latest is None:
+            return False
         metrics.crl_next_update.labels(record.name).set(latest.next_update.timestamp())
-        if due is CrlDue.REVOCATIONS_CHANGED:
-            for revoked_at in parts.crls.revoked_since(record.name, snapshot.latest):
-                metrics.revocation_visible.observe((utc_now() - revoked_at).total_seconds())
-        done += 1
-    return done
+        if is_published(path, latest):
+            return False
+        write_published(path, latest.der)
+    return True
 
 
 def publish_entries(parts: Assembly, metrics: Metrics, now: datetime) -> int:
@@ -109,19 +142,19 @@ def publish_entries(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     return done
 
 
-def carry_on_erasures(parts: Assembly, _: Metrics, now: datetime) -> int:
+def carry_on_erasures(parts: Assembly, _: Metrics, __: datetime) -> int:
     """Take every open erasure as far as it can go."""
     cases = parts.erasures.open_erasures()
     if not cases:
         return 0
     key = parts.tokens.service_key(AUDIT_KEY)
     saga = Saga(parts.erasures, PublicProbe(parts.issuers), key)
-    return sum(saga.carry_on(case, now).state != case.state for case in cases)
+    return _each(cases, lambda case: saga.carry_on(case, utc_now).state != case.state)
 
 
 def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Sign a head over the newest events, and put a copy where anyone can keep it."""
-    digest = bytes.fromhex(schema_digest(parts.database.dialect))
+    digest = digest_in_force(parts.database)
     key = parts.tokens.service_key(AUDIT_KEY)
     with audit_log(parts.database) as log:
         metrics.audit_events.set(log.size())
@@ -139,10 +172,15 @@ JOBS: dict[str, Job] = {
     "own-certificates": renew_own_certificates,
     "fulfil-applications": fulfil_applications,
     "renew-crls": renew_crls,
+    "publish-crls": publish_crls,
     "publish-entries": publish_entries,
     "carry-on-erasures": carry_on_erasures,
     "seal-audit-log": seal_audit_log,
 }
+
+
+# What each host needs for itself, whoever has the lease.
+EVERYWHERE = frozenset({"publish-crls"})
 
 
 def run_job(name: str, parts: Assembly, metrics: Metrics) -> int:
@@ -150,6 +188,51 @@ def run_job(name: str, parts: Assembly, metrics: Metrics) -> int:
     done = JOBS[name](parts, metrics, utc_now())
     metrics.jobs.labels(name, "done" if done else "nothing").inc()
     return done
+
+
+def _certified(parts: Assembly) -> list[IssuerRecord]:
+    return [record for record in parts.issuers.all() if record.certificate is not None]
+
+
+def _each(items: Iterable[Item], act: Callable[[Item], bool]) -> int:
+    """Act on every item and count; what fails with one is raised after the others had their turn.
+
+    An issuer whose token is locked away, or one case that is stuck, holds up nobody else.
+    """
+    done, failures = 0, []
+    for item in items:
+        try:
+            done += act(item)
+        except Exception as error:  # noqa: BLE001 - the first is raised, the others logged
+            failures.append(error)
+    for further in failures[1:]:
+        get_logger("jobs").error("job.item_failed", exc_info=further)
+    if failures:
+        raise failures[0]
+    return done
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder against every other process of this host."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def try_job(name: str, parts: Assembly, metrics: Metrics) -> None:
+    """Run one job now; an issuer that is offline is told in the log."""
+    try:
+        done = run_job(name, parts, metrics)
+    except IssuerOffline as error:
+        metrics.jobs.labels(name, "offline").inc()
+        get_logger("jobs").warning("job.issuer_offline", job=name, issuer=error.issuer)
+    else:
+        if done:
+            get_logger("jobs").info("job.done", job=name, count=done)
 
 
 class JobLoop:
@@ -183,27 +266,27 @@ class JobLoop:
         while not stop.wait(self._parts.settings.jobs.tick_seconds):
             self._tick()
         self._scheduler.shutdown(wait=True)
-        self._leases.give_back(LEASE, self._holder, utc_now())
+        try:
+            self._leases.give_back(LEASE, self._holder, utc_now())
+        except RecordsError as error:  # then it runs out by itself
+            self._logger.error("jobs.lease_kept", exc_info=error)  # noqa: TRY400 - structlog
 
     def _tick(self) -> None:
+        names = JOBS.keys() if self._has_lease() else EVERYWHERE
+        for name in [name for name in JOBS if name in names and name not in self._running]:
+            self._scheduler.modify_job(name, next_run_time=utc_now())
+
+    def _has_lease(self) -> bool:
         try:
-            if not self._leases.take(LEASE, self._holder, utc_now(), LEASE_LIFE):
-                return
+            return self._leases.take(LEASE, self._holder, utc_now(), LEASE_LIFE)
         except Exception as error:
             self._logger.error("jobs.no_lease", exc_info=error)  # noqa: TRY400 - structlog
-            return
-        for name in JOBS.keys() - self._running:
-            self._scheduler.modify_job(name, next_run_time=utc_now())
+            return False
 
     def _run(self, name: str) -> None:
         self._running.add(name)
         try:
-            done = run_job(name, self._parts, self._metrics)
-            if done:
-                self._logger.info("job.done", job=name, count=done)
-        except IssuerOffline as error:
-            self._metrics.jobs.labels(name, "offline").inc()
-            self._logger.warning("job.issuer_offline", job=name, issuer=error.issuer)
+            try_job(name, self._parts, self._metrics)
         except Exception as error:
             self._metrics.jobs.labels(name, "failed").inc()
             self._logger.error("job.failed", job=name, exc_info=error)  # noqa: TRY400 - structlog

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
@@ -40,11 +41,7 @@ def log_to(state: Path, name: str, level: str = "info", *, strict: bool = False)
         StateRefused: the directories cannot be made.
         LogRefused: from the loggers, in strict mode.
     """
-    make_state_directory(state)
-    make_state_directory(state / "logs")
-    path = state / "logs" / f"{name}.log"
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+    with _opened(state, name) as (path, file):
         check = raise_refused if strict else drop_refused
         structlog.configure(
             processors=_processors(check),
@@ -62,12 +59,30 @@ def log_to(state: Path, name: str, level: str = "info", *, strict: bool = False)
 
 
 def record_unforeseen(state: Path, error: BaseException) -> str:
-    """Write where an exception nobody foresaw came from; returns its new reference."""
+    """Write where an exception nobody foresaw came from; returns its new reference.
+
+    The log that is open meanwhile stays as it is: the service goes on writing to it.
+    """
     reference = new_reference()
-    with log_to(state, "unforeseen"):
-        logger = get_logger("tillid")
+    with _opened(state, "unforeseen") as (_, file):
+        logger = structlog.wrap_logger(
+            structlog.WriteLogger(file),
+            processors=_processors(drop_refused),
+            wrapper_class=structlog.make_filtering_bound_logger("critical"),
+            component="tillid",
+        )
         logger.critical("error.unforeseen", reference=reference, exc_info=error)
     return reference
+
+
+@contextmanager
+def _opened(state: Path, name: str) -> Iterator[tuple[Path, TextIO]]:
+    make_state_directory(state)
+    make_state_directory(state / "logs")
+    path = state / "logs" / f"{name}.log"
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+        yield path, file
 
 
 def _processors(check: Processor) -> list[Processor]:

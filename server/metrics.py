@@ -1,7 +1,7 @@
 """Prometheus metrics, shared by all processes of one installation.
 
-prometheus_client decides at its import whether values are shared; `share_under` therefore has to
-be called before this module's metrics are made.
+prometheus_client decides at its import whether values are shared. `share_under` lets it decide
+again, so it has to be called before the metrics of a process are made.
 """
 
 import os
@@ -16,6 +16,7 @@ from prometheus_client import (
     Histogram,
     generate_latest,
     multiprocess,
+    values,
 )
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -27,6 +28,7 @@ def share_under(folder: Path, *, fresh: bool = False) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ[DIRECTORY] = str(folder)
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,17 +30,17 @@ from server.tokens import ocsp_key
 ACTOR = "system:service"
 
 
-def ocsp_signer(parts: Assembly, record: IssuerRecord) -> x509.Certificate | None:
+def ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> x509.Certificate | None:
     """The newest OCSP signer certificate that this issuer's current key is certified by."""
     key = parts.tokens.find(parts.settings.hsm.service_token, ocsp_key(record.name))
-    return None if key is None else _newest(parts, record, key, "ocsp-signer")
+    return None if key is None else _newest(parts, record, (key, "ocsp-signer"), now)
 
 
 def ensure_ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:
     """Certify the OCSP key of an issuer unless its certificate has more than a third to go."""
     profile = load_profile("ocsp-signer")
     key = parts.tokens.service_key(ocsp_key(record.name))
-    if _lasts(_newest(parts, record, key, profile.name), now):
+    if _lasts(_newest(parts, record, (key, profile.name), now), now):
         return False
     subject = SubjectName.of(
         (name, f"{value} OCSP" if name == "CN" else value)
@@ -58,7 +58,7 @@ def ensure_staff_listener(parts: Assembly, now: datetime) -> tuple[Path, Path]:
     profile = load_profile("tls-server")
     record = parts.issuing_record()
     key = _listener_key(key_file)
-    certificate = _newest(parts, record, key, profile.name)
+    certificate = _newest(parts, record, (key, profile.name), now)
     if certificate is None or not _lasts(certificate, now):
         host = urlsplit(parts.settings.staff.url).hostname or "localhost"
         subject = SubjectName.of([("CN", host)])
@@ -93,10 +93,17 @@ def _certify(
 
 
 def _newest(
-    parts: Assembly, record: IssuerRecord, key: SigningKey, profile: str
+    parts: Assembly, record: IssuerRecord, of: tuple[SigningKey, str], now: datetime
 ) -> x509.Certificate | None:
+    """The newest certificate of a key under a profile that is valid now.
+
+    One from the future is none: the clock was ahead when it was made.
+    """
+    key, profile = of
     public: SubjectPublicKey = key.public_key()
     for found in parts.certificates.find(profile=profile, issuer=record.name, status="issued"):
+        if not found.not_before <= now <= found.not_after:
+            continue
         body = parts.certificates.body(found.issuer, found.serial_number)
         if body.public_key() == public:
             return body

@@ -1,10 +1,13 @@
 """Looking at status from outside: CRL and OCSP as a relying party fetches and checks them.
 
-Only our own public address is asked, never one that stands in a certificate handed to us.
+Only our own public address is asked, never one that stands in a certificate handed to us, and
+neither a redirect nor a proxy leads elsewhere. Each OCSP request carries a nonce, so that what
+comes back was made for it (RFC 9654).
 """
 
 import hashlib
 import http.client
+import secrets
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -12,13 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ca.hierarchy import IssuerRecord
 from gdpr_erasure.saga import Observation, Place
 from records.issuers import Issuers
 from revocation.crl import check_crl
@@ -27,6 +30,15 @@ from server.clock import utc_now
 
 _SECONDS = 5
 _MAX_OCTETS = 256 * 1024 * 1024
+_NONCE_OCTETS = 32
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """None: the redirect is an error like any other."""
+
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +73,24 @@ class PublicProbe:
         record = self.issuers.get(name)
         if record.certificate is None:
             return None
-        request = _request(record.certificate, serial)
+        nonce = x509.OCSPNonce(secrets.token_bytes(_NONCE_OCTETS))
+        request = _request(record.certificate, serial, nonce)
         octets = _fetch(f"{record.urls.ocsp}/{b64encode(request).decode()}")
-        if octets is None or not _says_revoked(octets, record, serial):
+        if octets is None or not _says_revoked(octets, record.certificate, serial, nonce):
             return None
         return Observation("ocsp", hashlib.sha256(octets).digest(), utc_now())
 
 
 def _fetch(url: str) -> bytes | None:
     try:
-        with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310 - our own URL
+        with _OPENER.open(url, timeout=_SECONDS) as answer:
             body: bytes = answer.read(_MAX_OCTETS)
             return body
     except (urllib.error.URLError, http.client.HTTPException, OSError):
         return None
 
 
-def _request(issuer: x509.Certificate, serial: int) -> bytes:
+def _request(issuer: x509.Certificate, serial: int, nonce: x509.OCSPNonce) -> bytes:
     key = issuer.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
         hashlib.sha256(issuer.subject.public_bytes()).digest(),
@@ -85,25 +98,38 @@ def _request(issuer: x509.Certificate, serial: int) -> bytes:
         serial,
         hashes.SHA256(),
     )
-    return builder.build().public_bytes(Encoding.DER)
+    return builder.add_extension(nonce, critical=False).build().public_bytes(Encoding.DER)
 
 
-def _says_revoked(octets: bytes, record: IssuerRecord, serial: int) -> bool:
+def _says_revoked(
+    octets: bytes, issuer: x509.Certificate, serial: int, nonce: x509.OCSPNonce
+) -> bool:
     try:
         answer = ocsp.load_der_ocsp_response(octets)
         if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
             return False
-        (responder,) = answer.certificates
-        if record.certificate is None:
-            return False
-        responder.verify_directly_issued_by(record.certificate)
-        key = responder.public_key()
-        algorithm = answer.signature_hash_algorithm
-        if not isinstance(key, ec.EllipticCurvePublicKey) or algorithm is None:
-            return False
-        key.verify(answer.signature, answer.tbs_response_bytes, ec.ECDSA(algorithm))
-    except (ValueError, TypeError, InvalidSignature):
+        echoed = answer.extensions.get_extension_for_class(x509.OCSPNonce).value
+        return (
+            _is_signed(answer, issuer)
+            and echoed == nonce
+            and answer.serial_number == serial
+            and answer.certificate_status is ocsp.OCSPCertStatus.REVOKED
+        )
+    except (ValueError, TypeError, NotImplementedError):
         return False
-    return (
-        answer.serial_number == serial and answer.certificate_status is ocsp.OCSPCertStatus.REVOKED
-    )
+    except (InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound):
+        return False
+
+
+def _is_signed(answer: ocsp.OCSPResponse, issuer: x509.Certificate) -> bool:
+    """Whether a responder that the issuer delegated to signed it (RFC 6960 section 4.2.2.2)."""
+    (responder,) = answer.certificates
+    responder.verify_directly_issued_by(issuer)
+    usage = responder.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    key, algorithm = responder.public_key(), answer.signature_hash_algorithm
+    if ExtendedKeyUsageOID.OCSP_SIGNING not in usage:
+        return False
+    if not isinstance(key, ec.EllipticCurvePublicKey) or algorithm is None:
+        return False
+    key.verify(answer.signature, answer.tbs_response_bytes, ec.ECDSA(algorithm))
+    return True

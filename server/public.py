@@ -11,7 +11,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,23 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca.identifiers import IssuerName
-from records.errors import NotFound
+from hsm.errors import HsmError
+from records.errors import NotFound, RecordsError
 from revocation.responder import OcspAnswer, OcspIssuer, OcspResponder
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
-from server.logs import get_logger, log_to
+from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.own_certificates import ocsp_signer
 from server.public_process import die_with_parent
 from server.settings_sources import load_settings
+from server.tokens import ocsp_key
 
 _MAX_REQUEST = 4096
-_RESPONDER_LIFE = timedelta(minutes=5)
+# What is known of an issuer is asked for anew now and then; an unknown one at every request.
+_KNOWN_FOR = timedelta(minutes=5)
+_TELL_EVERY = timedelta(seconds=10)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -48,7 +53,23 @@ class Answer:
 
 
 NOT_FOUND = Answer("404 Not Found", b"there is nothing at this address\n")
+_LATER = Answer(
+    "503 Service Unavailable",
+    b"something this needs is not there now\n",
+    headers=(("Retry-After", "5"), ("Cache-Control", "no-store")),
+)
 _OCSP = "application/ocsp-response"
+
+
+@dataclass(frozen=True, slots=True)
+class ServedCrl:
+    """A CRL as it lies on disk; `file` tells it from the one that replaces it."""
+
+    file: tuple[int, int]
+    modified: datetime
+    next_update: datetime
+    tag: str
+    body: bytes
 
 
 @dataclass(slots=True)
@@ -57,15 +78,27 @@ class PublicApp:
 
     parts: Assembly
     metrics: Metrics
+    _issuers: dict[str, tuple[datetime, x509.Certificate]] = field(default_factory=dict)
     _responders: dict[str, tuple[datetime, OcspResponder]] = field(default_factory=dict)
-    _crls: dict[str, tuple[int, datetime, str, bytes]] = field(default_factory=dict)
+    _crls: dict[str, ServedCrl] = field(default_factory=dict)
+    _told: datetime = _NEVER
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; a fault of ours is a plain 500 with nothing of the inside."""
-        route, answer = self._route(environ)
+        try:
+            route, answer = self._route(environ)
+        except (RecordsError, HsmError) as error:
+            self._tell(error)
+            route, answer = "/fault", _LATER
+        except Exception as error:  # noqa: BLE001 - the outermost edge of a worker
+            reference = record_unforeseen(self.parts.settings.state, error)
+            body = f"a fault of ours; tell the operator {reference}\n".encode()
+            route, answer = "/fault", Answer("500 Internal Server Error", body)
         self.metrics.requests.labels("public", route, answer.status[:3]).inc()
-        headers = [("Content-Type", answer.kind), ("Content-Length", str(len(answer.body)))]
-        start_response(answer.status, [*headers, *answer.headers])
+        headers = list(answer.headers)
+        if not answer.status.startswith("304"):  # RFC 9110 section 8.6
+            headers += [("Content-Type", answer.kind), ("Content-Length", str(len(answer.body)))]
+        start_response(answer.status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
     def _route(self, environ: Environ) -> tuple[str, Answer]:
@@ -75,11 +108,18 @@ class PublicApp:
         if place == "ocsp":
             return "/ocsp", self._ocsp(environ, method, rest)
         routes = {"healthz": _alive, "readyz": self._ready, "crl": self._crl, "ca": self._ca}
-        if place not in routes:
+        if place not in routes or (rest and place in {"healthz", "readyz"}):
             return "/other", NOT_FOUND
         if method not in {"GET", "HEAD"}:
             return f"/{place}", _not_allowed("GET, HEAD")
         return f"/{place}", routes[place](environ, rest)
+
+    def _tell(self, error: Exception) -> None:
+        """Log an outage, at most once in a while: each request meets it."""
+        now = utc_now()
+        if abs(now - self._told) > _TELL_EVERY:
+            self._told = now
+            get_logger("public").error("public.unavailable", exc_info=error)
 
     def _ready(self, _: Environ, __: str) -> Answer:
         """Every issuer has a CRL that is in force, and its responder can sign."""
@@ -96,7 +136,7 @@ class PublicApp:
                 if record.name != record.parent and self._responder(record.name, now) is None
             ]
         except Exception as error:  # noqa: BLE001 - readiness is a question with a yes or no
-            get_logger("public").error("public.not_ready", exc_info=error)
+            self._tell(error)
             lacking = ["the database or the token does not answer"]
         if lacking:
             return Answer("503 Service Unavailable", "\n".join(lacking).encode() + b"\n")
@@ -120,34 +160,29 @@ class PublicApp:
                 b"no CRL is in force; a new one is being made\n",
                 headers=(("Retry-After", "30"),),
             )
-        modified, next_update, tag, body = current
         headers = (
-            ("ETag", f'"{tag}"'),
-            ("Last-Modified", _http_date(modified)),
-            ("Expires", _http_date(next_update)),
+            ("ETag", f'"{current.tag}"'),
+            ("Last-Modified", _http_date(current.modified)),
+            ("Expires", _http_date(current.next_update)),
             ("Cache-Control", "public, max-age=60, no-transform"),
         )
-        if f'"{tag}"' in str(environ.get("HTTP_IF_NONE_MATCH", "")):
+        asked = str(environ.get("HTTP_IF_NONE_MATCH", ""))
+        if asked.strip() == "*" or f'"{current.tag}"' in asked:
             return Answer("304 Not Modified", headers=headers)
-        return Answer("200 OK", body, "application/pkix-crl", headers)
+        return Answer("200 OK", current.body, "application/pkix-crl", headers)
 
-    def _current_crl(
-        self, name: IssuerName, now: datetime
-    ) -> tuple[datetime, datetime, str, bytes] | None:
+    def _current_crl(self, name: IssuerName, now: datetime) -> ServedCrl | None:
+        """The CRL that is served for an issuer; None while none that is in force lies there."""
         path = self.parts.crl_file(name)
         try:
-            changed = path.stat().st_mtime_ns
-        except FileNotFoundError:
+            found = path.stat()
+            kept = self._crls.get(name)
+            if kept is None or kept.file != (found.st_mtime_ns, found.st_ino):
+                kept = _read_crl(path, found)
+                self._crls[name] = kept
+        except (FileNotFoundError, ValueError):  # not there yet, or no CRL: the job mends it
             return None
-        kept = self._crls.get(name)
-        if kept is None or kept[0] != changed:
-            kept = (changed, *_read_crl(path))
-            self._crls[name] = kept
-        _, next_update, tag, body = kept
-        if now > next_update:
-            return None
-        modified = utc_now().fromtimestamp(changed / 1e9, tz=now.tzinfo)
-        return modified, next_update, tag, body
+        return None if now > kept.next_update else kept
 
     def _ocsp(self, environ: Environ, method: str, rest: str) -> Answer:
         name, _, encoded = rest.partition("/")
@@ -166,21 +201,28 @@ class PublicApp:
         return _ocsp_answer(responder.answer(octets, now), now)
 
     def _issuer(self, name: str) -> x509.Certificate | None:
+        now = utc_now()
+        kept = self._issuers.get(name)
+        if kept is not None and abs(now - kept[0]) < _KNOWN_FOR:
+            return kept[1]
         try:
-            return self.parts.issuers.get(name).certificate
-        except NotFound:
+            certificate = self.parts.issuers.get(IssuerName(name)).certificate
+        except (NotFound, ValueError):
             return None
+        if certificate is not None:
+            self._issuers[name] = (now, certificate)
+        return certificate
 
     def _responder(self, name: str, now: datetime) -> OcspResponder | None:
-        """The responder of an issuer; asked for anew now and then, its certificate is renewed."""
+        """The responder of an issuer; its certificate is renewed now and then."""
         kept = self._responders.get(name)
-        if kept is not None and abs(now - kept[0]) < _RESPONDER_LIFE:
+        if kept is not None and abs(now - kept[0]) < _KNOWN_FOR:
             return kept[1]
         record = self.parts.issuers.get(name)
-        signer = ocsp_signer(self.parts, record)
+        signer = ocsp_signer(self.parts, record, now)
         if signer is None or record.certificate is None:
             return None
-        key = self.parts.tokens.service_key(f"ocsp-{name}")
+        key = self.parts.tokens.service_key(ocsp_key(name))
         issuer = OcspIssuer(record.name, record.certificate, signer, key)
         validity = timedelta(minutes=self.parts.settings.ocsp.validity_minutes)
         responder = OcspResponder(issuer, self.parts.certificates, validity)
@@ -230,12 +272,18 @@ def _ocsp_answer(answer: OcspAnswer, now: datetime) -> Answer:
     return Answer("200 OK", answer.body, _OCSP, headers)
 
 
-def _read_crl(path: Path) -> tuple[datetime, str, bytes]:
+def _read_crl(path: Path, found: os.stat_result) -> ServedCrl:
     body = path.read_bytes()
     next_update = x509.load_der_x509_crl(body).next_update_utc
     if next_update is None:
         raise ValueError("a CRL of ours has no nextUpdate")
-    return next_update, hashlib.sha256(body).hexdigest(), body
+    return ServedCrl(
+        file=(found.st_mtime_ns, found.st_ino),
+        modified=datetime.fromtimestamp(int(found.st_mtime), UTC),
+        next_update=next_update,
+        tag=hashlib.sha256(body).hexdigest(),
+        body=body,
+    )
 
 
 def _http_date(time: datetime) -> str:

@@ -10,13 +10,15 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from ca.errors import MalformedRequest as MalformedSignature
+import ca.errors
+import ra.errors
 from ca.issuance import Approval as SignedPackage
 from ca.issuance import CertificateOrder, issue, prepare
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
 from ca.requests import MAX_OCTETS, parse_request
 from ca.signed_data import verify_detached
+from hsm.errors import HsmError
 from ra.applications import (
     Applicant,
     Application,
@@ -32,17 +34,21 @@ from ra.applications import (
 from ra.approvals import Approval, SignerIdentity, approve, confirm_approval
 from ra.assessment import conclude, submit
 from ra.claims import natural_person_schema, read_claim
-from ra.errors import Conflict, MalformedField, SignatureInvalid
 from ra.evidence import Officer as ProofingOfficer
 from ra.levels import AssuranceLevel
 from ra.package import ProfileReference, build_package, package_hash, subject_name
 from ra.proofing import PresentedDocument, examine_document
 from ra.requirements import Finding
 from ra.terms import TermsKind, accept
+from records.errors import RuleBroken
 from records.officers import Officer, Officers
 from server.assembly import Assembly
+from server.errors import IssuerOffline
+from server.logs import get_logger
 
 ACTOR = "system:issuance"
+# The guards that let an application lead to a certificate once, and only while it is approved.
+_ONE_CERTIFICATE = frozenset({"RA12", "RA13"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +73,10 @@ def open_application(
     """
     profile = load_profile(new.profile)
     if not profile.names_person or profile.assurance_level is None:
-        raise MalformedField("profile", "a profile for natural persons")
+        raise ra.errors.MalformedField("profile", "a profile for natural persons")
     level = AssuranceLevel[profile.assurance_level.upper()]
     if len(new.request) > MAX_OCTETS:
-        raise MalformedField("certificate_request", f"at most {MAX_OCTETS} octets")
+        raise ra.errors.MalformedField("certificate_request", f"at most {MAX_OCTETS} octets")
     request = parse_request(new.request)
     claim = read_claim(new.attributes, natural_person_schema(level), now.date())
     requested = RequestedCertificate.read(
@@ -153,6 +159,8 @@ def approve_application(
 ) -> Application:
     """Approve by the officer's own signature over the package as it stands, and issue.
 
+    It stays approved while the issuer's token is not there.
+
     Raises:
         Refused: the signature is another's or over other octets, or the rules of four eyes.
     """
@@ -163,14 +171,31 @@ def approve_application(
     )
     approved = approve(before, package, candidate, StaffSignatures(parts.officers), now)
     parts.applications.approve(before, approved, now)
-    return fulfil_application(parts, approved.application, now)
+    try:
+        return fulfil_application(parts, approved.application, now)
+    except (IssuerOffline, HsmError, ca.errors.SigningFailed) as error:
+        # The approval is on record; the job issues once the key is there.
+        get_logger("registration").warning("application.waits", exc_info=error)
+        return approved.application
 
 
 def fulfil_application(parts: Assembly, application: Application, now: datetime) -> Application:
     """Issue the certificate of an approved application, unless that was done already.
 
-    Called at the approval, and again at every tick for what a crash left approved.
+    Called at the approval, and again at every tick for what a crash left approved. Where two do it
+    at once, one issues; the other gives the application as it then stands.
     """
+    try:
+        return _fulfil(parts, application, now)
+    except (ra.errors.Conflict, ca.errors.Conflict):
+        return parts.applications.get(application.id)
+    except RuleBroken as error:
+        if error.code not in _ONE_CERTIFICATE:
+            raise
+        return parts.applications.get(application.id)
+
+
+def _fulfil(parts: Assembly, application: Application, now: datetime) -> Application:
     if not _has_certificate(parts, application):
         approval, signed = parts.applications.approval(application)
         approved = confirm_approval(
@@ -207,7 +232,7 @@ def _require_in_hand(application: Application, officer: Officer) -> None:
     """Only the officer whose name stands on the proofing goes on with it."""
     proofing = application.state is ApplicationState.PROOFING
     if proofing and application.officer and application.officer.pseudonym != officer.id:
-        raise Conflict("in the hands of another officer")
+        raise ra.errors.Conflict("in the hands of another officer")
 
 
 def _has_certificate(parts: Assembly, application: Application) -> bool:
@@ -227,11 +252,11 @@ class StaffSignatures:
         """The officer behind a detached signature over exactly this content."""
         try:
             certificate = verify_detached(cms_der, content)
-        except MalformedSignature as error:
-            raise SignatureInvalid(error.why) from None
+        except ca.errors.MalformedRequest as error:
+            raise ra.errors.SignatureInvalid(error.why) from None
         officer = self._officers.by_certificate(certificate)
         if officer is None:
-            raise SignatureInvalid("the signer is no active officer")
+            raise ra.errors.SignatureInvalid("the signer is no active officer")
         return SignerIdentity(
             _issuer_digest(certificate),
             f"{certificate.serial_number:x}",

@@ -1,20 +1,38 @@
 """The staff listener's application: API, pages, metrics, and every problem as a document."""
 
+from typing import Any
+
 from flask import Flask, Response, jsonify, request
+from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from server.access import same_site
 from server.api import api
 from server.assembly import Assembly
 from server.logs import record_unforeseen
 from server.metrics import Metrics, exposition
+from server.openapi_document import documented
 from server.pages import pages, problem_page
 from server.problem_rows import ROWS
 from server.problems import FieldProblem, Problem, problem_of, unforeseen
 
 MAX_BODY = 128 * 1024
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
+
+
+class _Json(DefaultJSONProvider):
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """As Flask does; what is nested beyond measure is malformed like anything else."""
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
 
 def staff_app(parts: Assembly, metrics: Metrics) -> Flask:
@@ -27,13 +45,15 @@ def staff_app(parts: Assembly, metrics: Metrics) -> Flask:
         validation_error_callback=_invalid,
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json = _Json(app)
     app.register_api(api(parts))
     app.register_blueprint(pages(parts))
 
+    app.before_request(_no_foreign_site)
+
     @app.get("/api/openapi.json")
     def openapi() -> dict[str, object]:
-        return app.api_doc
+        return documented(app.api_doc)
 
     @app.get("/metrics")
     def show_metrics() -> Response:
@@ -45,8 +65,7 @@ def staff_app(parts: Assembly, metrics: Metrics) -> Flask:
 
     @app.errorhandler(Exception)
     def problem(error: Exception) -> Response:
-        found = _problem(parts, error)
-        return problem_page(found) if _for_people() else _answer(found)
+        return _refusal(_problem(parts, error), error)
 
     @app.after_request
     def count(response: Response) -> Response:
@@ -58,6 +77,20 @@ def staff_app(parts: Assembly, metrics: Metrics) -> Flask:
         return response
 
     return app
+
+
+def _refusal(found: Problem, error: Exception) -> Response:
+    response = problem_page(found) if _for_people() else _answer(found)
+    response.headers.extend(_HEADERS.get(found.status, {}))
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(error.valid_methods or ())
+    return response
+
+
+def _no_foreign_site() -> None:
+    # A client certificate comes by itself with whatever a browser sends, as a cookie does.
+    if request.method not in _SAFE_METHODS:
+        same_site(request)
 
 
 def _problem(parts: Assembly, error: Exception) -> Problem:

@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -105,19 +104,23 @@ def test_a_second_head_of_one_size_is_a_conflict(database: Database) -> None:
         log.record_head(first, b"")
 
 
-def test_entries_come_in_order_over_many_pages(database: Database) -> None:
+@pytest.mark.parametrize("size", [9, 10, 11, 35])
+def test_entries_come_in_order_over_many_pages(
+    database: Database, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr("records.audit_log._PAGE", 5)
     with database.write() as tx:
-        for _ in range(2100):
+        for _ in range(size):
             append(tx, EVENT, utc_now())
 
     with audit_log(database) as log:
-        numbers = [entry.sequence for entry in log.entries(50)]
-        page = [entry.sequence for entry in log.page(998, 1003)]
+        numbers = [entry.sequence for entry in log.entries(0)]
+        rest = [entry.sequence for entry in log.entries(7)]
+        page = [entry.sequence for entry in log.page(3, 6)]
 
-    assert numbers[0] == 50
-    assert numbers[-1] == 2099
-    assert all(later - earlier == 1 for earlier, later in pairwise(numbers))
-    assert page == [998, 999, 1000, 1001, 1002]
+    assert numbers == list(range(size))
+    assert rest == numbers[7:]
+    assert page == [3, 4, 5]
 
 
 @pytest.mark.parametrize(

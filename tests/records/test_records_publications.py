@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from records.database import Database
 from records.errors import NotFound
+from records.tables import data_key
 from server.clock import utc_now
+from tests.support.databases import take_away
 from tests.support.stores import DIRECTORY, ENTRY_UUID, Stores, a_person, server_order
 
 NOW = utc_now()
@@ -96,3 +99,16 @@ def test_a_publication_that_ends_after_the_withdrawal_is_withdrawn_again(stores:
 def test_a_task_that_was_erased_is_not_found(stores: Stores) -> None:
     with pytest.raises(NotFound):
         stores.publications.done(99, None, NOW)
+
+
+def test_a_publication_that_cannot_be_read_does_not_hold_up_the_next(stores: Stores) -> None:
+    unreadable, readable = (a_person(stores, NOW) for _ in range(2))
+    of = unreadable.application.subject_id
+    with stores.database.write() as tx:
+        take_away(tx, "pki15")
+        tx.execute(delete(data_key).where(data_key.c.subject_id == of))
+
+    (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
+
+    assert task.serial == readable.place[1]
+    assert stores.publications.pending(DIRECTORY, 10, NOW) == [task]

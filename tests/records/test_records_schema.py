@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from records.database import Database
 from records.errors import DatabaseUnavailable
-from records.guards import GUARDS, schema_digest, triggers
-from records.schema import check_schema, migrate
+from records.guards import GUARDS, digest, expected, triggers
+from records.schema import check_schema, digest_in_force, migrate
 from records.tables import metadata
 from records.triggers import NOW, render
 from server.clock import utc_now
@@ -137,7 +137,18 @@ def test_the_digest_of_the_schema_depends_on_every_guard(engine: str) -> None:
     for left_out in GUARDS:
         rest = [guard for guard in GUARDS if guard is not left_out]
         assert {trigger.body for trigger in render(engine, rest, ())} != everything
-    assert len(schema_digest(engine)) == 64
+
+
+def test_the_digest_is_of_what_the_database_has(database: Database) -> None:
+    dialect = database.dialect
+    whole = digest_in_force(database)
+    assert whole == digest(expected(dialect))
+
+    with database.write() as tx:
+        name = "guard_00_pki01"
+        where = "" if dialect == "sqlite" else " ON certificate"
+        tx.exec_driver_sql(f"DROP TRIGGER {name}{where}")
+    assert digest_in_force(database) != whole
 
 
 def test_the_clock_of_the_guards_tells_the_time(database: Database) -> None:

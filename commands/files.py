@@ -1,0 +1,38 @@
+"""Files that a verb reads or writes, checked before anything is done that cannot be repeated."""
+
+import os
+from pathlib import Path
+
+import click
+
+from ca.errors import MalformedRequest
+
+
+class OutFile(click.Path):
+    """A file to be written: its folder is there and takes it, so the result will not be lost."""
+
+    def __init__(self) -> None:
+        """Take a path that is no directory."""
+        super().__init__(dir_okay=False, writable=True, path_type=Path)
+
+    def convert(
+        self,
+        value: "str | os.PathLike[str]",
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        """The path; click fails with usage when nothing could be written there."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if str(path) != "-" and not os.access(path.parent, os.W_OK | os.X_OK):
+            self.fail(f"Nothing can be written in {path.parent}.", param, ctx)
+        return path
+
+
+def read_text(path: Path) -> str:
+    """The text of a file; MalformedRequest when it cannot be read or is no text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise MalformedRequest(f"file {path}", "it is no text") from None
+    except OSError as error:
+        raise MalformedRequest(f"file {path}", error.strerror or "it cannot be read") from None

@@ -1,0 +1,273 @@
+"""Who may do what through the API: every operation, asked by everyone."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from ca.identifiers import IssuerName, SerialNumber
+from records.officers import Role
+from revocation.reasons import Reason
+from server.access import RIGHTS, Act
+from server.clock import utc_now
+from server.metrics import Metrics
+from server.staff import staff_app
+from tests.support.staff import Office, an_officer, applied, certified
+
+APPLICATION = "/api/v1/applications/A-ABCDEFGHIJ"
+CERTIFICATE = "/api/v1/certificates/issuing/01abcdef0123456789abcdef"
+ERASURE = "/api/v1/erasures/E-0123456789abcdef"
+DOCUMENT = {"mrz_lines": [], "features_seen": [], "presence": "in_person"}
+DIGEST = "0" * 64
+ANSWER = {"sha256": DIGEST, "read": True, "accepted": True}
+APPLY = {
+    "profile": "natural-person-substantial",
+    "attributes": {},
+    "certificate_request": "",
+    "terms": ANSWER,
+    "security_notice": ANSWER,
+}
+# Every operation for officers, with a sound body and the act it is.
+BY_OFFICERS = {
+    ("get", "/api/v1/applications"): (Act.SEE_APPLICATIONS, None),
+    ("post", f"{APPLICATION}/documents"): (Act.PROVE, DOCUMENT),
+    ("post", f"{APPLICATION}/conclusion"): (Act.PROVE, None),
+    ("get", f"{APPLICATION}/package"): (Act.SEE_APPLICATIONS, None),
+    ("post", f"{APPLICATION}/approval"): (Act.SEE_APPLICATIONS, {"signature": ""}),
+    ("get", "/api/v1/certificates"): (Act.FIND, None),
+    ("get", CERTIFICATE): (Act.FIND, None),
+    ("post", f"{CERTIFICATE}/revocation"): (Act.REVOKE, {"reason": "superseded"}),
+    ("get", "/api/v1/erasures"): (Act.ERASE, None),
+    ("get", ERASURE): (Act.ERASE, None),
+    ("post", f"{ERASURE}/approval"): (Act.ERASE, None),
+    ("get", "/api/v1/audit/events"): (Act.AUDIT, None),
+    ("get", "/api/v1/audit/head"): (Act.AUDIT, None),
+}
+BY_OFFICER_OR_APPLICANT = {("get", APPLICATION), ("get", f"{APPLICATION}/certificate")}
+BY_APPLICANT = {("post", f"{APPLICATION}/erasure")}
+BY_ANYONE = {
+    ("get", "/api/v1/terms"): None,
+    ("post", "/api/v1/applications"): APPLY,
+    ("post", "/api/v1/enrolments"): {"token": "x", "certificate_request": ""},
+}
+WHOAMI = ("get", "/api/v1/whoami")
+CLOSED = [*BY_OFFICERS, *BY_OFFICER_OR_APPLICANT, *BY_APPLICANT, WHOAMI]
+
+
+@pytest.fixture(scope="module")
+def app(office: Office) -> Flask:
+    found = staff_app(office.parts, Metrics.of_process())
+    found.testing = False
+    return found
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def presenting(certificate: x509.Certificate, verified: str = "SUCCESS") -> dict[str, str]:
+    """What cheroot puts in the environment for a client certificate."""
+    pem = certificate.public_bytes(Encoding.PEM).decode()
+    return {"SSL_CLIENT_CERT": pem, "SSL_CLIENT_VERIFY": verified}
+
+
+def ask(
+    client: FlaskClient, operation: tuple[str, str], environ: dict[str, str] | None = None
+) -> TestResponse:
+    method, path = operation
+    _, body = BY_OFFICERS.get(operation, (None, BY_ANYONE.get(operation)))
+    return client.open(path, method=method.upper(), json=body, environ_base=environ or {})
+
+
+def self_signed() -> x509.Certificate:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "approving officer")])
+    now = datetime.now(UTC)  # noqa: TID251 - a certificate of its own clock
+    return (
+        x509.CertificateBuilder(name, name, key.public_key(), 5)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+
+
+def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
+    document = client.get("/api/openapi.json").json
+    assert document is not None
+    written = {(method, path) for path, item in document["paths"].items() for method in item}
+    known = {
+        (
+            method,
+            path.replace("A-ABCDEFGHIJ", "{application_id}")
+            .replace("E-0123456789abcdef", "{case_id}")
+            .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
+        )
+        for method, path in [*CLOSED, *BY_ANYONE]
+    }
+    assert written == known
+
+
+def test_every_act_is_somebodys_and_no_role_has_all() -> None:
+    assert set().union(*RIGHTS.values()) == set(Act)
+    assert set(RIGHTS) == set(Role)
+    assert all(rights < set(Act) for rights in RIGHTS.values())
+    assert not RIGHTS[Role.REGISTRATION_OFFICER] & {Act.APPROVE, Act.ERASE, Act.REVOKE}
+    assert not RIGHTS[Role.APPROVING_OFFICER] & {Act.PROVE, Act.ERASE}
+    assert RIGHTS[Role.AUDITOR] == {Act.AUDIT, Act.FIND}
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("operation", BY_OFFICERS, ids=" ".join)
+def test_a_role_does_what_its_rights_include_and_nothing_else(
+    client: FlaskClient, office: Office, role: Role, operation: tuple[str, str]
+) -> None:
+    act, _ = BY_OFFICERS[operation]
+    answer = ask(client, operation, presenting(office.staff[role].certificate))
+    if act in RIGHTS[role]:
+        assert answer.status_code in {200, 400, 404, 409}
+    else:
+        assert answer.status_code == 403
+        assert answer.json is not None
+        assert answer.json["type"] == "/problems/not-allowed"
+        holders = [r.label for r, rights in RIGHTS.items() if act in rights]
+        assert all(label in answer.json["detail"] for label in holders)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("operation", sorted(BY_OFFICER_OR_APPLICANT))
+def test_an_application_is_shown_to_those_who_see_applications(
+    client: FlaskClient, office: Office, role: Role, operation: tuple[str, str]
+) -> None:
+    answer = ask(client, operation, presenting(office.staff[role].certificate))
+    assert answer.status_code == (404 if Act.SEE_APPLICATIONS in RIGHTS[role] else 403)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_no_officer_asks_for_the_erasure_of_another(
+    client: FlaskClient, office: Office, role: Role
+) -> None:
+    of = applied(office.parts).id
+    operation = ("post", f"/api/v1/applications/{of}/erasure")
+    assert ask(client, operation, presenting(office.staff[role].certificate)).status_code == 401
+
+
+@pytest.mark.parametrize("role", Role)
+def test_everyone_on_the_staff_may_ask_who_they_are(
+    client: FlaskClient, office: Office, role: Role
+) -> None:
+    someone = office.staff[role]
+    answer = ask(client, WHOAMI, presenting(someone.certificate))
+    assert answer.json == {"officer": someone.officer.id, "role": role}
+
+
+@pytest.mark.parametrize("operation", BY_ANYONE, ids=" ".join)
+def test_what_anyone_may_ask_needs_no_certificate(
+    client: FlaskClient, operation: tuple[str, str]
+) -> None:
+    assert ask(client, operation).status_code not in {401, 403, 500}
+
+
+@pytest.fixture(scope="module")
+def strangers(office: Office) -> dict[str, dict[str, str] | None]:
+    """Everyone who is nobody here."""
+    parts, genuine = office.parts, office.approving.certificate
+    revoked = an_officer(parts, Role.SECURITY_ADMINISTRATOR).certificate
+    parts.certificates.revoke(
+        IssuerName("issuing"),
+        SerialNumber(revoked.serial_number),
+        Reason.KEY_COMPROMISE,
+        "system:operator",
+        utc_now(),
+    )
+    holder = certified(parts, office.registration.officer, office.approving)
+    (issued,) = parts.certificates.find(application_id=holder.id)
+    person = parts.certificates.body(issued.issuer, issued.serial_number)
+    issuer = parts.issuers.get("issuing").certificate
+    assert issuer is not None
+    return {
+        "nobody": None,
+        "an empty certificate": {"SSL_CLIENT_CERT": "", "SSL_CLIENT_VERIFY": "SUCCESS"},
+        "no certificate at all": {"SSL_CLIENT_CERT": "junk", "SSL_CLIENT_VERIFY": "SUCCESS"},
+        "one that was not verified": presenting(genuine, "NONE"),
+        "one that failed": presenting(genuine, "FAILED:expired"),
+        "a foreign one": presenting(self_signed()),
+        "a revoked officer": presenting(revoked),
+        "a certificate holder": presenting(person),
+        "the issuer itself": presenting(issuer),
+        "a made-up session": {"HTTP_COOKIE": "__Host-tillid=" + "x" * 43},
+        "a made-up secret": {"HTTP_AUTHORIZATION": "Bearer " + "x" * 43},
+        "an endless secret": {"HTTP_AUTHORIZATION": "Bearer " + "x" * 10_000},
+        "another scheme": {"HTTP_AUTHORIZATION": "Basic eDp4"},
+    }
+
+
+@pytest.mark.parametrize("operation", CLOSED, ids=" ".join)
+def test_strangers_get_nowhere(
+    client: FlaskClient,
+    strangers: dict[str, dict[str, str] | None],
+    operation: tuple[str, str],
+) -> None:
+    for who, environ in strangers.items():
+        answer = ask(client, operation, environ)
+        assert answer.status_code == 401, who
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.json is not None
+        assert answer.json["type"] == "/problems/not-signed-in"
+
+
+def test_a_revocation_ends_an_officers_rights_at_once(client: FlaskClient, office: Office) -> None:
+    someone = an_officer(office.parts, Role.AUDITOR)
+    environ = presenting(someone.certificate)
+    assert ask(client, WHOAMI, environ).status_code == 200
+    serial = f"{someone.certificate.serial_number:x}"
+    done = client.post(
+        f"/api/v1/certificates/issuing/{serial}/revocation",
+        json={"reason": "affiliationChanged"},
+        environ_base=presenting(office.staff[Role.SECURITY_ADMINISTRATOR].certificate),
+    )
+    assert done.status_code == 200
+    assert ask(client, WHOAMI, environ).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "operation", [o for o in [*CLOSED, *BY_ANYONE] if o[0] == "post"], ids=" ".join
+)
+def test_no_other_site_acts_through_an_officers_browser(
+    client: FlaskClient, office: Office, headers: dict[str, str], operation: tuple[str, str]
+) -> None:
+    environ = presenting(office.staff[Role.SECURITY_ADMINISTRATOR].certificate)
+    environ |= {f"HTTP_{name.upper().replace('-', '_')}": v for name, v in headers.items()}
+    answer = ask(client, operation, environ)
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert "another site" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "http://localhost"}],
+    ids=str,
+)
+def test_our_own_pages_may_act(
+    client: FlaskClient, office: Office, headers: dict[str, str]
+) -> None:
+    environ = presenting(office.staff[Role.SECURITY_ADMINISTRATOR].certificate)
+    environ |= {f"HTTP_{name.upper().replace('-', '_')}": v for name, v in headers.items()}
+    assert ask(client, ("post", f"{ERASURE}/approval"), environ).status_code == 404

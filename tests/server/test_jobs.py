@@ -1,0 +1,399 @@
+"""Each job does what is missing and nothing else; the loop goes on whatever the clock does."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from threading import Event, Lock, Thread
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ca.errors import SigningFailed
+from ca.hierarchy import IssuerRecord
+from ca.identifiers import IssuerName, SerialNumber
+from ca.issuance import CertificateOrder, prepare
+from ca.names import SubjectName
+from ca.profiles import load_profile
+from ra.applications import Application, ApplicationState
+from records.audit_log import audit_log
+from records.database import Database
+from records.issuers import Issuers
+from records.leases import Leases
+from records.officers import Role
+from revocation.reasons import Reason
+from server.assembly import Assembly
+from server.clock import utc_now
+from server.errors import IssuerOffline
+from server.jobs import EVERYWHERE, JOBS, LEASE, LEASE_LIFE, JobLoop, run_job
+from server.logs import log_to
+from server.metrics import Metrics
+from server.registration import certificate_order, fulfil_application
+from server.service import jobs_by_hand
+from tests.support.installation import an_installation
+from tests.support.softhsm import SoftHsm
+from tests.support.staff import an_officer, certified
+
+ISSUING = IssuerName("issuing")
+QUICK = {"TILLID_JOBS__TICK_SECONDS": "0.1"}
+
+
+@pytest.fixture
+def parts(softhsm: SoftHsm, tmp_path: Path) -> Iterator[Assembly]:
+    with an_installation(softhsm, tmp_path / "state", **QUICK) as found:
+        yield found
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics.of_process()
+
+
+def an_intent(parts: Assembly, now: datetime) -> SerialNumber:
+    """An intent whose process died before it signed."""
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    subject = SubjectName.of([("CN", "web.example")])
+    order = CertificateOrder(load_profile("tls-server"), subject, key, ("web.example",))
+    prepared = prepare(order, parts.issuing(), now)
+    parts.certificates.record_intent(prepared, "system:test", now)
+    return prepared.content.serial_number
+
+
+def served_number(parts: Assembly) -> int:
+    crl = x509.load_der_x509_crl(parts.crl_file(ISSUING).read_bytes())
+    return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+
+
+def without(parts: Assembly, issuer: str) -> Assembly:
+    """The same installation on a host where one issuer's key is not at hand."""
+
+    @dataclasses.dataclass(frozen=True)
+    class _Tokens:
+        inner: object
+
+        def find(self, token: str, label: str) -> object:
+            return None if label == f"{issuer}-ca" else parts.tokens.find(token, label)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(parts.tokens, name)
+
+    return dataclasses.replace(parts, tokens=_Tokens(parts.tokens))  # type: ignore[arg-type]
+
+
+def test_every_job_does_nothing_when_all_is_well(parts: Assembly, metrics: Metrics) -> None:
+    for _ in range(3):
+        for name in JOBS:
+            run_job(name, parts, metrics)
+    assert {name: run_job(name, parts, metrics) for name in JOBS} == dict.fromkeys(JOBS, 0)
+
+
+def test_an_intent_is_closed_once_it_belongs_to_nobody(parts: Assembly, metrics: Metrics) -> None:
+    young, old = utc_now(), utc_now() - timedelta(minutes=1)
+    serials = an_intent(parts, young), an_intent(parts, old)
+    assert run_job("close-intents", parts, metrics) == 1
+    found = [parts.certificates.record(ISSUING, serial).status for serial in serials]
+    assert found == ["intent", "revoked"]
+
+
+def test_a_revocation_is_in_the_next_crl(parts: Assembly, metrics: Metrics) -> None:
+    run_job("renew-crls", parts, metrics)
+    before = served_number(parts)
+    serial = SerialNumber(an_officer(parts, Role.AUDITOR).certificate.serial_number)
+    parts.certificates.revoke(ISSUING, serial, Reason.SUPERSEDED, "system:operator", utc_now())
+    assert run_job("renew-crls", parts, metrics) == 1
+    assert served_number(parts) == before + 1
+    crl = x509.load_der_x509_crl(parts.crl_file(ISSUING).read_bytes())
+    assert crl.get_revoked_certificate_by_serial_number(serial) is not None
+
+
+def test_a_crl_is_renewed_before_it_ends(
+    parts: Assembly, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_job("renew-crls", parts, metrics)
+    latest = parts.crls.latest(ISSUING)
+    assert latest is not None
+    margin = parts.crl_policy(parts.issuers.get(ISSUING)).renew_margin
+    for moment, done in ((latest.next_update - margin, 0), (latest.next_update, 1)):
+        monkeypatch.setattr("server.jobs.utc_now", lambda moment=moment: moment)
+        assert run_job("renew-crls", parts, metrics) == done
+
+
+def test_a_lost_file_is_put_back_without_a_new_number(parts: Assembly, metrics: Metrics) -> None:
+    run_job("renew-crls", parts, metrics)
+    number = served_number(parts)
+    parts.crl_file(ISSUING).write_bytes(b"torn")
+    assert run_job("renew-crls", parts, metrics) == 0
+    assert run_job("publish-crls", parts, metrics) == 1
+    assert served_number(parts) == number
+    assert jobs_by_hand(parts, ("publish-crls",)) == {"publish-crls": 0}
+
+
+def test_a_root_that_is_locked_away_holds_up_no_other_issuer(
+    parts: Assembly, metrics: Metrics
+) -> None:
+    assert [record.name for record in parts.issuers.all()] == ["root", "issuing"]
+    with pytest.raises(IssuerOffline):
+        run_job("renew-crls", without(parts, "root"), metrics)
+    assert served_number(parts) == 1
+    assert not parts.crl_file(IssuerName("root")).exists()
+
+
+def test_a_token_that_is_not_there_is_an_issuer_offline(parts: Assembly) -> None:
+    class _Elsewhere(Issuers):
+        def get(self, name: str) -> IssuerRecord:
+            return dataclasses.replace(super().get(name), token="elsewhere")
+
+    moved = dataclasses.replace(parts, issuers=_Elsewhere(parts.database))
+    with pytest.raises(IssuerOffline):
+        moved.issuer(ISSUING)
+
+
+def test_crls_by_two_processes_at_once_have_rising_numbers(
+    parts: Assembly, metrics: Metrics
+) -> None:
+    run_job("renew-crls", parts, metrics)
+    served, done = [served_number(parts)], Event()
+
+    def watch() -> None:
+        while not done.wait(0.001):
+            served.append(served_number(parts))
+
+    def work() -> None:
+        for _ in range(8):
+            serial = an_intent(parts, utc_now() - timedelta(minutes=1))
+            parts.certificates.revoke_orphan(ISSUING, serial, utc_now())
+            attempt(lambda: run_job("renew-crls", parts, metrics))
+            run_job("publish-crls", parts, metrics)
+
+    watcher = Thread(target=watch)
+    workers = [Thread(target=work) for _ in range(3)]
+    watcher.start()
+    in_threads(workers)
+    done.set()
+    watcher.join()
+    assert all(earlier <= later for earlier, later in pairwise(served))
+    latest = parts.crls.latest(ISSUING)
+    assert latest is not None
+    assert served_number(parts) == latest.number > 1
+
+
+def attempt(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - only the one that is meant
+        assert type(error).__name__ == "CrlNumberTaken"  # noqa: PT017
+
+
+def in_threads(threads: list[Thread]) -> None:
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_an_application_left_approved_is_fulfilled_and_one_that_fails_holds_up_none(
+    parts: Assembly, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk = an_officer(parts, Role.REGISTRATION_OFFICER).officer
+    approver = an_officer(parts, Role.APPROVING_OFFICER)
+    offline = without(parts, "issuing")
+    left = [certified(offline, clerk, approver) for _ in range(2)]
+    assert {one.state for one in left} == {ApplicationState.APPROVED}
+
+    def first_fails(of: Assembly, application: Application, now: datetime) -> Application:
+        if application.id == left[0].id:
+            raise SigningFailed("as if")
+        return fulfil_application(of, application, now)
+
+    monkeypatch.setattr("server.jobs.fulfil_application", first_fails)
+    with pytest.raises(SigningFailed):
+        run_job("fulfil-applications", parts, metrics)
+    states = [parts.applications.get(one.id).state for one in left]
+    assert states == [ApplicationState.APPROVED, ApplicationState.FULFILLED]
+    monkeypatch.undo()
+    assert run_job("fulfil-applications", parts, metrics) == 1
+    assert run_job("fulfil-applications", parts, metrics) == 0
+
+
+def test_what_fails_again_and_again_is_tried_less_and_less(
+    parts: Assembly, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk = an_officer(parts, Role.REGISTRATION_OFFICER).officer
+    approver = an_officer(parts, Role.APPROVING_OFFICER)
+    left = certified(without(parts, "issuing"), clerk, approver)
+    begun = utc_now()
+
+    def orphaned(_: Assembly, application: Application, now: datetime) -> None:
+        _, signed = parts.applications.approval(application)
+        order = certificate_order(application, signed)
+        prepared = prepare(order, parts.issuing(), now)
+        parts.certificates.record_intent(prepared, "system:test", now)
+        parts.certificates.revoke_orphan(ISSUING, prepared.content.serial_number, now)
+
+    monkeypatch.setattr("server.jobs.fulfil_application", orphaned)
+    for second in range(120):
+        now = begun + timedelta(seconds=second)
+        monkeypatch.setattr("server.jobs.utc_now", lambda now=now: now)
+        run_job("fulfil-applications", parts, metrics)
+    assert 6 <= len(parts.certificates.find(application_id=left.id)) <= 8
+
+
+def test_the_log_is_sealed_when_there_is_something_new(parts: Assembly, metrics: Metrics) -> None:
+    assert run_job("seal-audit-log", parts, metrics) == 1
+    assert run_job("seal-audit-log", parts, metrics) == 0
+    with audit_log(parts.database) as log:
+        head = log.latest_head()
+    assert head is not None
+    kept = parts.settings.state / "public" / "audit" / "head.txt"
+    assert kept.read_text() == head.text
+
+
+@contextmanager
+def looping(
+    parts: Assembly, metrics: Metrics, jobs: dict[str, Callable[..., int]]
+) -> Iterator[JobLoop]:
+    """A loop that runs for the length of the block, with these jobs instead of ours."""
+    kept = dict(JOBS)
+    JOBS.clear()
+    JOBS.update(jobs)
+    stop = Event()
+    thread = Thread(target=JobLoop(parts, metrics).run, args=[stop])
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
+        JOBS.clear()
+        JOBS.update(kept)
+        assert not thread.is_alive()
+
+
+class Counted:
+    """A job that counts its runs, and can be waited for."""
+
+    def __init__(self, fails: int = 0) -> None:
+        self.runs, self.fails = 0, fails
+        self._more = Event()
+
+    def __call__(self, *_: object) -> int:
+        self.runs += 1
+        self._more.set()
+        if self.runs <= self.fails:
+            raise RuntimeError("canary")
+        return 1
+
+    def wait_for_more(self, seconds: float = 5) -> bool:
+        self._more.clear()
+        return self._more.wait(seconds)
+
+
+@pytest.mark.parametrize("hours", [-3, 27, 24 * 365 * 12, -24 * 365 * 12])
+def test_the_loop_goes_on_when_the_clock_jumps(
+    parts: Assembly, metrics: Metrics, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    job = Counted()
+    with looping(parts, metrics, {"counted": job}):
+        assert job.wait_for_more()
+        for shift in (timedelta(hours=hours), timedelta(0)):
+            monkeypatch.setattr("server.jobs.utc_now", lambda shift=shift: utc_now() + shift)
+            monkeypatch.setattr("apscheduler.schedulers.base.datetime", _shifted(shift))
+            assert all(job.wait_for_more() for _ in range(3))
+        monkeypatch.undo()
+
+
+def _shifted(shift: timedelta) -> type[datetime]:
+    class _Shifted(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+            del tz
+            return utc_now() + shift
+
+    return _Shifted
+
+
+def test_a_job_that_raises_is_told_and_tried_again(parts: Assembly, metrics: Metrics) -> None:
+    job, other = Counted(fails=2), Counted()
+    with log_to(parts.settings.state, "jobs-test") as path:
+        with looping(parts, metrics, {"failing": job, "other": other}):
+            while job.runs < 4:
+                assert job.wait_for_more()
+        text = path.read_text()
+    assert text.count('"event": "job.failed"') == 2
+    assert "canary" not in text
+    assert other.runs > 1
+    failed = metrics.jobs.labels("failing", "failed")
+    assert failed._value.get() == 2
+
+
+def test_no_job_overlaps_with_itself(parts: Assembly, metrics: Metrics) -> None:
+    lock, overlaps, runs = Lock(), [], []
+    go = Event()
+
+    def slow(*_: object) -> int:
+        free = lock.acquire(blocking=False)
+        if not free:
+            overlaps.append(1)
+            return 0
+        runs.append(1)
+        go.wait(0.35)
+        lock.release()
+        return 0
+
+    other = Counted()
+    with looping(parts, metrics, {"slow": slow, "other": other}):
+        while other.runs < 12:
+            assert other.wait_for_more()
+    assert overlaps == []
+    assert 1 <= len(runs) < other.runs
+
+
+def test_a_stop_waits_for_the_job_that_runs_and_gives_the_lease_back(
+    parts: Assembly, metrics: Metrics
+) -> None:
+    begun, may_end, ended = Event(), Event(), Event()
+
+    def slow(*_: object) -> int:
+        begun.set()
+        may_end.wait(5)
+        ended.set()
+        return 0
+
+    leases = Leases(parts.database)
+    with looping(parts, metrics, {"slow": slow}):
+        assert begun.wait(5)
+        assert not leases.take(LEASE, "another", utc_now(), LEASE_LIFE)
+        may_end.set()
+    assert ended.is_set()
+    assert leases.take(LEASE, "another", utc_now(), LEASE_LIFE)
+
+
+def test_only_one_of_two_does_the_common_work(parts: Assembly, metrics: Metrics) -> None:
+    name = next(iter(EVERYWHERE))
+    common, everywhere = Counted(), Counted()
+    now = utc_now()
+    assert Leases(parts.database).take(LEASE, "another", now, timedelta(seconds=1.5))
+    with looping(parts, metrics, {"common": common, name: everywhere}):
+        assert everywhere.wait_for_more()
+        assert common.runs == 0
+        assert common.wait_for_more()  # the other one's lease ran out
+    assert everywhere.runs > common.runs
+
+
+def test_without_a_database_the_loop_tells_and_stops_when_told(
+    parts: Assembly, metrics: Metrics
+) -> None:
+    database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    away = dataclasses.replace(parts, database=database)
+    job = Counted()
+    with log_to(parts.settings.state, "jobs-test") as path:
+        with looping(away, metrics, {"counted": job}):
+            told = Event()
+            while "jobs.no_lease" not in path.read_text():
+                told.wait(0.05)
+        assert "jobs.lease_kept" in path.read_text()
+    database.close()
+    assert job.runs == 0

@@ -1,0 +1,62 @@
+"""Asking the API: who asks, what an applicant sends, and the problem that comes back."""
+
+import re
+from base64 import encodebytes
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from werkzeug.test import TestResponse
+
+from records.officers import Role
+from server.assembly import Assembly
+from server.clock import utc_now
+from tests.support.ra_builders import NANCY, claimed, request_der
+from tests.support.staff import Office
+
+KEYS = {"type", "title", "status", "detail", "rule", "way_out", "reference", "errors"}
+
+
+def as_officer(office: Office, role: Role) -> dict[str, str]:
+    pem = office.staff[role].certificate.public_bytes(Encoding.PEM).decode()
+    return {"SSL_CLIENT_CERT": pem, "SSL_CLIENT_VERIFY": "SUCCESS"}
+
+
+def problem(answer: TestResponse) -> dict[str, Any]:
+    """The problem document (RFC 9457) that the answer is."""
+    assert answer.mimetype == "application/problem+json"
+    document = answer.json
+    assert document is not None
+    assert set(document) <= KEYS
+    assert document["status"] == answer.status_code
+    assert re.fullmatch(r"/problems/[a-z-]+", document["type"])
+    assert document["title"]
+    assert document["detail"]
+    assert all(set(one) == {"field", "detail", "way_out"} for one in document.get("errors", []))
+    return document
+
+
+def an_application(parts: Assembly, number: str = NANCY, **changes: object) -> dict[str, object]:
+    """What an applicant sends."""
+    now = utc_now()
+    answers = {
+        text.kind.value: {"sha256": text.sha256, "read": True, "accepted": True}
+        for text in parts.policy.terms.versions
+        if text in parts.policy.terms.in_force(text.kind, now)
+    }
+    pem = x509.load_der_x509_csr(request_der()).public_bytes(Encoding.PEM).decode()
+    return {
+        "profile": "natural-person-substantial",
+        "attributes": claimed(number),
+        "certificate_request": pem,
+        **answers,
+        **changes,
+    }
+
+
+def armoured(cms: bytes) -> str:
+    return f"-----BEGIN CMS-----\n{encodebytes(cms).decode()}-----END CMS-----\n"
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
