@@ -4,13 +4,18 @@ CKA_LOCAL: made in the token. CKA_SENSITIVE and CKA_NEVER_EXTRACTABLE: never out
 (PKCS#11 v2.40 sections 4.4 and 4.9). CKA_EXTRACTABLE would allow it only from now on.
 """
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
 import pkcs11
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from pkcs11 import Attribute
 
-from hsm.errors import KeyUnfit
+from hsm.errors import KeyUnfit, TokenUnavailable
+from hsm.keys import TokenECPrivateKey, TokenRSAPrivateKey, WrappingKey
 
 DEMANDED = (Attribute.SENSITIVE, Attribute.NEVER_EXTRACTABLE, Attribute.LOCAL)
 
@@ -42,6 +47,29 @@ def check_stays_inside(facts: KeyFacts) -> None:
     for each in DEMANDED:
         if _name(each) not in facts.attributes:
             raise KeyUnfit(facts.label, _name(each))
+
+
+def check_signs(key: TokenECPrivateKey | TokenRSAPrivateKey) -> None:
+    """Sign something random and verify it. Raises: TokenUnavailable when it is wrong."""
+    # No certificate, CRL or OCSP answer begins so: each is a DER SEQUENCE.
+    message = b"tillid key check: " + secrets.token_bytes(16)
+    digest = hashes.SHA256()
+    try:
+        if isinstance(key, TokenECPrivateKey):
+            algorithm = ec.ECDSA(digest)
+            key.public_key().verify(key.sign(message, algorithm), message, algorithm)
+        else:
+            scheme = padding.PKCS1v15()
+            key.public_key().verify(key.sign(message, scheme, digest), message, scheme, digest)
+    except InvalidSignature as error:
+        raise TokenUnavailable(key.label, "the signature does not verify") from error
+
+
+def check_wraps(key: WrappingKey) -> None:
+    """Encrypt something random and decrypt it. Raises: TokenUnavailable, IntegrityFailed."""
+    message = secrets.token_bytes(32)
+    if key.decrypt(key.encrypt(message, b"check"), b"check") != message:
+        raise TokenUnavailable(key.label, "what was encrypted is not what was decrypted")
 
 
 def _is_set(key: Any, attribute: Attribute) -> bool:

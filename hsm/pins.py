@@ -15,6 +15,12 @@ CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 _LONGEST = 4096
 
 
+def credential(name: str) -> Path | None:
+    """The path of a systemd credential, if this process was given one of that name."""
+    folder = os.environ.get(CREDENTIALS_DIRECTORY)
+    return Path(f"credential:{name}") if folder and (Path(folder) / name).exists() else None
+
+
 def read_pin(source: Path) -> str:
     """The PIN, without the end of its line. Raises: PinUnreadable."""
     kind, _, name = str(source).partition(":")

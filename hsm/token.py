@@ -10,7 +10,6 @@ that then tries it restarts the module first. What was asked for is never done t
 """
 
 import hashlib
-import secrets
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,15 +18,14 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 import pkcs11
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
 
-from hsm.checks import KeyFacts, check_stays_inside, facts_of
+from hsm.checks import KeyFacts, check_signs, check_stays_inside, check_wraps, facts_of
 from hsm.errors import (
     KeyExists,
     KeyNotFound,
+    KeyUnfit,
     TokenNotFound,
     TokenUnavailable,
 )
@@ -148,11 +146,11 @@ class Token:
 
     def key_labels(self) -> list[str]:
         """Labels of all private and secret keys, sorted."""
-        return [facts.label for facts in self.keys()]
+        return [facts.label for facts in self.key_facts()]
 
-    def keys(self) -> list[KeyFacts]:
+    def key_facts(self) -> list[KeyFacts]:
         """What the token says of all private and secret keys, by label."""
-        return self._run(lambda worker: _keys(worker.session), self.location.label)
+        return self._run(lambda worker: _key_facts(worker.session), self.location.label)
 
     def check_key(self, label: str) -> None:
         """Whether a private key was made in the token and can never have left it.
@@ -173,20 +171,19 @@ class Token:
                 key = self.generate_ec_key(HEALTH_KEY, ec.SECP256R1())
             except KeyExists:  # another process was a moment earlier
                 key = self.private_key(HEALTH_KEY)
-        self.check_signs(key)
+        check_signs(key)
 
-    def check_signs(self, key: TokenECPrivateKey | TokenRSAPrivateKey) -> None:
-        """Sign something random and verify it. Raises: TokenUnavailable when it is wrong."""
-        message = b"tillid health check: " + secrets.token_bytes(16)
-        try:
-            if isinstance(key, TokenECPrivateKey):
-                algorithm = ec.ECDSA(hashes.SHA256())
-                key.public_key().verify(key.sign(message, algorithm), message, algorithm)
-            else:
-                scheme, digest = padding.PKCS1v15(), hashes.SHA256()
-                key.public_key().verify(key.sign(message, scheme, digest), message, scheme, digest)
-        except InvalidSignature as error:
-            raise TokenUnavailable(key.label, "the signature does not verify") from error
+    def check_use(self, facts: KeyFacts) -> None:
+        """Sign and verify with a key of the token, or encrypt and decrypt.
+
+        Raises: TokenUnavailable, KeyUnfit for a kind of key that nothing here uses.
+        """
+        if facts.kind == KeyType.AES.name:
+            check_wraps(self.wrapping_key(facts.label))
+        elif facts.kind in (KeyType.EC.name, KeyType.RSA.name):
+            check_signs(self.private_key(facts.label))
+        else:
+            raise KeyUnfit(facts.label, facts.kind)
 
     def private_key(self, label: str) -> TokenECPrivateKey | TokenRSAPrivateKey:
         """The signing key of this label; its public key is read from the token now.
@@ -246,7 +243,8 @@ class Token:
 
     def sign_with(self, label: str, operation: Callable[[Any], Result]) -> Result:
         """As `use_private_key`, counted as a signature. Raises: QuotaExhausted."""
-        self._quota.spend(label)
+        if label != HEALTH_KEY:
+            self._quota.spend(label)
         return self.use_private_key(label, operation)
 
     def use_secret_key(self, label: str, operation: Callable[[Any], Result]) -> Result:
@@ -358,7 +356,7 @@ class Token:
             self._run(generate_there, label)
 
 
-def _keys(session: pkcs11.Session) -> list[KeyFacts]:
+def _key_facts(session: pkcs11.Session) -> list[KeyFacts]:
     found = [
         key
         for kind in (_PRIVATE, _SECRET)
