@@ -48,18 +48,32 @@ def verb(
     """
 
     def decorate(function: Callable[Parameters, Result]) -> click.Command:
-        @functools.wraps(function)
-        def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
-            as_json = bool(kwargs.pop("as_json"))
-            result = function(*args, **kwargs)
-            show_result(result, as_json=as_json)
-            click.get_current_context().exit(result.exit_code)
-
-        json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
         name = function.__name__.strip("_").replace("_", "-")
-        return group.command(name, epilog=f"Example: {example}")(json_option(run))
+        return group.command(name, epilog=f"Example: {example}")(_answering(function))
 
     return decorate
+
+
+def lone_verb(example: str) -> Callable[[Callable[Parameters, Result]], click.Command]:
+    """Make a function the one verb of a noun that needs none, as `verb` does."""
+
+    def decorate(function: Callable[Parameters, Result]) -> click.Command:
+        return click.command(epilog=f"Example: {example}")(_answering(function))
+
+    return decorate
+
+
+def _answering(function: Callable[Parameters, Result]) -> Callable[Parameters, None]:
+    """The function with --json, showing its result and ending with its exit code."""
+
+    @functools.wraps(function)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        as_json = bool(kwargs.pop("as_json"))
+        result = function(*args, **kwargs)
+        show_result(result, as_json=as_json)
+        click.get_current_context().exit(result.exit_code)
+
+    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(run)
 
 
 def show_result(result: Result, *, as_json: bool) -> None:

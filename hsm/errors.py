@@ -9,6 +9,8 @@ HsmError
 │   └── PinUnreadable       the file that should hold the PIN cannot be read
 ├── KeyNotFound             no key of that label in the token
 ├── KeyExists               the label is taken
+├── KeyUnfit                a key is not kept in the token as a CA key must be
+├── QuotaExhausted          this key has signed enough for this hour
 ├── KeyUnextractable        private key material never leaves the token
 └── IntegrityFailed         the ciphertext or its associated data were changed
 """
@@ -72,6 +74,18 @@ class KeyExists(HsmError):
     """A key of this label is in the token already."""
 
     meaning = "the key label is taken"
+
+
+class KeyUnfit(HsmError):
+    """The private key may leave the token, or came from outside it; `ckr` is the attribute."""
+
+    meaning = "the key is not one that was made in the token and cannot leave it"
+
+
+class QuotaExhausted(HsmError):
+    """The key has made as many signatures as it may in an hour."""
+
+    meaning = "the key has made its signatures of this hour"
 
 
 class KeyUnextractable(HsmError):

@@ -56,8 +56,8 @@ _WRONG_TAG = {"EncryptedDataInvalid", "EncryptedDataLenRange", "GeneralError"}
 class KeyHolder(Protocol):
     """What a key needs of its token."""
 
-    def use_private_key(self, label: str, operation: Callable[[Any], Result]) -> Result:
-        """Run one operation on the PKCS#11 private key of this label."""
+    def sign_with(self, label: str, operation: Callable[[Any], Result]) -> Result:
+        """Run one signing operation on the PKCS#11 private key of this label."""
         ...
 
     def use_secret_key(self, label: str, operation: Callable[[Any], Result]) -> Result:
@@ -119,7 +119,7 @@ class TokenECPrivateKey(_InToken, ec.EllipticCurvePrivateKey):
     def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
         """An ECDSA signature in DER (RFC 3279 section 2.2.3).
 
-        Raises: UnsupportedAlgorithm, TokenUnavailable, KeyNotFound.
+        Raises: UnsupportedAlgorithm, TokenUnavailable, KeyNotFound, QuotaExhausted.
         """
         if not isinstance(signature_algorithm, ec.ECDSA):
             raise UnsupportedAlgorithm("an elliptic-curve key in a token signs with ECDSA")
@@ -128,7 +128,7 @@ class TokenECPrivateKey(_InToken, ec.EllipticCurvePrivateKey):
         _, digest = _digest(data, signature_algorithm.algorithm)
         octets = (self.key_size + 7) // 8
         leftmost = digest[:octets]  # FIPS 186-5 section 6.4.1: as many bits as the order has
-        raw = self.token.use_private_key(
+        raw = self.token.sign_with(
             self.label, lambda key: bytes(key.sign(leftmost, mechanism=Mechanism.ECDSA))
         )
         r, s = raw[: len(raw) // 2], raw[len(raw) // 2 :]
@@ -160,13 +160,13 @@ class TokenRSAPrivateKey(_InToken, rsa.RSAPrivateKey):
         """An RSASSA-PKCS1-v1_5 or RSASSA-PSS signature (RFC 8017 section 8).
 
         Raises: UnsupportedAlgorithm, ValueError on an impossible salt, TokenUnavailable,
-        KeyNotFound.
+        KeyNotFound, QuotaExhausted.
         """
         hash_name, digest = _digest(data, algorithm)
         message, mechanism, parameters = _rsa_mechanism(
             padding, hash_name, digest, self._public_key
         )
-        return self.token.use_private_key(
+        return self.token.sign_with(
             self.label,
             lambda key: bytes(key.sign(message, mechanism=mechanism, mechanism_param=parameters)),
         )

@@ -27,14 +27,20 @@ from hsm.errors import (
     TokenNotFound,
     TokenUnavailable,
 )
+from hsm.recovery import Breaker, Gate
 
 LOCK_PATIENCE = 30.0
 """Seconds that a lock file is waited for."""
 
+RESTART_PATIENCE = 5.0
+"""Seconds that the calls under way are given to end before a module is restarted."""
+
 _LOCK_POLL = 0.01
 _CKF_OS_LOCKING_OK = 0x2
 _CKR_OK = 0x0
+_CKR_NOT_INITIALIZED = 0x190
 _CKR_ALREADY_INITIALIZED = 0x191
+_USER_STATES = (1, 3)  # CKS_RO_USER_FUNCTIONS, CKS_RW_USER_FUNCTIONS
 _LABEL_OCTETS = 32
 
 _MEANINGS: dict[type[pkcs11.PKCS11Error], type[HsmError]] = {
@@ -73,11 +79,19 @@ class _InitializeArgs(ctypes.Structure):
 class _FunctionList(ctypes.Structure):
     """The start of CK_FUNCTION_LIST: a version and function pointers in the standard's order."""
 
-    _fields_ = (("version", ctypes.c_ubyte * 2), ("functions", ctypes.c_void_p * 10))
+    _fields_ = (("version", ctypes.c_ubyte * 2), ("functions", ctypes.c_void_p * 16))
 
 
-_INITIALIZE, _INIT_TOKEN = 0, 9
+class _SessionInfo(ctypes.Structure):
+    """CK_SESSION_INFO (PKCS#11 v2.40 section 3.3)."""
+
+    _fields_ = tuple((name, ctypes.c_ulong) for name in ("slot", "state", "flags", "device_error"))
+
+
+_INITIALIZE, _FINALIZE, _INIT_TOKEN, _GET_SESSION_INFO = 0, 1, 9, 15
 _C_Initialize = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.POINTER(_InitializeArgs))
+_C_Finalize = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_void_p)
+_C_GetSessionInfo = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_ulong, ctypes.POINTER(_SessionInfo))
 _C_InitToken = ctypes.CFUNCTYPE(
     ctypes.c_ulong, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p
 )
@@ -93,11 +107,41 @@ class Module:
     process: int
     logins: dict[str, pkcs11.Session] = field(default_factory=dict)
     rejected_pins: set[tuple[str, bytes]] = field(default_factory=set, repr=False)
+    breakers: dict[str, Breaker] = field(default_factory=dict, repr=False)
+    """One for each token, shared by all who opened it."""
+    gate: Gate = field(default_factory=Gate, repr=False)
+    """Every call into the module is made inside, so that none is under way in a restart."""
+    epoch: int = 0
+    """Counts the restarts; a session of an earlier epoch must not even be closed."""
 
     def check_process(self) -> None:
         """Raises: ModuleForked in any process but the one that loaded the module."""
         if os.getpid() != self.process:
             raise ModuleForked(str(self.path))
+
+    def restart(self) -> None:
+        """Finalise and initialise the module again; ends every login and session in it.
+
+        A library that looks for its devices when it is initialised finds them again only so.
+        Raises: TokenUnavailable when a call does not end, or the module refuses.
+        """
+        with self.gate.alone(RESTART_PATIENCE) as empty:
+            if not empty:
+                raise TokenUnavailable(str(self.path), "a call does not end")
+            self.epoch += 1
+            self.logins.clear()
+            self.library.finalize()  # does nothing but where `_initialise_own_list` had work
+            finalize = _C_Finalize(self.functions.functions[_FINALIZE])
+            _accept(finalize(None), str(self.path), _CKR_NOT_INITIALIZED)
+            _initialise(self.functions, self.path)
+            _initialise_own_list(self.library)
+
+    def is_logged_in(self, session: pkcs11.Session) -> bool:
+        """Whether the user is logged in, as the session sees it: without that, keys are hidden."""
+        ask = _C_GetSessionInfo(self.functions.functions[_GET_SESSION_INFO])
+        info = _SessionInfo()
+        answer = ask(session.handle, ctypes.byref(info))  # type: ignore[attr-defined]  # no stub of it
+        return answer == _CKR_OK and info.state in _USER_STATES
 
     def token(self, label: str) -> pkcs11.Token:
         """The token of this label. Raises: pkcs11.NoSuchToken, MultipleTokensReturned."""
@@ -109,10 +153,11 @@ class Module:
         Raises: TokenUnavailable without a free slot or on any refusal (PKCS#11 v2.40 section 5.5).
         """
         try:
-            token = self._present_token(label) or self._init_token(label, so_pin)
-            if not token.flags & pkcs11.TokenFlag.USER_PIN_INITIALIZED:
-                with token.open(rw=True, so_pin=so_pin) as session:
-                    session.init_pin(pin)
+            with self.gate.inside():
+                token = self._present_token(label) or self._init_token(label, so_pin)
+                if not token.flags & pkcs11.TokenFlag.USER_PIN_INITIALIZED:
+                    with token.open(rw=True, so_pin=so_pin) as session:
+                        session.init_pin(pin)
         except pkcs11.PKCS11Error as error:
             raise meaning_of(error, label) from error
         return token.serial.decode("ascii", "replace")
@@ -170,13 +215,17 @@ def _load(path: Path) -> Module:
     get_function_list.restype = ctypes.c_ulong
     _accept(get_function_list(ctypes.byref(table)), str(path))
     functions: _FunctionList = table.contents
-    initialize = _C_Initialize(functions.functions[_INITIALIZE])
-    arguments = _InitializeArgs(flags=_CKF_OS_LOCKING_OK)
-    _accept(initialize(ctypes.byref(arguments)), str(path), _CKR_ALREADY_INITIALIZED)
+    _initialise(functions, path)
     # `lib.__init__` would call C_Initialize(NULL); `__new__` alone opens the function list.
     library = _pkcs11.lib.__new__(_pkcs11.lib, str(path))  # type: ignore[call-arg]  # no stub of it
     _initialise_own_list(library)
     return Module(path, library, functions, os.getpid())
+
+
+def _initialise(functions: _FunctionList, path: Path) -> None:
+    initialize = _C_Initialize(functions.functions[_INITIALIZE])
+    arguments = _InitializeArgs(flags=_CKF_OS_LOCKING_OK)
+    _accept(initialize(ctypes.byref(arguments)), str(path), _CKR_ALREADY_INITIALIZED)
 
 
 def _initialise_own_list(library: _pkcs11.lib) -> None:

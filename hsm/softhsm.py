@@ -109,17 +109,33 @@ class SoftHsmStore:
                 return
         raise TokenNotFound(label)
 
+    def torn(self) -> list[str]:
+        """Labels of the tokens whose token.object is empty or gone, sorted."""
+        with exclusive(self._login_lock):
+            return [copy.parent.name for copy, _ in self._torn()]
+
     def repair(self) -> list[str]:
         """Put the copy in place of each empty token.object; the labels of the tokens restored."""
         restored = []
         with exclusive(self._login_lock):
-            for copy in sorted(self._copies.glob("*/*")):
-                original = self._tokens / copy.name / "token.object"
-                lost = not original.exists() or original.stat().st_size == 0
-                if original.parent.is_dir() and lost:
-                    _write(original, copy.read_bytes())
+            for copy, original in self._torn():
+                octets = copy.read_bytes()
+                if octets:
+                    _write(original, octets)
                     restored.append(copy.parent.name)
         return restored
+
+    def _torn(self) -> list[tuple[Path, Path]]:
+        """The copy and the place of each token.object that is empty or gone."""
+        pairs = [
+            (copy, self._tokens / copy.name / "token.object")
+            for copy in sorted(self._copies.glob("*/*"))
+        ]
+        return [
+            (copy, original)
+            for copy, original in pairs
+            if original.parent.is_dir() and not (original.exists() and original.stat().st_size)
+        ]
 
     def _copy(self, label: str, folder: Path) -> None:
         octets = (folder / "token.object").read_bytes()

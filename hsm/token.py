@@ -1,19 +1,19 @@
 """A token: logged in once for the life of the process, used through sessions of single threads.
 
-A token that keeps its state in files may rewrite them at each C_Login, and another process that
-looks at that moment sees no token. So loading, finding and logging in happen under a lock file.
-After that, work is done in sessions opened without a PIN: the login is the application's, not the
-session's (PKCS#11 v2.40 section 2.5). No two threads are ever in the same session, and a session
-that has seen an error is never used again.
+After the login (`hsm.login`) work is done in sessions opened without a PIN: the login is the
+application's, not the session's (PKCS#11 v2.40 section 2.5). No two threads are ever in the same
+session, and a session that has seen an error is never used again.
+
+A token heals by itself. An error that puts the login in doubt makes the next use log in again;
+several failures in a row leave the token alone for a moment (`hsm.recovery.Breaker`), and the use
+that then tries it restarts the module first. What was asked for is never done twice.
 """
 
 import hashlib
-import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -21,7 +21,14 @@ import pkcs11
 from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
 
-from hsm.errors import HsmError, KeyExists, PinRejected, PinUnreadable
+from hsm.checks import KeyFacts, check_signs, check_stays_inside, check_wraps, facts_of
+from hsm.errors import (
+    KeyExists,
+    KeyNotFound,
+    KeyUnfit,
+    TokenNotFound,
+    TokenUnavailable,
+)
 from hsm.keys import (
     TokenECPrivateKey,
     TokenRSAPrivateKey,
@@ -29,14 +36,18 @@ from hsm.keys import (
     curve_parameters,
     read_public_key,
 )
-from hsm.module import Module, exclusive, load_module, meaning_of
+from hsm.login import TokenLocation, load_for, log_in
+from hsm.module import Module, exclusive, meaning_of
+from hsm.quota import SignQuota
+from hsm.recovery import Breaker
+
+__all__ = ["HEALTH_KEY", "Token", "TokenLocation"]
 
 Result = TypeVar("Result")
 
-LOGIN_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.0)
-"""Seconds to wait after each failed try to open a token while another program logs in to it."""
+HEALTH_KEY = "health"
+"""The label of the key that proves that a token signs; it signs nothing else."""
 
-_TRANSIENT = (pkcs11.NoSuchToken, pkcs11.GeneralError, pkcs11.UserPinNotInitialized)
 _LOGIN_IN_DOUBT = (
     pkcs11.DeviceError,
     pkcs11.DeviceRemoved,
@@ -47,6 +58,17 @@ _LOGIN_IN_DOUBT = (
     pkcs11.TokenNotPresent,
     pkcs11.UserNotLoggedIn,
 )
+_FAILURES = (
+    *_LOGIN_IN_DOUBT,
+    pkcs11.DeviceMemory,
+    pkcs11.FunctionFailed,
+    pkcs11.GeneralError,
+    pkcs11.HostMemory,
+    pkcs11.NoSuchToken,
+    pkcs11.SessionCount,
+)
+"""Return values that speak of the token; any other speaks of what it was asked."""
+
 _PRIVATE, _SECRET = ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY
 _STAYS_INSIDE = {
     Attribute.PRIVATE: True,
@@ -55,21 +77,13 @@ _STAYS_INSIDE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLocation:
-    """Where a token is found and how it is opened; the PIN itself stays in its file."""
-
-    module: Path
-    label: str
-    pin_file: Path
-    lock_dir: Path
-
-
 @dataclass(slots=True, eq=False)
 class _Worker:
     """A session and the key handles found in it."""
 
     session: pkcs11.Session
+    epoch: int
+    """That of the module when the session was opened."""
     handles: dict[tuple[ObjectClass, str], Any] = field(default_factory=dict)
 
     def handle(self, kind: ObjectClass, label: str) -> Any:
@@ -88,19 +102,23 @@ class _Worker:
 class Token:
     """An open token. Make one with `Token.open`; threads may share it, forked children may not."""
 
-    def __init__(self, location: TokenLocation, module: Module) -> None:
+    def __init__(self, location: TokenLocation, module: Module, quota: SignQuota) -> None:
         """Use `Token.open`, which logs in first."""
         self.location = location
         self._module = module
+        self._quota = quota
+        self._breaker = module.breakers.setdefault(location.label, Breaker(location.label))
         self._idle: deque[_Worker] = deque()
 
     @classmethod
-    def open(cls, location: TokenLocation) -> Self:
+    def open(cls, location: TokenLocation, quota: SignQuota | None = None) -> Self:
         """Load the module, find the token and log in, unless this process has done so already.
 
         Raises: TokenNotFound, PinRejected, LockHeld, TokenUnavailable, ModuleForked.
         """
-        return cls(location, _log_in(location))
+        token = cls(location, load_for(location), quota or SignQuota())
+        token._run(lambda _: None, location.label)
+        return token
 
     def __repr__(self) -> str:
         return f"Token({self.location.label!r})"
@@ -119,8 +137,8 @@ class Token:
     def close(self) -> None:
         """Close the idle sessions; the login stays, for logging out would end every other use."""
         self._module.check_process()
-        while self._idle:
-            self._idle.pop().close()
+        with self._module.gate.inside():
+            self._close_idle()
 
     def has_key(self, label: str) -> bool:
         """Whether a private or secret key of this label is in the token."""
@@ -128,7 +146,44 @@ class Token:
 
     def key_labels(self) -> list[str]:
         """Labels of all private and secret keys, sorted."""
-        return self._run(lambda worker: sorted(_labels(worker.session)), self.location.label)
+        return [facts.label for facts in self.key_facts()]
+
+    def key_facts(self) -> list[KeyFacts]:
+        """What the token says of all private and secret keys, by label."""
+        return self._run(lambda worker: _key_facts(worker.session), self.location.label)
+
+    def check_key(self, label: str) -> None:
+        """Whether a private key was made in the token and can never have left it.
+
+        Raises: KeyUnfit, KeyNotFound, TokenUnavailable.
+        """
+        check_stays_inside(self.use_private_key(label, facts_of))
+
+    def check_health(self) -> None:
+        """Sign with a key of its own, made when it is not there, and verify the signature.
+
+        Raises: TokenUnavailable, or whatever else keeps the token from signing.
+        """
+        try:
+            key = self.private_key(HEALTH_KEY)
+        except KeyNotFound:
+            try:
+                key = self.generate_ec_key(HEALTH_KEY, ec.SECP256R1())
+            except KeyExists:  # another process was a moment earlier
+                key = self.private_key(HEALTH_KEY)
+        check_signs(key)
+
+    def check_use(self, facts: KeyFacts) -> None:
+        """Sign and verify with a key of the token, or encrypt and decrypt.
+
+        Raises: TokenUnavailable, KeyUnfit for a kind of key that nothing here uses.
+        """
+        if facts.kind == KeyType.AES.name:
+            check_wraps(self.wrapping_key(facts.label))
+        elif facts.kind in (KeyType.EC.name, KeyType.RSA.name):
+            check_signs(self.private_key(facts.label))
+        else:
+            raise KeyUnfit(facts.label, facts.kind)
 
     def private_key(self, label: str) -> TokenECPrivateKey | TokenRSAPrivateKey:
         """The signing key of this label; its public key is read from the token now.
@@ -186,6 +241,12 @@ class Token:
         """Run one operation on the PKCS#11 private key of this label."""
         return self._run(lambda worker: operation(worker.handle(_PRIVATE, label)), label)
 
+    def sign_with(self, label: str, operation: Callable[[Any], Result]) -> Result:
+        """As `use_private_key`, counted as a signature. Raises: QuotaExhausted."""
+        if label != HEALTH_KEY:
+            self._quota.spend(label)
+        return self.use_private_key(label, operation)
+
     def use_secret_key(self, label: str, operation: Callable[[Any], Result]) -> Result:
         """Run one operation on the PKCS#11 secret key of this label."""
         return self._run(lambda worker: operation(worker.handle(_SECRET, label)), label)
@@ -195,37 +256,81 @@ class Token:
 
         Never repeats the operation: a signature may have been made although the answer was lost.
         """
-        worker = self._take_worker()
-        try:
-            result = operation(worker)
-        except pkcs11.PKCS11Error as error:
-            worker.close()
-            if isinstance(error, _LOGIN_IN_DOUBT):
-                # Not closed: closing would log out, and the login may be sound after all.
-                self._module.logins.pop(self.location.label, None)
-                self.close()
-            raise meaning_of(error, subject) from error
-        except BaseException:
-            worker.close()
-            raise
-        self._idle.append(worker)
-        return result
-
-    def _take_worker(self) -> _Worker:
         self._module.check_process()
         try:
-            return self._idle.pop()  # the last one put back: its handles are the warmest
-        except IndexError:
-            pass
-        if self.location.label not in self._module.logins:
-            _log_in(self.location)
-        return _Worker(self._open_session())
-
-    def _open_session(self, *, read_write: bool = False) -> pkcs11.Session:
-        try:
-            return self._module.token(self.location.label).open(rw=read_write)
+            result = self._in_session(operation, restart=self._breaker.admit())
         except pkcs11.PKCS11Error as error:
-            raise meaning_of(error, self.location.label) from error
+            if isinstance(error, _FAILURES) or type(error) is pkcs11.PKCS11Error:
+                self._breaker.failed(meaning_of(error, subject).ckr)
+            else:
+                self._breaker.succeeded()
+            raise meaning_of(error, subject) from error
+        self._breaker.succeeded()
+        return result
+
+    def _in_session(self, operation: Callable[[_Worker], Result], *, restart: bool) -> Result:
+        login = self._enter(restart=restart)
+        worker = None
+        try:
+            worker = self._take_worker(login)
+            result = operation(worker)
+        except BaseException as error:
+            self._drop(worker, error)
+            raise
+        else:
+            self._idle.append(worker)
+            return result
+        finally:
+            self._module.gate.leave()
+
+    def _enter(self, *, restart: bool) -> pkcs11.Session:
+        """Come in where calls are made, logged in; the session that holds the login."""
+        try:
+            if restart:
+                with exclusive(self.location.login_lock):
+                    self._module.restart()
+            while True:
+                self._module.gate.enter()
+                login = self._module.logins.get(self.location.label)
+                if login is not None:
+                    return login
+                self._module.gate.leave()
+                log_in(self.location, self._module)
+        except (TokenUnavailable, TokenNotFound) as error:
+            self._breaker.failed(error.ckr)
+            raise
+
+    def _take_worker(self, login: pkcs11.Session) -> _Worker:
+        while self._idle:
+            try:
+                worker = self._idle.pop()  # the last one put back: its handles are the warmest
+            except IndexError:
+                break
+            if worker.epoch == self._module.epoch:
+                return worker
+        return _Worker(login.token.open(), self._module.epoch)
+
+    def _drop(self, worker: _Worker | None, error: BaseException) -> None:
+        """Close the session; after an error that may mean it, log in again at the next use."""
+        doubt = isinstance(error, _LOGIN_IN_DOUBT) or type(error) is pkcs11.PKCS11Error
+        if worker is not None:
+            # Without a login private keys are hidden, and look as if they were not there.
+            doubt = doubt or (
+                isinstance(error, pkcs11.NoSuchKey)
+                and not self._module.is_logged_in(worker.session)
+            )
+            worker.close()
+        if doubt:
+            # Not closed: closing would log out, and the login may be sound after all.
+            self._module.logins.pop(self.location.label, None)
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        with suppress(IndexError):  # other threads take workers too
+            while True:
+                worker = self._idle.pop()
+                if worker.epoch == self._module.epoch:
+                    worker.close()
 
     def _generate(
         self,
@@ -240,60 +345,21 @@ class Token:
             "store": True,
             "capabilities": capabilities,
         }
+
+        def generate_there(worker: _Worker) -> None:
+            with worker.session.token.open(rw=True) as session:
+                generate(session, common)
+
         with exclusive(self.location.lock_dir / "keys.lock"):
             if self.has_key(label):
                 raise KeyExists(label)
-            try:
-                with self._open_session(read_write=True) as session:
-                    generate(session, common)
-            except pkcs11.PKCS11Error as error:
-                raise meaning_of(error, label) from error
+            self._run(generate_there, label)
 
 
-def _labels(session: pkcs11.Session) -> set[str]:
-    return {
-        str(key[Attribute.LABEL])
+def _key_facts(session: pkcs11.Session) -> list[KeyFacts]:
+    found = [
+        key
         for kind in (_PRIVATE, _SECRET)
         for key in list(session.get_objects({Attribute.CLASS: kind}))
-    }
-
-
-def _log_in(location: TokenLocation) -> Module:
-    """Try to open the token until it is there or the pauses are used up."""
-    for pause in LOGIN_PAUSES:
-        try:
-            with exclusive(location.lock_dir / "login.lock"):
-                return _log_in_once(location)
-        except _TRANSIENT as error:
-            failure: HsmError = meaning_of(error, location.label)
-        except pkcs11.PKCS11Error as error:
-            raise meaning_of(error, location.label) from error
-        threading.Event().wait(pause)
-    raise failure
-
-
-def _log_in_once(location: TokenLocation) -> Module:
-    module = load_module(location.module)
-    token = module.token(location.label)
-    if location.label in module.logins:
-        return module
-    pin = _read_pin(location.pin_file)
-    # A job that runs again and again must not use up the token's tries with one wrong PIN.
-    attempt = (location.label, hashlib.sha256(pin.encode()).digest())
-    if attempt in module.rejected_pins:
-        raise PinRejected(location.label, "not tried again")
-    try:
-        module.logins[location.label] = token.open(user_pin=pin)
-    except pkcs11.UserAlreadyLoggedIn:
-        module.logins[location.label] = token.open()  # keeps the login from ending with the others
-    except (pkcs11.PinIncorrect, pkcs11.PinLenRange):
-        module.rejected_pins.add(attempt)
-        raise
-    return module
-
-
-def _read_pin(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\n")
-    except OSError as error:
-        raise PinUnreadable(str(path)) from error
+    ]
+    return sorted((facts_of(key) for key in found), key=lambda facts: facts.label)

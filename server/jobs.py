@@ -167,6 +167,14 @@ def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     return 1
 
 
+def check_tokens(parts: Assembly, metrics: Metrics, _: datetime) -> int:
+    """Sign with a key of its own in every token that should be online; how many do not sign."""
+    failures = parts.tokens.check_health()
+    for label, failure in failures.items():
+        metrics.token_healthy.labels(label).set(failure is None)
+    return sum(failure is not None for failure in failures.values())
+
+
 JOBS: dict[str, Job] = {
     "close-intents": close_intents,
     "own-certificates": renew_own_certificates,
@@ -176,6 +184,7 @@ JOBS: dict[str, Job] = {
     "publish-entries": publish_entries,
     "carry-on-erasures": carry_on_erasures,
     "seal-audit-log": seal_audit_log,
+    "check-tokens": check_tokens,
 }
 
 

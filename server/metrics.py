@@ -41,6 +41,7 @@ class Metrics:
     crl_next_update: Gauge
     publications: Gauge
     audit_events: Gauge
+    token_healthy: Gauge
 
     @classmethod
     def of_process(cls) -> "Metrics":
@@ -77,6 +78,13 @@ class Metrics:
             Gauge(
                 "tillid_audit_events",
                 "Events in the audit log.",
+                registry=registry,
+                multiprocess_mode="mostrecent",
+            ),
+            Gauge(
+                "tillid_token_healthy",
+                "Whether the token signs: 1 or 0.",
+                ["token"],
                 registry=registry,
                 multiprocess_mode="mostrecent",
             ),

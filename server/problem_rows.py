@@ -259,6 +259,13 @@ ROWS: tuple[Row, ...] = (
         lambda e: _conflict(f"The erasure {e.case_id} is {e.state}."),
     ),
     row(
+        hsm.errors.QuotaExhausted,
+        lambda e: _unavailable(
+            f"Key {e.subject} has made the signatures that it may make in an hour.",
+            "Find out who asked for them; the limit is hsm.sign_quota_per_hour.",
+        ),
+    ),
+    row(
         hsm.errors.HsmError,
         lambda e: _unavailable(f"The token does not do what it should: {e}."),
     ),

@@ -55,6 +55,7 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
         _check_free(settings)
         parts = stack.enter_context(assembled(settings))
         metrics = Metrics.of_process()
+        parts.tokens.check_keys((r.token, r.key_label) for r in parts.issuers.all())
         for name in _FIRST_JOBS:
             try_job(name, parts, metrics)
         staff = _staff_server(parts, metrics)

@@ -121,6 +121,12 @@ class Hsm(Section):
     pin_directory: StatePath = Field(
         default=Path("softhsm/pins"), description="Directory of the PIN files, LABEL.pin."
     )
+    sign_quota_per_hour: int = Field(
+        default=0,
+        ge=0,
+        le=100_000_000,
+        description="Signatures that each key may make in an hour; 0 is no limit.",
+    )
 
 
 class Ocsp(Section):

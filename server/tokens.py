@@ -4,13 +4,16 @@ Each purpose has its own key: an issuer's in its own token; in the service token
 answers of each issuer, one for audit heads and receipts, and one that wraps data keys.
 """
 
+from collections.abc import Iterable
 from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca.certificates import SigningKey
-from hsm.errors import KeyExists, KeyNotFound
+from hsm.errors import HsmError, KeyExists, KeyNotFound, TokenNotFound
 from hsm.keys import WrappingKey
+from hsm.pins import credential
+from hsm.quota import SignQuota
 from hsm.softhsm import SoftHsmStore
 from hsm.token import Token, TokenLocation
 from server.settings import Hsm
@@ -54,17 +57,17 @@ class Tokens:
     def find(self, token: str, label: str) -> SigningKey | None:
         """The key of that label, or None."""
         try:
-            return self._open(token).private_key(label)
+            return self.open(token).private_key(label)
         except KeyNotFound:
             return None
 
     def generate(self, token: str, label: str, curve: ec.EllipticCurve) -> SigningKey:
         """A new key pair that never leaves the token."""
-        return self._open(token).generate_ec_key(label, curve)
+        return self.open(token).generate_ec_key(label, curve)
 
     def service_key(self, label: str) -> ec.EllipticCurvePrivateKey:
         """A P-256 key of the service token, made when it is not there."""
-        token = self._open(self._settings.service_token)
+        token = self.open(self._settings.service_token)
         try:
             key = token.private_key(label)
         except KeyNotFound:
@@ -78,7 +81,7 @@ class Tokens:
 
     def wrapping_key(self) -> WrappingKey:
         """The key that wraps data keys, made when it is not there."""
-        token = self._open(self._settings.service_token)
+        token = self.open(self._settings.service_token)
         try:
             return token.wrapping_key(PERSONAL_DATA_KEY)
         except KeyNotFound:
@@ -87,25 +90,61 @@ class Tokens:
             except KeyExists:
                 return token.wrapping_key(PERSONAL_DATA_KEY)
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The tokens of the settings, each once."""
+        of = self._settings
+        return tuple(dict.fromkeys((of.root_token, of.issuing_token, of.service_token)))
+
+    def check_keys(self, keys: Iterable[tuple[str, str]]) -> None:
+        """See that keys, each by token and label, never leave their token, as far as it is there.
+
+        Raises: KeyUnfit, TokenUnavailable.
+        """
+        for token, label in keys:
+            try:
+                self.open(token).check_key(label)
+            except (TokenNotFound, KeyNotFound):
+                continue  # an issuer that is offline signs nothing
+
+    def check_health(self) -> dict[str, HsmError | None]:
+        """What keeps each token but the root's from signing, if anything does."""
+        online = (self._settings.issuing_token, self._settings.service_token)
+        return {label: self._illness(label) for label in online}
+
+    def _illness(self, label: str) -> HsmError | None:
+        try:
+            self.open(label).check_health()
+        except HsmError as error:
+            return error
+        return None
+
     def close(self) -> None:
         """Close every token that was opened."""
         for token in self._opened.values():
             token.close()
         self._opened.clear()
 
-    def _open(self, label: str) -> Token:
+    def open(self, label: str) -> Token:
+        """The open token of this label. Raises: TokenNotFound, PinRejected, TokenUnavailable."""
         with self._lock:
             if label not in self._opened:
-                self._opened[label] = Token.open(self._location(label))
+                quota = SignQuota(self._settings.sign_quota_per_hour)
+                self._opened[label] = Token.open(self.location(label), quota)
             return self._opened[label]
 
-    def _location(self, label: str) -> TokenLocation:
+    def location(self, label: str) -> TokenLocation:
+        """Where a token and its PIN are found; a systemd credential LABEL.pin is preferred.
+
+        Raises: TokenNotFound, TokenUnavailable.
+        """
         store = self._store()
         if store is not None:
             store.activate()
             return store.location(label)
         pins = self._settings.pin_directory
-        return TokenLocation(self._settings.module, label, pins / f"{label}.pin", pins)
+        pin_file = credential(f"{label}.pin") or pins / f"{label}.pin"
+        return TokenLocation(self._settings.module, label, pin_file, pins)
 
     def _store(self) -> SoftHsmStore | None:
         folder = self._settings.softhsm_directory

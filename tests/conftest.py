@@ -4,9 +4,10 @@ import pytest
 
 from hsm.softhsm import SoftHsmStore
 from tests.support.databases import database, databases, engine, postgres
+from tests.support.pkcs11_shim import shim, shim_library
 from tests.support.softhsm import SoftHsm
 
-__all__ = ["database", "databases", "engine", "postgres", "softhsm"]
+__all__ = ["database", "databases", "engine", "postgres", "shim", "shim_library", "softhsm"]
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from sqlalchemy import insert
 
 from audit.events import Event
@@ -35,6 +35,7 @@ from revocation.reasons import Reason
 from revocation.status import Good
 from server.assembly import Assembly
 from server.clock import utc_now
+from tests.bench.csign import ECDSA, RSA_PKCS, beside_c, has_compiler
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
 
@@ -75,14 +76,38 @@ def beside(path: Call, floor: Call, times: int) -> tuple[float, float]:
 
 
 def signing(parts: Assembly) -> Measured:
-    """A P-256 signature through hsm/, beside one by a software key."""
-    token, software = parts.issuing().key, ec.generate_private_key(ec.SECP256R1())
-    algorithm, octets = ec.ECDSA(hashes.SHA256()), b"x" * 700
+    """A P-256 signature through hsm/, beside one by a loop in C, or by a software key."""
+    token, algorithm, octets = parts.issuing().key, ec.ECDSA(hashes.SHA256()), b"x" * 700
     assert isinstance(token, ec.EllipticCurvePrivateKey)
+    path = "signature in the token (P-256)"
+    if has_compiler():
+        record = parts.issuing_record()
+        key, at = (record.key_label, ECDSA), parts.tokens.location(record.token)
+        found = beside_c(lambda: token.sign(octets, algorithm), at, key, 3000, ROUNDS)
+        return Measured(path, "C loop (CPU time)", *found)
+    software = ec.generate_private_key(ec.SECP256R1())
     found = beside(
         lambda: token.sign(octets, algorithm), lambda: software.sign(octets, algorithm), 300
     )
-    return Measured("signature in the token (P-256)", "software key", *found)
+    return Measured(path, "software key", *found)
+
+
+def signing_rsa(parts: Assembly) -> Measured:
+    """An RSA-2048 signature through hsm/, beside one by a loop in C, or by a software key."""
+    scheme, digest, octets = padding.PKCS1v15(), hashes.SHA256(), b"x" * 700
+    token = parts.tokens.open(parts.settings.hsm.service_token)
+    key = token.generate_rsa_key("bench-rsa", 2048)
+    path = "signature in the token (RSA-2048)"
+    if has_compiler():
+        place = ("bench-rsa", RSA_PKCS)
+        at = token.location
+        found = beside_c(lambda: key.sign(octets, scheme, digest), at, place, 500, ROUNDS)
+        return Measured(path, "C loop (CPU time)", *found)
+    software = rsa.generate_private_key(65537, 2048)
+    found = beside(
+        lambda: key.sign(octets, scheme, digest), lambda: software.sign(octets, scheme, digest), 100
+    )
+    return Measured(path, "software key", *found)
 
 
 def issuance(parts: Assembly) -> Measured:
@@ -154,7 +179,7 @@ def audit(parts: Assembly) -> Measured:
     return Measured("audit event, 100 a transaction", "plain insert", path / 100, floor / 100)
 
 
-BENCHES = {each.__name__: each for each in (signing, issuance, crl, ocsp, audit)}
+BENCHES = {each.__name__: each for each in (signing, signing_rsa, issuance, crl, ocsp, audit)}
 
 
 @contextmanager

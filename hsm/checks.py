@@ -1,0 +1,83 @@
+"""What a token says of its keys, and whether a key is one that a CA may sign with.
+
+CKA_LOCAL: made in the token. CKA_SENSITIVE and CKA_NEVER_EXTRACTABLE: never outside it since
+(PKCS#11 v2.40 sections 4.4 and 4.9). CKA_EXTRACTABLE would allow it only from now on.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import pkcs11
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from pkcs11 import Attribute
+
+from hsm.errors import KeyUnfit, TokenUnavailable
+from hsm.keys import TokenECPrivateKey, TokenRSAPrivateKey, WrappingKey
+
+DEMANDED = (Attribute.SENSITIVE, Attribute.NEVER_EXTRACTABLE, Attribute.LOCAL)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """A private or secret key as the token describes it."""
+
+    label: str
+    kind: str
+    """Its type in PKCS#11's word: EC, RSA, AES."""
+    attributes: tuple[str, ...]
+    """Those of `DEMANDED` that it has, as CKA_ names."""
+
+    @property
+    def stays_inside(self) -> bool:
+        """Whether it was made in the token and can never have left it."""
+        return len(self.attributes) == len(DEMANDED)
+
+
+def facts_of(key: Any) -> KeyFacts:
+    """What the token says of a private or secret key."""
+    has = tuple(_name(each) for each in DEMANDED if _is_set(key, each))
+    return KeyFacts(str(key[Attribute.LABEL]), key.key_type.name, has)
+
+
+def check_stays_inside(facts: KeyFacts) -> None:
+    """Raises: KeyUnfit with the first attribute that is missing."""
+    for each in DEMANDED:
+        if _name(each) not in facts.attributes:
+            raise KeyUnfit(facts.label, _name(each))
+
+
+def check_signs(key: TokenECPrivateKey | TokenRSAPrivateKey) -> None:
+    """Sign something random and verify it. Raises: TokenUnavailable when it is wrong."""
+    # No certificate, CRL or OCSP answer begins so: each is a DER SEQUENCE.
+    message = b"tillid key check: " + secrets.token_bytes(16)
+    digest = hashes.SHA256()
+    try:
+        if isinstance(key, TokenECPrivateKey):
+            algorithm = ec.ECDSA(digest)
+            key.public_key().verify(key.sign(message, algorithm), message, algorithm)
+        else:
+            scheme = padding.PKCS1v15()
+            key.public_key().verify(key.sign(message, scheme, digest), message, scheme, digest)
+    except InvalidSignature as error:
+        raise TokenUnavailable(key.label, "the signature does not verify") from error
+
+
+def check_wraps(key: WrappingKey) -> None:
+    """Encrypt something random and decrypt it. Raises: TokenUnavailable, IntegrityFailed."""
+    message = secrets.token_bytes(32)
+    if key.decrypt(key.encrypt(message, b"check"), b"check") != message:
+        raise TokenUnavailable(key.label, "what was encrypted is not what was decrypted")
+
+
+def _is_set(key: Any, attribute: Attribute) -> bool:
+    try:
+        return bool(key[attribute])
+    except pkcs11.AttributeTypeInvalid:  # a token that does not say is taken at its word
+        return False
+
+
+def _name(attribute: Attribute) -> str:
+    return f"CKA_{attribute.name}"

@@ -1,0 +1,160 @@
+"""What an operator would look at first when something is wrong, looked at in one go.
+
+Nothing is signed and no token is opened, so that it can be run beside a service in trouble; the
+keys themselves are `tillid hsm verify`.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+
+from audit.log import TIME_TOLERANCE
+from ca.hierarchy import IssuerRecord
+from hsm.errors import LockHeld
+from hsm.module import exclusive
+from hsm.softhsm import SoftHsmStore
+from records.audit_log import audit_log
+from records.certificates import Certificates
+from records.crls import Crls
+from records.database import Database
+from records.errors import DatabaseUnavailable
+from records.issuers import Issuers
+from records.personal_data import PersonalData
+from records.schema import check_schema
+from server.settings import Settings
+from server.tokens import Tokens
+
+EXPIRES_SOON = timedelta(days=30)
+"""Left of an issuer's certificate when it is time to renew it."""
+
+_LOCK_PATIENCE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    ok: bool
+    sentence: str
+    way_out: str = ""
+
+
+def examine(settings: Settings, now: datetime, *, fix: bool = False) -> Iterator[Finding]:
+    """Look at the token module, the database, the CRLs, the clock and the own certificates.
+
+    With `fix`, each token.object that SoftHSM lost is put back from its copy.
+    """
+    yield from _token_files(settings, fix=fix)
+    with closing(Database(settings.database.url.reveal())) as database:
+        try:
+            database.check_durable()
+            check_schema(database)
+        except DatabaseUnavailable as error:
+            yield Finding("database", ok=False, sentence=f"{error.why}.")
+            return
+        yield Finding("database", ok=True, sentence="Schema and guards are this version's.")
+        yield _clock(database, now)
+        for record in Issuers(database).all():
+            if record.certificate is not None:
+                yield _crl(database, record, now)
+                yield _expiry(f"issuer {record.name}", record.certificate, now, EXPIRES_SOON)
+                yield from _ocsp_signer(settings, database, record, now)
+    yield from _staff_listener(settings, now)
+
+
+def _token_files(settings: Settings, *, fix: bool) -> Iterator[Finding]:
+    module = settings.hsm.module
+    there = module.exists()
+    yield Finding(
+        "module",
+        there,
+        f"The PKCS#11 module {module} is {'there' if there else 'missing'}.",
+        "" if there else "Install it, or set hsm.module.",
+    )
+    folder = settings.hsm.softhsm_directory
+    locks = settings.hsm.pin_directory if folder is None else folder / "locks"
+    try:
+        with exclusive(locks / "login.lock", _LOCK_PATIENCE):
+            yield Finding("locks", ok=True, sentence=f"Lock files in {locks} can be held.")
+    except (LockHeld, OSError):
+        yield Finding(
+            "locks",
+            ok=False,
+            sentence=f"The lock file {locks}/login.lock cannot be held.",
+            way_out="See who holds it (fuser), and whether this user may write there.",
+        )
+        return
+    if folder is not None and there:
+        yield _token_objects(SoftHsmStore(folder, module), fix=fix)
+
+
+def _token_objects(store: SoftHsmStore, *, fix: bool) -> Finding:
+    restored = store.repair() if fix else []
+    torn = store.torn()
+    if torn:
+        return Finding(
+            "token.object",
+            ok=False,
+            sentence=f"SoftHSM lost token.object of {', '.join(torn)}.",
+            way_out="Run: tillid doctor --fix, which puts the copy back; or restore a backup.",
+        )
+    said = f"Put back from its copy: {', '.join(restored)}." if restored else "None is lost."
+    return Finding("token.object", ok=True, sentence=said)
+
+
+def _clock(database: Database, now: datetime) -> Finding:
+    with audit_log(database) as log:
+        head = log.latest_head()
+    if head is not None and now < head.time - TIME_TOLERANCE:
+        return Finding(
+            "clock",
+            ok=False,
+            sentence=f"The clock says {now:%F %T}, but a head was signed at {head.time:%F %T}.",
+            way_out="Set the clock; until then nothing that is signed has a true date.",
+        )
+    return Finding("clock", ok=True, sentence="The clock is not behind the last audit head.")
+
+
+def _crl(database: Database, record: IssuerRecord, now: datetime) -> Finding:
+    latest, check = Crls(database).latest(record.name), f"CRL {record.name}"
+    if latest is not None and now < latest.next_update:
+        said = f"Number {latest.number} is {_hours(now - latest.this_update)} old and valid."
+        return Finding(check, ok=True, sentence=said)
+    said = "There is none." if latest is None else f"Number {latest.number} has expired."
+    return Finding(check, ok=False, sentence=said, way_out="Run: tillid crl issue")
+
+
+def _ocsp_signer(
+    settings: Settings, database: Database, record: IssuerRecord, now: datetime
+) -> Iterator[Finding]:
+    certificates = Certificates(database, PersonalData(Tokens(settings.hsm).wrapping_key))
+    wanted = {"profile": "ocsp-signer", "issuer": record.name, "status": "issued"}
+    for newest in certificates.find(1, **wanted):
+        body = certificates.body(newest.issuer, newest.serial_number)
+        yield _expiry(f"OCSP signer of {record.name}", body, now, timedelta(0))
+
+
+def _staff_listener(settings: Settings, now: datetime) -> Iterator[Finding]:
+    chain = settings.state / "tls" / "staff.pem"
+    if chain.exists():
+        certificate = x509.load_pem_x509_certificate(chain.read_bytes())
+        yield _expiry("staff listener", certificate, now, timedelta(0))
+
+
+def _expiry(whose: str, certificate: x509.Certificate, now: datetime, margin: timedelta) -> Finding:
+    ends = certificate.not_valid_after_utc
+    ok = ends - now > margin
+    return Finding(
+        f"certificate, {whose}",
+        ok,
+        f"It is valid until {ends:%F}.",
+        "" if ok else "Renew it; the service renews its own, see: tillid job run.",
+    )
+
+
+def _hours(age: timedelta) -> str:
+    return f"{age / timedelta(hours=1):.1f} hours"
