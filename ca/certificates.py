@@ -17,9 +17,10 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from ca.errors import SigningFailed
 from ca.identifiers import IssuerName, SerialNumber
+from ca.key_quality import SubjectPublicKey
 from ca.names import SubjectName
 from ca.profiles import EXTENDED_KEY_USAGES, Profile
-from ca.requests import SubjectPublicKey, ip_address
+from ca.requests import ip_address
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _CURVES: dict[str, ec.EllipticCurve] = {

@@ -22,9 +22,9 @@ from ca.certificates import (
 from ca.errors import Finding, MalformedRequest, Refused
 from ca.failpoints import reach
 from ca.identifiers import IssuerName, SerialNumber
+from ca.key_quality import SubjectPublicKey, spki_sha256
 from ca.names import SubjectName
 from ca.profiles import Profile
-from ca.requests import SubjectPublicKey, spki_sha256
 from ca.rules import lint
 from ca.signed_data import verify_detached
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca.certificates import CertificateContent
 from ca.errors import Finding, Refused
+from ca.key_quality import check_key, key_type
 from ca.names import SubjectName
-from ca.requests import check_key, key_type
 
 _MIN_SERIAL_BITS = 96
 _INCLUSIVE_SECOND = timedelta(seconds=1)

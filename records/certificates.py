@@ -16,7 +16,7 @@ from ca.certificates import CertificateContent
 from ca.errors import Conflict
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import PreparedCertificate
-from ca.requests import spki_sha256
+from ca.key_quality import spki_sha256
 from records.audit_log import append
 from records.database import Database
 from records.errors import DatabaseUnavailable, NotFound, RuleBroken
