@@ -21,6 +21,8 @@ _DNS_NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
     r"(?![0-9]+\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # an IP address is no host name
 )
+_DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_LOCAL_PART = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,27 @@ def _proposed_host_names(request: x509.CertificateSigningRequest) -> tuple[str, 
 def check_host_name(name: str) -> str:
     """A DNS name in lower case, or an IP address as it is; Refused for anything else (RFC 1123)."""
     return name if ip_address(name) is not None else _check_host_name(name)
+
+
+def check_email_address(address: str) -> str:
+    """A mailbox in ASCII with its host in lower case; Refused for anything else.
+
+    Addresses in other letters need another kind of name (RFC 9598), which is not issued yet.
+    """
+    local, at, host = address.rpartition("@")
+    if at and len(local) <= _LOCAL_PART and _DOT_ATOM.fullmatch(local) and "." in host:
+        try:
+            return f"{local}@{_check_host_name(host)}"
+        except Refused:
+            pass
+    raise Refused(
+        Finding(
+            "name.email",
+            "RFC 5321 4.1.2, RFC 5280 4.2.1.6",
+            "an e-mail address is not of the form local-part@host in ASCII",
+            "give a mailbox without display name, quotes or comments",
+        )
+    )
 
 
 def _check_host_name(name: str) -> str:
