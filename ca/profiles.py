@@ -131,8 +131,15 @@ def parse_profile(octets: bytes, source: str) -> Profile:
     except ValidationError as error:
         faults += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     if faults:
-        raise ProfileFaulty(source, faults)
+        raise ProfileFaulty(source, [_placed(fault, octets.decode()) for fault in faults])
     return profile
+
+
+def _placed(fault: str, text: str) -> str:
+    """The fault behind the line of its member: tomllib tells lines of broken syntax only."""
+    member = re.escape(re.split(r"[.:]", fault, maxsplit=1)[0])
+    found = re.search(rf"^[ \t]*[\"']?{member}[\"']?[ \t]*=", text, re.MULTILINE)
+    return f"line {text.count(chr(10), 0, found.start()) + 1}: {fault}" if found else fault
 
 
 @functools.cache
