@@ -79,13 +79,15 @@ class Identity:
             return key
         if self.softhsm is not None:
             os.environ["SOFTHSM2_CONF"] = str(self.softhsm)
+        # Where the store of a SoftHSM card keeps its locks: all who open it wait in one line.
         try:
             uri = parse_pkcs11_uri(self.key)
-            pin_file = Path(uri["pin-source"].removeprefix("file:"))
-            place, label = (uri["token"], pin_file, pin_file.parent), uri["object"]
+            pin_file, label = Path(uri["pin-source"].removeprefix("file:")), uri["object"]
+            locks = pin_file.parent if self.softhsm is None else self.softhsm.parent / "locks"
+            location = TokenLocation(self.module, uri["token"], pin_file, locks)
         except (KeyError, ValueError):
             raise ProblemRaised(_no_identity(self.path, 400)) from None
-        return Token.open(TokenLocation(self.module, *place)).private_key(label)
+        return Token.open(location).private_key(label)
 
 
 def parse_pkcs11_uri(uri: str) -> dict[str, str]:

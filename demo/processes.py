@@ -11,13 +11,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 
 
-def start_child(arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+def start_child(
+    arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Start a program that gets SIGTERM when the calling thread's life ends; output goes to `log`.
 
     The kernel watches the thread that calls, so call from one that lives as long as the child
@@ -31,6 +33,7 @@ def start_child(arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env=environment,
         )
 
 

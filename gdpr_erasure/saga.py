@@ -143,10 +143,13 @@ class Saga:
     probe: StatusProbe
     key: SigningKey
 
-    def carry_on(self, case: Erasure, now: datetime) -> Erasure:
-        """Take a case as far as it can go now; it stays where something is still to be seen."""
+    def carry_on(self, case: Erasure, clock: Callable[[], datetime]) -> Erasure:
+        """Take a case as far as it can go now; it stays where something is still to be seen.
+
+        The clock (UTC) is read at each step: a deletion is never dated before what was seen.
+        """
         while step := _STEPS.get(case.state):
-            further = step(self, case, now)
+            further = step(self, case, clock())
             if further is None:
                 break
             reach(f"erase.{further.state}")

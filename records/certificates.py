@@ -9,7 +9,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
 
 from audit.events import Event
 from ca.certificates import CertificateContent, subject_of
@@ -23,7 +23,6 @@ from records.database import Database
 from records.errors import DatabaseUnavailable, NotFound, RuleBroken
 from records.personal_data import PersonalData
 from records.tables import (
-    application,
     certificate,
     compromised_key,
     officer,
@@ -242,8 +241,6 @@ class Certificates:
 
     def _insert_intent(self, tx: Connection, prepared: PreparedCertificate, now: datetime) -> None:
         content, order = prepared.content, prepared.order
-        if order.application_id is not None:
-            _require_no_other(tx, order.application_id)
         tx.execute(
             insert(certificate).values(
                 issuer=content.issuer.name,
@@ -291,17 +288,6 @@ def _keep_compromised(tx: Connection, key: str) -> None:
     _wait_for_key(tx, key)
     if tx.execute(known).first() is None:
         tx.execute(insert(compromised_key).values(spki_sha256=key))
-
-
-def _require_no_other(tx: Connection, application_id: str) -> None:
-    """One certificate an application, however many processes fulfil it at once."""
-    tx.execute(select(application.c.id).where(application.c.id == application_id).with_for_update())
-    other = select(certificate.c.serial).where(
-        certificate.c.application_id == application_id,
-        or_(certificate.c.status == "intent", certificate.c.sealed_der.is_not(None)),
-    )
-    if tx.execute(other).first() is not None:
-        raise Conflict("certificate of this application", "made already, or in the making")
 
 
 def _revoke(

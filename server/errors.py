@@ -109,3 +109,11 @@ class ServiceFailed(ServerError):
         super().__init__(why)
         self.why = why
         self.see = see
+
+
+class AlreadyServing(ServerError):
+    """Another process serves from this state directory; `pid` is what it wrote into its file."""
+
+    def __init__(self, pid: str) -> None:
+        super().__init__(f"process {pid} serves already")
+        self.pid = pid

@@ -20,7 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from audit.log import make_head
 from ca.hierarchy import IssuerRecord
-from ca.issuance import resolve_open_intents
+from ca.issuance import INTENT_LIFETIME, resolve_open_intents
 from gdpr_erasure.saga import Saga
 from publish_ldap.publication import drain
 from ra.applications import Application, ApplicationState
@@ -75,8 +75,11 @@ def fulfil_applications(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 
 def _fulfil(parts: Assembly, application: Application, now: datetime) -> bool:
+    # A fresh approval is fulfilled by the process that recorded it, and an intent that is still
+    # open may yet be committed by the process that made it.
+    if now - application.updated_at < INTENT_LIFETIME:
+        return False
     found = parts.certificates.find(application_id=application.id)
-    # An intent that is still open may yet be committed by the process that made it.
     if any(record.status == "intent" for record in found):
         return False
     # Each failure leaves a revoked serial behind, so the next try waits longer.
@@ -139,14 +142,14 @@ def publish_entries(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     return done
 
 
-def carry_on_erasures(parts: Assembly, _: Metrics, now: datetime) -> int:
+def carry_on_erasures(parts: Assembly, _: Metrics, __: datetime) -> int:
     """Take every open erasure as far as it can go."""
     cases = parts.erasures.open_erasures()
     if not cases:
         return 0
     key = parts.tokens.service_key(AUDIT_KEY)
     saga = Saga(parts.erasures, PublicProbe(parts.issuers), key)
-    return _each(cases, lambda case: saga.carry_on(case, now).state != case.state)
+    return _each(cases, lambda case: saga.carry_on(case, utc_now).state != case.state)
 
 
 def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:

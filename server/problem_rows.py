@@ -12,6 +12,7 @@ import ra.errors
 import records.errors
 import revocation.errors
 from server.errors import (
+    AlreadyServing,
     IssuerOffline,
     NoRegisters,
     NotAllowed,
@@ -213,6 +214,13 @@ ROWS: tuple[Row, ...] = (
         ServiceFailed,
         lambda e: _unavailable(
             _sentence(e.why), f"See {e.see}; another port is set by public.port and staff.port."
+        ),
+    ),
+    row(
+        AlreadyServing,
+        lambda e: _unavailable(
+            f"Process {e.pid} serves from this state directory already.",
+            "Stop it first, or set TILLID_STATE to another directory.",
         ),
     ),
     row(NotAllowed, _not_allowed),

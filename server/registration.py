@@ -41,12 +41,15 @@ from ra.package import ProfileReference, build_package, package_hash, subject_na
 from ra.proofing import PresentedDocument, examine_document
 from ra.requirements import Finding
 from ra.terms import TermsKind, accept
+from records.errors import RuleBroken
 from records.officers import Officer, Officers
 from server.assembly import Assembly
 from server.errors import IssuerOffline
 from server.logs import get_logger
 
 ACTOR = "system:issuance"
+# The guards that let an application lead to a certificate once, and only while it is approved.
+_ONE_CERTIFICATE = frozenset({"RA12", "RA13"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,10 @@ def fulfil_application(parts: Assembly, application: Application, now: datetime)
     try:
         return _fulfil(parts, application, now)
     except (ra.errors.Conflict, ca.errors.Conflict):
+        return parts.applications.get(application.id)
+    except RuleBroken as error:
+        if error.code not in _ONE_CERTIFICATE:
+            raise
         return parts.applications.get(application.id)
 
 

@@ -6,6 +6,7 @@ listener is granian in a child process; it dies with its parent, whatever ends t
 
 import fcntl
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -24,12 +25,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
-from server.errors import ServiceFailed
+from server.errors import AlreadyServing, ServiceFailed
 from server.jobs import JOBS, JobLoop, run_job, try_job
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.own_certificates import ensure_staff_listener
 from server.settings import Settings
+from server.settings_types import local_url
 from server.staff import staff_app
 
 _READY_SECONDS = 30
@@ -42,13 +44,15 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
     """Run both listeners and the jobs until told to stop.
 
     Raises:
+        AlreadyServing: another process serves from this state directory.
         ServiceFailed: a listener did not come up, or the public one ended by itself.
         DatabaseUnavailable, HsmError, IssuerOffline: a part is not there.
     """
-    share_under(settings.state / "metrics", fresh=True)
     with ExitStack() as stack:
         stack.enter_context(log_to(settings.state, "serve", settings.logs.level))
-        stack.enter_context(_pid_file(settings.state / "serve.pid"))
+        stack.enter_context(_only_one(settings.state / "serve.pid"))
+        share_under(settings.state / "metrics", fresh=True)
+        _check_free(settings)
         parts = stack.enter_context(assembled(settings))
         metrics = Metrics.of_process()
         for name in _FIRST_JOBS:
@@ -76,28 +80,24 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _pid_file(path: Path) -> Iterator[None]:
-    """Keep the process id in a file, locked for as long as the process lives.
+def _only_one(path: Path) -> Iterator[None]:
+    """Hold the lock of the pid file, which the kernel lets go when the process ends in any way.
 
-    A file that a killed process left behind is in nobody's way, whoever has its number now.
+    The number in it is for people: a crash leaves it, and another process may get the same.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+    with path.open("a+", encoding="ascii", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            other = file.read().strip()
-            raise ServiceFailed(
-                f"process {other} serves from this state directory already", path
-            ) from None
-        file.truncate()
+            file.seek(0)
+            raise AlreadyServing(file.read(20).strip()) from None
+        file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
         try:
             yield
         finally:
-            file.seek(0)
-            file.truncate()
+            file.truncate(0)  # the file stays: who opened it before may be about to lock it
 
 
 class _StaffServer(Server):
@@ -129,11 +129,31 @@ def _staff_server(parts: Assembly, metrics: Metrics) -> Server:
     try:
         server.prepare()
     except OSError as error:
-        raise ServiceFailed(
-            f"nothing can listen on {staff.host}:{staff.port} ({error.strerror or error})",
-            parts.settings.state / "logs",
-        ) from None
+        raise _port_taken(parts.settings, staff.host, staff.port, error) from None
     return server
+
+
+def _check_free(settings: Settings) -> None:
+    """Refuse a public port that another program has: granian would share it with one of its kind.
+
+    Raises: ServiceFailed.
+    """
+    host, port = settings.public.host, settings.public.port
+    try:
+        socket.create_server((host, port), family=_family(host)).close()
+    except OSError as error:
+        raise _port_taken(settings, host, port, error) from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _port_taken(settings: Settings, host: str, port: int, error: OSError) -> ServiceFailed:
+    return ServiceFailed(
+        f"nothing can listen on {host}:{port} ({error.strerror or error})",
+        settings.state / "logs",
+    )
 
 
 def _start_public(settings: Settings) -> "subprocess.Popen[bytes]":
@@ -145,8 +165,14 @@ def _start_public(settings: Settings) -> "subprocess.Popen[bytes]":
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=os.environ | {"TILLID_STATE": str(settings.state)},
+            env=os.environ | {"TILLID_STATE": str(settings.state), "PYTHONPATH": _our_path()},
         )
+
+
+def _our_path() -> str:
+    """Where the packages of this process are: it may have been started from anywhere."""
+    root = str(Path(__file__).resolve().parent.parent)
+    return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
 
 
 def _stop_process(process: "subprocess.Popen[bytes]") -> None:
@@ -159,7 +185,7 @@ def _stop_process(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _wait_until_ready(settings: Settings, public: "subprocess.Popen[bytes]", stop: Event) -> None:
-    url = f"http://{settings.public.host}:{settings.public.port}/readyz"
+    url = local_url("http", settings.public.host, settings.public.port) + "/readyz"
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + _READY_SECONDS
     while not stop.is_set():

@@ -235,7 +235,7 @@ def test_an_erasure_is_let_begin_and_followed_to_its_receipt(
     assert securing.send(page, f"{page}/approve").status_code == 409
 
     saga = Saga(parts.erasures, PublicProbe(parts.issuers), parts.tokens.service_key(AUDIT_KEY))
-    saga.carry_on(parts.erasures.erasure(case.id), utc_now())
+    saga.carry_on(parts.erasures.erasure(case.id), utc_now)
     text = text_of(securing.get(page))
     assert "Done (reached" in text
     assert "applications 1" in text

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca.errors import Conflict, Refused
+from ca.errors import Refused
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import issue, prepare
 from ra.applications import Application, ApplicationState
@@ -17,6 +17,7 @@ from ra.errors import Conflict as ApplicationMoved
 from ra.errors import Refused as NotProven
 from ra.fake_registers import persona_name, specimen_passport
 from ra.identity import CprNumber
+from records.errors import RuleBroken
 from records.officers import Role
 from revocation.reasons import Reason
 from server.assembly import Assembly
@@ -134,12 +135,12 @@ def test_two_at_once_issue_one_certificate(bureau: Bureau) -> None:
     assert len(bureau.serials(left)) == 1
 
 
-def test_a_second_intent_for_an_application_is_a_conflict(bureau: Bureau) -> None:
+def test_a_second_intent_for_an_application_is_refused(bureau: Bureau) -> None:
     done = certified(bureau.parts, bureau.clerk.officer, bureau.approver)
     _, signed = bureau.parts.applications.approval(done)
     order = certificate_order(done, signed)
     prepared = prepare(order, bureau.parts.issuing(), utc_now())
-    with pytest.raises(Conflict):
+    with pytest.raises(RuleBroken, match="RA12"):
         bureau.parts.certificates.record_intent(prepared, "system:test", utc_now())
 
 
