@@ -8,6 +8,7 @@ import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -17,9 +18,10 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from ca.errors import SigningFailed
 from ca.identifiers import IssuerName, SerialNumber
+from ca.key_quality import SubjectPublicKey
 from ca.names import SubjectName
 from ca.profiles import EXTENDED_KEY_USAGES, Profile
-from ca.requests import SubjectPublicKey, ip_address
+from ca.requests import ip_address
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _CURVES: dict[str, ec.EllipticCurve] = {
@@ -69,6 +71,7 @@ class CertificateContent:
     profile: Profile
     not_before: datetime
     not_after: datetime
+    email_addresses: tuple[str, ...] = ()
 
     def expected_extensions(self) -> list[tuple[x509.ExtensionType, bool]]:
         """The extensions with their criticality, in the order they are encoded."""
@@ -84,9 +87,10 @@ class CertificateContent:
             extensions.append((x509.ExtendedKeyUsage(purposes), False))
         if profile.policy_oids:
             extensions.append((_policies(profile.policy_oids), False))
-        if profile.host_names:
-            names = x509.SubjectAlternativeName(map(_general_name, self.host_names))
-            extensions.append((names, False))
+        if profile.host_names or profile.email_addresses:
+            names = [*map(_general_name, self.host_names)]
+            names += map(x509.RFC822Name, self.email_addresses)
+            extensions.append((x509.SubjectAlternativeName(names), False))
         if profile.status_urls:
             extensions.append((_crl_distribution_points(issuer.urls.crl), False))
             extensions.append((_information_access(issuer.urls, ocsp=profile.ocsp_url), False))
@@ -108,6 +112,12 @@ class CertificateContent:
         for extension, critical in self.expected_extensions():
             builder = builder.add_extension(extension, critical)
         return builder.sign(_throw_away_key(self.issuer.key), signature_hash(self.issuer.key))
+
+
+def subject_of(tbs_certificate: bytes) -> bytes:
+    """The DER of the subject name in to-be-signed octets that we encoded ourselves."""
+    octets: bytes = asn1_x509.TbsCertificate.load(tbs_certificate)["subject"].dump()
+    return octets
 
 
 def validity_period(profile: Profile, now: datetime) -> tuple[datetime, datetime]:

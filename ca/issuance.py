@@ -22,9 +22,10 @@ from ca.certificates import (
 from ca.errors import Finding, MalformedRequest, Refused
 from ca.failpoints import reach
 from ca.identifiers import IssuerName, SerialNumber
+from ca.key_quality import SubjectPublicKey, spki_sha256
+from ca.key_uses import KeyUses, check_key_uses
 from ca.names import SubjectName
 from ca.profiles import Profile
-from ca.requests import SubjectPublicKey, spki_sha256
 from ca.rules import lint
 from ca.signed_data import verify_detached
 
@@ -56,6 +57,17 @@ class CertificateOrder:
     application_id: str | None = None
     approval: Approval | None = None
     publish: bool = False
+    email_addresses: tuple[str, ...] = ()
+
+    @property
+    def holder(self) -> str:
+        """Whose the key is: the subject's id, or the DER of its name in hexadecimal."""
+        return self.subject_id or self.subject.to_x509().public_bytes().hex()
+
+    def check_key_uses(self, uses: KeyUses) -> None:
+        """Refuse the order if its key may not be certified for its holder."""
+        reuse = self.profile.reuse_key
+        check_key_uses(uses, self.holder, self.application_id, reuse=reuse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +88,19 @@ class IssuanceStore(Protocol):
     """What issuance needs of the database; each call is one committed transaction."""
 
     def record_intent(self, prepared: PreparedCertificate, actor: str, now: datetime) -> None:
-        """Store serial, tbsCertificate and the audit event; Conflict if the serial was used."""
+        """Store serial, tbsCertificate and the audit event; Conflict if the serial was used.
+
+        The uses of the key are checked once more inside the transaction, so that of two orders at
+        once for one key the second is refused.
+        """
 
     def record_certificate(
         self, prepared: PreparedCertificate, certificate: x509.Certificate, now: datetime
     ) -> None:
         """Turn the intent into an issued certificate; Conflict if it is an intent no more."""
+
+    def uses_of_key(self, spki_sha256: str) -> KeyUses:
+        """What the key of this digest (hexadecimal) was certified for, and whether it leaked."""
 
     def is_approving_officer(self, certificate: x509.Certificate) -> bool:
         """Whether this very certificate is the active one of an approving officer."""
@@ -108,6 +127,7 @@ def prepare(
         profile=order.profile,
         not_before=not_before,
         not_after=not_after,
+        email_addresses=order.email_addresses,
     )
     return PreparedCertificate(order, content, content.throw_away_copy())
 
@@ -118,12 +138,14 @@ def issue(
     """Sign a prepared certificate, at most once.
 
     Raises:
-        Refused: a rule or a missing approval forbids it; its serial stays revoked.
+        Refused: a rule, the key's other uses or a missing approval forbid it; a serial that was
+            recorded stays revoked.
         Conflict: the serial was used before, or the intent was closed as orphaned.
         SigningFailed: what came back from the token does not verify.
     """
     content, profile = prepared.content, prepared.order.profile.name
     check_approval(prepared.order, store)
+    prepared.order.check_key_uses(store.uses_of_key(spki_sha256(content.public_key)))
     store.record_intent(prepared, actor, now)
     reach("issue.intended", profile)
     try:
@@ -169,6 +191,7 @@ def check_approval(order: CertificateOrder, store: IssuanceStore) -> None:
     package = _read_package(order.approval.package)
     promised = {
         "application": order.application_id,
+        "email_addresses": list(order.email_addresses),
         "profile": {"name": order.profile.name, "sha256": order.profile.sha256},
         "publication_consent": order.publish,
         "spki_sha256": spki_sha256(order.public_key),
@@ -176,7 +199,9 @@ def check_approval(order: CertificateOrder, store: IssuanceStore) -> None:
         "validity_days": order.profile.validity_days,
     }
     # Compared as JSON, for to Python 1 and True are the same.
-    wrong = [k for k, value in promised.items() if _json(package.get(k)) != _json(value)]
+    # A package that says nothing about e-mail addresses says that there are none.
+    said = {"email_addresses": []} | package
+    wrong = [k for k, value in promised.items() if _json(said.get(k)) != _json(value)]
     if wrong:
         raise _unapproved(f"the approved package says otherwise about {', '.join(wrong)}")
 

@@ -27,6 +27,9 @@ ATTRIBUTES = tuple(_OIDS)
 _SHORT_NAMES = {oid: name for name, oid in _OIDS.items()}
 _UPPER_BOUND = 64
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_ORGANIZATION = re.compile(
+    r"(?:(?:VAT|NTR|PSD|LEI)[A-Z]{2}|[A-Z]{2}:[A-Z]{2})-[A-Za-z0-9][A-Za-z0-9-]*"
+)
 _PRINTABLE_STRING = re.compile(r"[A-Za-z0-9 '()+,./:=?-]*")
 # Control, format (which holds every bidirectional mark), private use, surrogate, unassigned, and
 # the separators of lines and paragraphs.
@@ -102,6 +105,12 @@ def _own_rules(attribute: str, value: str) -> dict[str, bool]:
         return {
             "holds a character that a PrintableString cannot": bool(
                 _PRINTABLE_STRING.fullmatch(value)
+            ),
+        }
+    if attribute == "organizationIdentifier":
+        return {
+            "is not of the form NTRDK-12345678 (EN 319 412-1 5.1.4)": bool(
+                _ORGANIZATION.fullmatch(value)
             ),
         }
     if attribute == "CN":

@@ -23,6 +23,7 @@ EXTENDED_KEY_USAGES = {
     "server_auth": ExtendedKeyUsageOID.SERVER_AUTH,
     "client_auth": ExtendedKeyUsageOID.CLIENT_AUTH,
     "email_protection": ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    "code_signing": ExtendedKeyUsageOID.CODE_SIGNING,
     "ocsp_signing": ExtendedKeyUsageOID.OCSP_SIGNING,
 }
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
@@ -39,7 +40,7 @@ KeyUsageBit = Literal[
     "key_cert_sign",
     "crl_sign",
 ]
-Purpose = Literal["server_auth", "client_auth", "email_protection", "ocsp_signing"]
+Purpose = Literal["server_auth", "client_auth", "email_protection", "code_signing", "ocsp_signing"]
 ObjectIdentifier = Annotated[
     str, Field(pattern=r"^([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]{0,8}))(\.(0|[1-9][0-9]{0,8}))+$")
 ]
@@ -50,7 +51,10 @@ ObjectIdentifier = Annotated[
 class Profile:
     """One kind of certificate.
 
+    `names_person` speaks of persons natural and legal: such a certificate comes only from an
+    approved application. `host_names` and `email_addresses` are what the subjectAltName holds.
     `subject` lists the attributes in their order, a trailing "?" marks an optional one.
+    `reuse_key` lets a subject renew a certificate with the key it has.
     `assurance_level` is the highest NSIS level a certificate of this profile can reach.
     """
 
@@ -67,9 +71,11 @@ class Profile:
     certificate_authority: Flag = False
     path_length: Annotated[int, Strict(), Field(ge=0)] | None = None
     host_names: Flag = False
+    email_addresses: Flag = False
     status_urls: Flag = True
     ocsp_url: Flag = True
     ocsp_no_check: Flag = False
+    reuse_key: Flag = False
     sha256: str = ""
 
     def check_subject(self, subject: SubjectName) -> None:
@@ -125,8 +131,15 @@ def parse_profile(octets: bytes, source: str) -> Profile:
     except ValidationError as error:
         faults += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     if faults:
-        raise ProfileFaulty(source, faults)
+        raise ProfileFaulty(source, [_placed(fault, octets.decode()) for fault in faults])
     return profile
+
+
+def _placed(fault: str, text: str) -> str:
+    """The fault behind the line of its member: tomllib tells lines of broken syntax only."""
+    member = re.escape(re.split(r"[.:]", fault, maxsplit=1)[0])
+    found = re.search(rf"^[ \t]*[\"']?{member}[\"']?[ \t]*=", text, re.MULTILINE)
+    return f"line {text.count(chr(10), 0, found.start()) + 1}: {fault}" if found else fault
 
 
 @functools.cache

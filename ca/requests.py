@@ -4,31 +4,25 @@ Implements the reading of PKCS#10 (RFC 2986). Only the public key crosses the bo
 DNS names that the requester proposes, which a profile may accept or refuse.
 """
 
-import hashlib
 import ipaddress
-import math
 import re
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca.errors import Finding, MalformedRequest, Refused
+from ca.key_quality import SubjectPublicKey, check_key, spki, spki_sha256
 
 MAX_OCTETS = 16 * 1024
 _DNS_NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
     r"(?![0-9]+\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # an IP address is no host name
 )
-_RSA_EXPONENT = 65537
-_SMALL_PRIMES = math.prod(
-    n for n in range(3, 752) if all(n % d for d in range(2, math.isqrt(n) + 1))
-)
-_CURVES = {"secp256r1": "EC-P256", "secp384r1": "EC-P384", "secp521r1": "EC-P521"}
-
-SubjectPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+_DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_LOCAL_PART = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +37,6 @@ class CertificationRequest:
     def spki_sha256(self) -> str:
         """SHA-256 of the SubjectPublicKeyInfo, in hexadecimal."""
         return spki_sha256(self.public_key)
-
-
-def spki_sha256(key: SubjectPublicKey) -> str:
-    """SHA-256 of the SubjectPublicKeyInfo, in hexadecimal."""
-    return hashlib.sha256(_spki(key)).hexdigest()
-
-
-def key_type(key: SubjectPublicKey) -> str:
-    """The word that profiles use for a key: EC-P256, RSA-2048, ..."""
-    if isinstance(key, rsa.RSAPublicKey):
-        return f"RSA-{key.key_size}"
-    return _CURVES.get(key.curve.name, f"EC-{key.curve.name}")
 
 
 def parse_request(octets: bytes) -> CertificationRequest:
@@ -80,21 +62,6 @@ def parse_request(octets: bytes) -> CertificationRequest:
     )
 
 
-def check_key(key: SubjectPublicKey) -> None:
-    """Refuse keys outside the allow-list of types, sizes and exponents (BR 6.1.1.3, 6.1.6)."""
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        if key.curve.name not in _CURVES:
-            raise _weak_key("the key is on a curve other than P-256, P-384 and P-521")
-        return
-    numbers = key.public_numbers()
-    if key.key_size not in {2048, 3072, 4096}:
-        raise _weak_key(f"the RSA key has {key.key_size} bits; 2048, 3072 or 4096 are certified")
-    if numbers.e != _RSA_EXPONENT:
-        raise _weak_key("the RSA exponent is not 65537")
-    if numbers.n % 2 == 0 or math.gcd(numbers.n, _SMALL_PRIMES) != 1:
-        raise _weak_key("the RSA modulus has a small factor")
-
-
 def _decode(octets: bytes) -> x509.CertificateSigningRequest:
     if not octets.strip():
         raise MalformedRequest("certification request", "it is empty")
@@ -115,18 +82,14 @@ def _certifiable_key(request: x509.CertificateSigningRequest) -> SubjectPublicKe
     try:
         key = request.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise _weak_key("the public key is of a kind that is not certified") from None
+        raise _uncertifiable("the public key is of a kind that is not certified") from None
     if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-        raise _weak_key("the public key is of a kind that is not certified")
+        raise _uncertifiable("the public key is of a kind that is not certified")
     check_key(key)
     # Parameters of a curve that are written out, and other spellings of a key, are not carried on.
-    if _spki(key) not in request.tbs_certrequest_bytes:
-        raise _weak_key("the public key is not encoded with a named curve and a whole point")
+    if spki(key) not in request.tbs_certrequest_bytes:
+        raise _uncertifiable("the public key is not encoded with a named curve and a whole point")
     return key
-
-
-def _spki(key: SubjectPublicKey) -> bytes:
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _is_possessed(request: x509.CertificateSigningRequest) -> bool:
@@ -156,6 +119,27 @@ def check_host_name(name: str) -> str:
     return name if ip_address(name) is not None else _check_host_name(name)
 
 
+def check_email_address(address: str) -> str:
+    """A mailbox in ASCII with its host in lower case; Refused for anything else.
+
+    Addresses in other letters need another kind of name (RFC 9598), which is not issued yet.
+    """
+    local, at, host = address.rpartition("@")
+    if at and len(local) <= _LOCAL_PART and _DOT_ATOM.fullmatch(local) and "." in host:
+        try:
+            return f"{local}@{_check_host_name(host)}"
+        except Refused:
+            pass
+    raise Refused(
+        Finding(
+            "name.email",
+            "RFC 5321 4.1.2, RFC 5280 4.2.1.6",
+            "an e-mail address is not of the form local-part@host in ASCII",
+            "give a mailbox without display name, quotes or comments",
+        )
+    )
+
+
 def _check_host_name(name: str) -> str:
     lowered = name.lower()
     # A name whose last label is a number would be read as an address (RFC 3696 section 2).
@@ -180,11 +164,11 @@ def ip_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
         return None
 
 
-def _weak_key(sentence: str) -> Refused:
+def _uncertifiable(sentence: str) -> Refused:
     return Refused(
         Finding(
             "request.key",
-            "CA/B BR 6.1.1.3 and 6.1.6, ETSI TS 119 312",
+            "CA/B BR 6.1.1.3, ETSI TS 119 312",
             sentence,
             "make a new key: P-256, P-384, P-521, or RSA of 2048 to 4096 bits with exponent 65537",
         )

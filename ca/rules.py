@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca.certificates import CertificateContent
 from ca.errors import Finding, Refused
+from ca.key_quality import check_key, key_type
 from ca.names import SubjectName
-from ca.requests import check_key, key_type
+from ca.requests import check_email_address, check_host_name
 
 _MIN_SERIAL_BITS = 96
 _INCLUSIVE_SECOND = timedelta(seconds=1)
@@ -68,7 +69,8 @@ def _serial(copy: x509.Certificate, content: CertificateContent) -> str | None:
 def _issuer(copy: x509.Certificate, content: CertificateContent) -> str | None:
     certificate = content.issuer.certificate
     subject = content.issuer.subject if certificate is None else certificate.subject
-    if copy.issuer != subject:
+    # Octets, not values: relying parties that compare encodings must find the issuer, too.
+    if copy.issuer.public_bytes() != subject.public_bytes():
         return "the issuer is not the issuing CA's own name"
     if certificate is None and copy.subject != subject:
         return "a CA without a certificate can certify only itself"
@@ -94,6 +96,8 @@ def _subject(copy: x509.Certificate, content: CertificateContent) -> str | None:
     read_back = SubjectName.from_x509(copy.subject)
     if read_back != content.subject:
         return "the subject reads back as another name"
+    if copy.subject.public_bytes() != content.subject.to_x509().public_bytes():
+        return "the subject is encoded in other string types than it should be"
     content.profile.check_subject(read_back)
     return None
 
@@ -154,6 +158,14 @@ def _names(copy: x509.Certificate, content: CertificateContent) -> str | None:
         return "the profile needs at least one host name"
     if not content.profile.host_names and content.host_names:
         return "the profile takes no host names"
+    if content.profile.email_addresses and not content.email_addresses:
+        return "the profile needs at least one e-mail address"
+    if not content.profile.email_addresses and content.email_addresses:
+        return "the profile takes no e-mail addresses"
+    for name in content.host_names:
+        check_host_name(name)
+    for address in content.email_addresses:
+        check_email_address(address)
     del copy
     return None
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from ca.certificates import SigningKey, signature_hash
 from ca.errors import MalformedRequest
-from ca.requests import SubjectPublicKey
+from ca.key_quality import SubjectPublicKey
 
 MAX_OCTETS = 64 * 1024
 _HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {

@@ -9,20 +9,22 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
 
 from audit.events import Event
-from ca.certificates import CertificateContent
+from ca.certificates import CertificateContent, subject_of
 from ca.errors import Conflict
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import PreparedCertificate
-from ca.requests import spki_sha256
+from ca.key_quality import spki_sha256
+from ca.key_uses import KeyUse, KeyUses
 from records.audit_log import append
 from records.database import Database
 from records.errors import DatabaseUnavailable, NotFound, RuleBroken
 from records.personal_data import PersonalData
 from records.tables import (
     certificate,
+    compromised_key,
     officer,
     officer_certificate,
     publication,
@@ -33,6 +35,8 @@ from revocation.errors import StatusUnavailable
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Status, Unknown
 
+# Whoever has a key for one of these reasons may use it.
+_COMPROMISED = frozenset({Reason.KEY_COMPROMISE, Reason.CA_COMPROMISE})
 # The guards that refuse a serial number which a certificate has, or had.
 _SERIAL_USED = frozenset({"PKI06", "PKI07"})
 
@@ -59,10 +63,18 @@ class Certificates:
     """The certificate table and what follows from its changes."""
 
     def __init__(
-        self, database: Database, personal: PersonalData, directories: tuple[str, ...] = ()
+        self,
+        database: Database,
+        personal: PersonalData,
+        directories: tuple[str, ...] = (),
+        compromised: frozenset[str] = frozenset(),
     ) -> None:
-        """Use the database, the door for bodies about people, and the names of the directories."""
+        """Use the database, the door for bodies about people, and the names of the directories.
+
+        `compromised` holds digests of keys that others found compromised, beside our own table.
+        """
         self._database = database
+        self._compromised = compromised
         self._personal = personal
         self._directories = directories
 
@@ -72,6 +84,9 @@ class Certificates:
         details = {"profile": order.profile.name, "profile_sha256": order.profile.sha256}
         try:
             with self._database.write() as tx:
+                key = spki_sha256(order.public_key)
+                _wait_for_key(tx, key)
+                order.check_key_uses(self._uses_of_key(tx, key))
                 self._insert_intent(tx, prepared, now)
                 append(tx, Event("certificate.intended", actor, _name(content), details), now)
         except RuleBroken as error:
@@ -115,6 +130,11 @@ class Certificates:
             event = Event("certificate.issued", "system:issuance", _name(content), details)
             append(tx, event, now)
 
+    def uses_of_key(self, spki_sha256: str) -> KeyUses:
+        """What the key was certified for; implements `ca.issuance.IssuanceStore`."""
+        with self._database.read() as tx:
+            return self._uses_of_key(tx, spki_sha256)
+
     def is_approving_officer(self, signer: x509.Certificate) -> bool:
         """Whether this very certificate is good and belongs to an active approving officer."""
         fingerprint = signer.fingerprint(hashes.SHA256()).hex()
@@ -153,6 +173,10 @@ class Certificates:
     ) -> CertificateRecord:
         """Revoke an issued certificate and withdraw it from the directories; final.
 
+        For keyCompromise the digest of the key is kept for good, and nothing else about it: whose
+        it was goes with the certificate at an erasure. A digest of a random key says nothing about
+        a person to whoever does not hold the certificate.
+
         Raises:
             NotFound: no such certificate was issued.
             Conflict: it is revoked already, or not issued yet.
@@ -161,6 +185,8 @@ class Certificates:
             before = _row(tx, issuer, serial)
             if not _revoke(tx, issuer, serial, ("issued", reason), now):
                 raise Conflict(f"certificate {issuer}/{serial.hex}", before.status)
+            if reason in _COMPROMISED:
+                _keep_compromised(tx, before.spki_sha256)
             tx.execute(
                 update(publication)
                 .where(publication.c.issuer == issuer, publication.c.serial == serial.hex)
@@ -205,6 +231,14 @@ class Certificates:
         with self._database.read() as tx:
             return [_record(row) for row in tx.execute(query)]
 
+    def _uses_of_key(self, tx: Connection, key: str) -> KeyUses:
+        rows = tx.execute(select(certificate).where(certificate.c.spki_sha256 == key)).all()
+        kept = select(compromised_key).where(compromised_key.c.spki_sha256 == key)
+        return KeyUses(
+            compromised=key in self._compromised or tx.execute(kept).first() is not None,
+            certified=tuple(map(_key_use, rows)),
+        )
+
     def _insert_intent(self, tx: Connection, prepared: PreparedCertificate, now: datetime) -> None:
         content, order = prepared.content, prepared.order
         tx.execute(
@@ -233,6 +267,27 @@ class Certificates:
         if subject_id is None:
             return sealed
         return self._personal.open(tx, subject_id, "core", sealed)
+
+
+def _wait_for_key(tx: Connection, key: str) -> None:
+    """Orders for one key go one after the other; SQLite has one writer anyway."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(int(key[:15], 16))))
+
+
+def _key_use(row: Row[tuple[object, ...]]) -> KeyUse:
+    """Whose a certificate is: no subject id, and its octets are in clear."""
+    orphaned = row.status == "revoked" and row.issued_at is None
+    holder = row.subject_id or subject_of(row.sealed_tbs).hex()
+    return KeyUse(holder, row.application_id, may_exist=not orphaned)
+
+
+def _keep_compromised(tx: Connection, key: str) -> None:
+    # Two certificates of one key may be revoked for its compromise, one after the other.
+    known = select(compromised_key).where(compromised_key.c.spki_sha256 == key)
+    _wait_for_key(tx, key)
+    if tx.execute(known).first() is None:
+        tx.execute(insert(compromised_key).values(spki_sha256=key))
 
 
 def _revoke(

@@ -199,6 +199,17 @@ _STATUS_GUARDS = (
         "what remains of a revocation is kept until the certificate would have expired",
     ),
     Guard(
+        "PKI23",
+        "compromised_key",
+        "INSERT",
+        same_row("compromised_key", "spki_sha256"),
+        "a compromised key is written down once",
+    ),
+    *(
+        Guard("PKI23", "compromised_key", change, "1 = 1", "a compromised key stays compromised")
+        for change in ("UPDATE", "DELETE")
+    ),
+    Guard(
         "PKI20",
         "crl",
         "INSERT",

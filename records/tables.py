@@ -114,6 +114,13 @@ revocation_residue = Table(
     sqlite_with_rowid=False,
 )
 
+compromised_key = Table(
+    "compromised_key",
+    metadata,
+    Column("spki_sha256", String(64), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 crl = Table(
     "crl",
     metadata,

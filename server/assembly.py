@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ca.certificates import Issuer
 from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName
+from ca.key_quality import read_compromised
 from hsm.errors import TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
@@ -128,6 +129,7 @@ def assembled(settings: Settings, *, checked: bool = True) -> Iterator[Assembly]
     """Join the parts and take them apart again.
 
     Raises:
+        MalformedRequest: the list of compromised keys cannot be read.
         DatabaseUnavailable: the database is not there, not durable, or of another schema.
     """
     assembly = _join(settings, Database(settings.database.url.reveal()), Tokens(settings.hsm))
@@ -141,6 +143,8 @@ def assembled(settings: Settings, *, checked: bool = True) -> Iterator[Assembly]
 
 
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
+    file = settings.keys.compromised_file
+    compromised = frozenset[str]() if file is None else read_compromised(file)
     personal = PersonalData(tokens.wrapping_key)
     crls = Crls(database)
     directories = (DIRECTORY,) if settings.directory.enabled else ()
@@ -149,7 +153,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         database=database,
         tokens=tokens,
         issuers=Issuers(database),
-        certificates=Certificates(database, personal, directories),
+        certificates=Certificates(database, personal, directories, compromised),
         crls=crls,
         officers=Officers(database, personal),
         applications=Applications(database, personal),

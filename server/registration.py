@@ -14,6 +14,7 @@ import ca.errors
 import ra.errors
 from ca.issuance import Approval as SignedPackage
 from ca.issuance import CertificateOrder, issue, prepare
+from ca.key_uses import check_key_uses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
 from ca.requests import MAX_OCTETS, parse_request
@@ -72,7 +73,7 @@ def open_application(
         ca.errors.Refused, MalformedRequest: the key or its request.
     """
     profile = load_profile(new.profile)
-    if not profile.names_person or profile.assurance_level is None:
+    if not profile.names_person or profile.email_addresses or profile.assurance_level is None:
         raise ra.errors.MalformedField("profile", "a profile for natural persons")
     level = AssuranceLevel[profile.assurance_level.upper()]
     if len(new.request) > MAX_OCTETS:
@@ -83,6 +84,9 @@ def open_application(
         profile.name, level, request.der, publication_consent=new.publication_consent
     )
     applicant = Applicant(f"subject-{secrets.token_hex(8)}", claim)
+    profile.check_subject(SubjectName.of(subject_name(applicant)))
+    uses = parts.certificates.uses_of_key(request.spki_sha256)
+    check_key_uses(uses, applicant.subject_id, None, reuse=profile.reuse_key)
     application = draft(applicant, requested, now)
     for kind in TermsKind:
         (offered,) = parts.policy.terms.in_force(kind, now)

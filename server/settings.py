@@ -231,6 +231,16 @@ class Session(Section):
     minutes: int = Field(default=60, ge=1, le=1440, description="Minutes until signing in again.")
 
 
+class Keys(Section):
+    """Keys that are not certified."""
+
+    compromised_file: OptionalPath = Field(
+        default=None,
+        description="File of SHA-256 digests (hexadecimal, one a line) of the SubjectPublicKeyInfo"
+        " of compromised keys; empty when there is none.",
+    )
+
+
 class Settings(Section):
     """All settings of one installation."""
 
@@ -247,6 +257,7 @@ class Settings(Section):
     jobs: Jobs
     logs: Logs
     serial: Serial
+    keys: Keys
     links: Links
     session: Session
 

@@ -24,6 +24,7 @@ from sqlalchemy import insert
 from audit.events import Event
 from ca.identifiers import SerialNumber
 from ca.issuance import CertificateOrder, issue, prepare
+from ca.key_quality import CHECKS, _shows_one_prime, check_key
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from hsm.softhsm import SoftHsmStore
@@ -128,6 +129,40 @@ def issuance(parts: Assembly) -> Measured:
     return Measured("one durable certificate (SQLite)", "signature in the token", *found)
 
 
+def keys(parts: Assembly) -> Iterator[Measured]:
+    """Every check of a key once, beside one verification with it."""
+    del parts
+    algorithm, octets = hashes.SHA256(), b"x" * 300
+    curve = ec.generate_private_key(ec.SECP256R1())
+    public, signature = curve.public_key(), curve.sign(octets, ec.ECDSA(algorithm))
+    found = beside(
+        lambda: check_key(public),
+        lambda: public.verify(signature, octets, ec.ECDSA(algorithm)),
+        300,
+    )
+    yield Measured("key checks, P-256", "one verification", *found)
+    for bits in (2048, 3072, 4096):
+        made = rsa.generate_private_key(65537, bits)
+        known, signed = made.public_key(), made.sign(octets, padding.PKCS1v15(), algorithm)
+        for cheap in (True, False):
+            yield _rsa_checks(known, signed, octets, cheap=cheap)
+
+
+def _rsa_checks(key: rsa.RSAPublicKey, signature: bytes, octets: bytes, *, cheap: bool) -> Measured:
+    """All checks but the last, or the last one: whether the modulus is a power of a prime."""
+    checks = CHECKS[:-1] if cheap else CHECKS[-1:]
+
+    def look() -> None:
+        _shows_one_prime.cache_clear()
+        assert [check.found(key) for check in checks] == [None] * len(checks)
+
+    found = beside(
+        look, lambda: key.verify(signature, octets, padding.PKCS1v15(), hashes.SHA256()), 5
+    )
+    what = "key checks but the last" if cheap else "prime power check"
+    return Measured(f"{what}, RSA-{key.key_size}", "one verification", *found)
+
+
 def crl(parts: Assembly) -> Measured:
     """A CRL of 100,000 entries built and checked, beside joining and signing ready entries."""
     issuing, now = parts.issuing(), datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - a bench
@@ -179,7 +214,8 @@ def audit(parts: Assembly) -> Measured:
     return Measured("audit event, 100 a transaction", "plain insert", path / 100, floor / 100)
 
 
-BENCHES = {each.__name__: each for each in (signing, signing_rsa, issuance, crl, ocsp, audit)}
+_ALL = (signing, signing_rsa, issuance, keys, crl, ocsp, audit)
+BENCHES = {each.__name__: each for each in _ALL}
 
 
 @contextmanager
@@ -203,7 +239,9 @@ def main() -> int:
     print("| path | a time | floor | a time | path / floor |\n|---|---|---|---|---|")
     with prepared() as parts:
         for name in wanted:
-            print(BENCHES[name](parts), flush=True)
+            measured = BENCHES[name](parts)
+            for line in [measured] if isinstance(measured, Measured) else measured:
+                print(line, flush=True)
     return 0
 
 

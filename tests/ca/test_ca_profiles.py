@@ -106,7 +106,7 @@ policy_oids = ["one"]
 certificate_authority = true
 sha256 = ""
 """
-    named = {fault.split(":")[0] for fault in faults_of(broken)}
+    named = {fault.split(": ")[-2 if "line" in fault else 0] for fault in faults_of(broken)}
     assert named == {
         "description",
         "validity_days",
@@ -117,6 +117,20 @@ sha256 = ""
         "policy_oids.0",
         "sha256",
     }
+
+
+def test_a_fault_is_told_with_the_line_of_its_member() -> None:
+    text = SOUND.replace("= 30", "= 0").replace("digital_signature", "sign") + "\nsurprise = 1"
+    assert [fault.split(": ")[:2] for fault in faults_of(text)] == [
+        ["line 4", "validity_days"],
+        ["line 7", "key_usage.0"],
+        ["line 9", "surprise"],
+    ]
+
+
+def test_broken_syntax_is_told_with_its_line() -> None:
+    (fault,) = faults_of("name = 'sound'\nkey_types = what\n")
+    assert "line 2" in fault
 
 
 @pytest.mark.parametrize("octets", [b"\xff", b"name =", b"", b"name = 2026-03-01"])

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from ca.certificates import SigningKey
 from ca.errors import MalformedRequest, Refused
-from ca.requests import MAX_OCTETS, CertificationRequest, key_type, parse_request
+from ca.key_quality import key_type
+from ca.requests import MAX_OCTETS, CertificationRequest, parse_request
 from tests.support.ca_builders import a_key, an_rsa_key
 from tests.support.request_builders import (
     a_request,
@@ -140,21 +141,19 @@ def test_a_request_signed_by_another_key_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "why"),
+    ("key", "broken"),
     [
-        (lambda: ec.generate_private_key(ec.SECP224R1()), "a curve other than"),
-        (lambda: ec.generate_private_key(ec.SECP256K1()), "a curve other than"),
-        (lambda: ec.generate_private_key(ec.BrainpoolP256R1()), "a curve other than"),
-        (lambda: an_rsa_key(1024), "1024 bits"),
-        (lambda: an_rsa_key(2048, 3), "the RSA exponent is not 65537"),
-        (lambda: an_rsa_key(2056), "2056 bits"),
+        (lambda: ec.generate_private_key(ec.SECP224R1()), "key.curve"),
+        (lambda: ec.generate_private_key(ec.SECP256K1()), "key.curve"),
+        (lambda: ec.generate_private_key(ec.BrainpoolP256R1()), "key.curve"),
+        (lambda: an_rsa_key(1024), "key.size"),
+        (lambda: an_rsa_key(2048, 3), "key.exponent"),
+        (lambda: an_rsa_key(2056), "key.size"),
     ],
     ids=["P-224", "secp256k1", "brainpool", "RSA-1024", "e=3", "RSA-2056"],
 )
-def test_a_key_outside_the_list_is_refused(key: Callable[[], SigningKey], why: str) -> None:
-    rule, sentence = refused_rule(a_request(key()))
-    assert rule == "request.key"
-    assert why in sentence
+def test_a_key_outside_the_list_is_refused(key: Callable[[], SigningKey], broken: str) -> None:
+    assert refused_rule(a_request(key()))[0] == broken
 
 
 def test_an_edwards_key_is_refused() -> None:
@@ -173,21 +172,23 @@ def test_a_curve_written_out_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("modulus", "exponent"),
+    ("modulus", "exponent", "broken"),
     [
-        (an_rsa_modulus(512, 1), 65537),
-        (an_rsa_modulus(2048, 2), 65537),
-        (an_rsa_modulus(2048, 3), 65537),
-        (an_rsa_modulus(2048, 751), 65537),
-        (an_rsa_modulus(16384, 1), 65537),
-        (an_rsa_modulus(2048, 1), 1),
-        (an_rsa_modulus(2048, 1), 2),
-        (an_rsa_modulus(2048, 1), 2**2047 + 1),
+        (an_rsa_modulus(512, 1), 65537, "key.size"),
+        (an_rsa_modulus(2048, 2), 65537, "key.even"),
+        (an_rsa_modulus(2048, 3), 65537, "key.small-factor"),
+        (an_rsa_modulus(2048, 751), 65537, "key.small-factor"),
+        (an_rsa_modulus(16384, 1), 65537, "key.size"),
+        (an_rsa_modulus(2048, 1), 1, "request.key"),
+        (an_rsa_modulus(2048, 1), 2, "request.key"),
+        (an_rsa_modulus(2048, 1), 2**2047 + 1, "key.exponent"),
     ],
     ids=["512", "even", "three", "751", "16384", "e=1", "e=2", "e huge"],
 )
-def test_numbers_that_make_a_weak_rsa_key_are_refused(modulus: int, exponent: int) -> None:
-    assert refused_rule(a_request_for_numbers(modulus, exponent))[0] == "request.key"
+def test_numbers_that_make_a_weak_rsa_key_are_refused(
+    modulus: int, exponent: int, broken: str
+) -> None:
+    assert refused_rule(a_request_for_numbers(modulus, exponent))[0] == broken
 
 
 @cache

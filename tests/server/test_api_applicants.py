@@ -10,7 +10,7 @@ from records.officers import Role
 from server.metrics import Metrics
 from server.staff import staff_app
 from tests.support.api import an_application, armoured, as_officer, bearer, problem
-from tests.support.ra_builders import claimed, passport_of, request_der
+from tests.support.ra_builders import a_new_request_der, claimed, passport_of
 from tests.support.staff import Office, applied, vetted
 
 
@@ -208,7 +208,7 @@ def test_a_holder_of_a_good_certificate_is_not_erased(client: FlaskClient, offic
 def test_a_link_works_once(client: FlaskClient) -> None:
     body = {"token": "x" * 43, "certificate_request": "no request"}
     assert problem(client.post("/api/v1/enrolments", json=body))["status"] == 400
-    pem = x509.load_der_x509_csr(request_der()).public_bytes(Encoding.PEM).decode()
+    pem = x509.load_der_x509_csr(a_new_request_der()).public_bytes(Encoding.PEM).decode()
     body["certificate_request"] = pem
     found = problem(client.post("/api/v1/enrolments", json=body))
     assert (found["status"], found["detail"]) == (409, "This link is used, expired or unknown.")

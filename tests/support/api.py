@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from records.officers import Role
 from server.assembly import Assembly
 from server.clock import utc_now
-from tests.support.ra_builders import NANCY, claimed, request_der
+from tests.support.ra_builders import NANCY, a_new_request_der, claimed
 from tests.support.staff import Office
 
 KEYS = {"type", "title", "status", "detail", "rule", "way_out", "reference", "errors"}
@@ -44,7 +44,7 @@ def an_application(parts: Assembly, number: str = NANCY, **changes: object) -> d
         for text in parts.policy.terms.versions
         if text in parts.policy.terms.in_force(text.kind, now)
     }
-    pem = x509.load_der_x509_csr(request_der()).public_bytes(Encoding.PEM).decode()
+    pem = x509.load_der_x509_csr(a_new_request_der()).public_bytes(Encoding.PEM).decode()
     return {
         "profile": "natural-person-substantial",
         "attributes": claimed(number),

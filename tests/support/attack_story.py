@@ -136,6 +136,8 @@ class Story:
         unseen = stores.revoked(stores.issue(server_order(), now), now)
         half_seen = stores.revoked(stores.issue(server_order(), now), now)
         stores.crls.observe(half_seen, "crl", bytes(32), now)
+        with stores.database.write() as tx:
+            tx.execute(text("INSERT INTO compromised_key (spki_sha256) VALUES ('ab')"))
         self.names |= {
             "issued": place_of(issued)[1].hex,
             "issued_fingerprint": issued.fingerprint(hashes.SHA256()).hex(),

@@ -158,6 +158,11 @@ STATUS_ATTACKS = {
         "UPDATE revocation_residue SET not_after = 0 WHERE serial = :erased",
         "DELETE FROM revocation_residue WHERE serial = :erased",
     ),
+    "PKI23": (
+        *over("compromised_key", "1 = 1", "spki_sha256", "spki_sha256 = 'cd'"),
+        "UPDATE compromised_key SET spki_sha256 = 'cd'",
+        "DELETE FROM compromised_key",
+    ),
     "PKI20": (
         copied("crl", "number = 2", number="4"),
         *over("crl", "number = 2", "issuer, number", "version = 0"),

@@ -14,6 +14,7 @@ from ca.errors import Conflict
 from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import CertificateOrder, PreparedCertificate, issue, prepare
+from ca.key_uses import KeyUses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
 
@@ -21,7 +22,20 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE_URL = "http://127.0.0.1:8080"
 ACTOR = "system:test"
 CA_PROFILES = ("issuing", "root")
-LEAF_PROFILES = ("natural-person-substantial", "ocsp-signer", "staff", "tls-server")
+LEAF_PROFILES = (
+    "code-signing",
+    "device",
+    "employee",
+    "legal-person-seal",
+    "natural-person-high",
+    "natural-person-low",
+    "natural-person-substantial",
+    "ocsp-signer",
+    "smime",
+    "staff",
+    "tls-client",
+    "tls-server",
+)
 _VALUES = {
     "C": "DK",
     "O": "Tillid A/S",
@@ -30,6 +44,7 @@ _VALUES = {
     "CN": "Kirsten Ødegaard",
     "serialNumber": "UI:DK-E:G:7",
     "pseudonym": "officer-7",
+    "organizationIdentifier": "NTRDK-12345674",
 }
 _CURVES = {"EC-P256": ec.SECP256R1(), "EC-P384": ec.SECP384R1(), "EC-P521": ec.SECP521R1()}
 
@@ -101,7 +116,9 @@ def an_order(profile: str | Profile = "staff", kind: str = "EC-P256") -> Certifi
     chosen = load_profile(profile) if isinstance(profile, str) else profile
     names = ("ca.tillid.example",) if chosen.host_names else ()
     subject = a_subject(chosen, "ca.tillid.example" if names else None)
-    return CertificateOrder(chosen, subject, a_key(kind).public_key(), names)
+    mailboxes = ("kirsten@tillid.example",) if chosen.email_addresses else ()
+    key = a_key(kind).public_key()
+    return CertificateOrder(chosen, subject, key, names, email_addresses=mailboxes)
 
 
 def a_prepared(
@@ -146,6 +163,7 @@ class MemoryIssuance:
     )
     issued: list[x509.Certificate] = field(default_factory=list)
     approving: list[x509.Certificate] = field(default_factory=list)
+    uses: dict[str, KeyUses] = field(default_factory=dict)
     fails_at: str = ""
     fails_after: str = ""
 
@@ -174,6 +192,9 @@ class MemoryIssuance:
             self.issued.append(certificate)
 
         self._commit("record", commit)
+
+    def uses_of_key(self, spki_sha256: str) -> KeyUses:
+        return self.uses.get(spki_sha256, KeyUses())
 
     def is_approving_officer(self, certificate: x509.Certificate) -> bool:
         return certificate in self.approving

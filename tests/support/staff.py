@@ -32,7 +32,7 @@ from server.registration import (
     record_document,
 )
 from server.staffing import enrol_officer
-from tests.support.ra_builders import NANCY, claimed, passport_of, request_der
+from tests.support.ra_builders import NANCY, a_new_request_der, claimed, passport_of
 
 PROFILE = "natural-person-substantial"
 
@@ -73,7 +73,7 @@ def applied(parts: Assembly, number: str = NANCY, **changes: str) -> Application
     new = NewApplication(
         profile=PROFILE,
         attributes=claimed(number, **changes),
-        request=request_der(),
+        request=a_new_request_der(),
         acceptances=answers,
         publication_consent=False,
     )

@@ -220,7 +220,7 @@ def submitted(**changes: str) -> Application:
     requested = RequestedCertificate.read(
         PERSON_PROFILE,
         AssuranceLevel.SUBSTANTIAL,
-        ra_builders.request_der(),
+        ra_builders.a_new_request_der(),
         publication_consent=True,
     )
     applicant = replace(application.applicant, subject_id=f"subject-{os.urandom(8).hex()}")

@@ -110,6 +110,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_certificate_subject_id"), "certificate", ["subject_id"], unique=False)
     op.create_table(
+        "compromised_key",
+        sa.Column("spki_sha256", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("spki_sha256", name=op.f("pk_compromised_key")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "crl",
         sa.Column("issuer", sa.String(length=32), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),

@@ -1,0 +1,130 @@
+"""Profiles in sentences: what a certificate holds, and what a change means to holders."""
+
+from dataclasses import dataclass
+
+from ca.errors import Refused
+from ca.names import SubjectName
+from ca.profiles import Profile
+
+_ATTRIBUTES = {
+    "C": ("country", "DK"),
+    "O": ("organisation", "Havn & Søn A/S"),
+    "OU": ("organisational unit", "Registration"),
+    "GN": ("given name", "Åse"),
+    "SN": ("surname", "Ødegaard"),
+    "CN": ("common name", "Åse Ødegaard"),
+    "serialNumber": ("identifier of the subject", "UI:DK-E:G:7"),
+    "pseudonym": ("pseudonym", "officer-7"),
+    "organizationIdentifier": ("identifier of the organisation", "NTRDK-12345674"),
+}
+_USAGES = {
+    "digital_signature": "authenticate and sign",
+    "content_commitment": "commit to what is signed (electronic signature or seal)",
+    "key_encipherment": "decrypt keys",
+    "data_encipherment": "decrypt data",
+    "key_agreement": "agree on keys",
+    "key_cert_sign": "sign certificates",
+    "crl_sign": "sign revocation lists",
+}
+_PURPOSES = {
+    "server_auth": "TLS servers",
+    "client_auth": "TLS clients",
+    "email_protection": "e-mail",
+    "code_signing": "code",
+    "ocsp_signing": "OCSP answers",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A name under a profile, and what is said of one that is not: the name and the reason."""
+
+    subject: str
+    counter_subject: str
+    reason: str
+
+
+def sentences(profile: Profile) -> dict[str, str]:
+    """The profile by topic, one sentence each."""
+    return {
+        "for": f"{profile.description}.",
+        "name": f"The name holds {_listed([_attribute(a) for a in profile.subject])}."
+        + _alternative_names(profile),
+        "keys": f"The key is {_listed(profile.key_types, 'or')}; {_reuse(profile)}.",
+        "validity": f"It is valid for {profile.validity_days} days.",
+        "use": _use(profile),
+        "status": _status(profile),
+        "policy": f"It names the policies {_listed(profile.policy_oids)}."
+        if profile.policy_oids
+        else "It names no policy.",
+        "approval": _approval(profile),
+    }
+
+
+def example(profile: Profile) -> Example:
+    """A name that the profile takes and one that it refuses, with the refusal's own words."""
+    pairs = [(a.removesuffix("?"), _ATTRIBUTES[a.removesuffix("?")][1]) for a in profile.subject]
+    # One attribute too many is refused under every profile, whatever it lists.
+    other, reason = [pairs[-1], *pairs], ""
+    try:
+        profile.check_subject(SubjectName.of(other))
+    except Refused as refused:
+        reason = refused.findings[0].sentence
+    return Example(_written(pairs), _written(other), reason)
+
+
+def differences(before: Profile, after: Profile) -> list[str]:
+    """What changes for holders from one profile to the other, one sentence a topic."""
+    old, new = sentences(before), sentences(after)
+    return [f"{old[topic]} -> {new[topic]}" for topic in old if old[topic] != new[topic]]
+
+
+def _attribute(attribute: str) -> str:
+    name = attribute.removesuffix("?")
+    return f"{_ATTRIBUTES[name][0]} ({name}{', optional' if attribute.endswith('?') else ''})"
+
+
+def _alternative_names(profile: Profile) -> str:
+    kinds = ["hosts"] * profile.host_names + ["e-mail addresses"] * profile.email_addresses
+    return f" Beside it stand {_listed(kinds)} (subjectAltName)." if kinds else ""
+
+
+def _reuse(profile: Profile) -> str:
+    return "a renewal may keep it" if profile.reuse_key else "a renewal needs a new one"
+
+
+def _use(profile: Profile) -> str:
+    use = f"Its key may {_listed([_USAGES[usage] for usage in profile.key_usage])}"
+    if profile.extended_key_usage:
+        use += f", for {_listed([_PURPOSES[p] for p in profile.extended_key_usage])} only"
+    if not profile.certificate_authority:
+        return f"{use}."
+    below = "any number of" if profile.path_length is None else str(profile.path_length)
+    return f"{use}; {below} certificate authorities may stand below it."
+
+
+def _status(profile: Profile) -> str:
+    if profile.ocsp_no_check:
+        return "Its status is not asked for: it lives too short for that."
+    if not profile.status_urls:
+        return "It does not say where its status is found."
+    return f"Its status is found in the CRL{' and by OCSP' if profile.ocsp_url else ''}."
+
+
+def _approval(profile: Profile) -> str:
+    if profile.names_person:
+        level = (profile.assurance_level or "").capitalize()
+        return (
+            "It names a person: it is issued only from an application at level"
+            f" {level} that two officers have approved."
+        )
+    return "It names no person, so no application has to be approved."
+
+
+def _written(pairs: list[tuple[str, str]]) -> str:
+    return ", ".join(f"{attribute}={value}" for attribute, value in pairs)
+
+
+def _listed(words: tuple[str, ...] | list[str], last: str = "and") -> str:
+    *first, end = words
+    return f"{', '.join(first)} {last} {end}" if first else end
