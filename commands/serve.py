@@ -17,4 +17,4 @@ def group() -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    serve(settings(), stop, lambda: click.echo("ready", file=sys.stderr))
+    serve(settings(), stop.is_set, lambda: click.echo("ready", file=sys.stderr))

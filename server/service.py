@@ -40,8 +40,13 @@ _STAFF_THREADS = 16
 _FIRST_JOBS = ("close-intents", "own-certificates", "renew-crls", "publish-crls")
 
 
-def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
+def serve(
+    settings: Settings, is_told_to_stop: Callable[[], bool], ready: Callable[[], None]
+) -> None:
     """Run both listeners and the jobs until told to stop.
+
+    What a signal handler sets is only looked at, never waited on: an Event whose lock the
+    interrupted thread holds would wait for itself for ever.
 
     Raises:
         AlreadyServing: another process serves from this state directory.
@@ -64,7 +69,7 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
         Thread(target=staff.serve, name="staff", daemon=True).start()
         public = _start_public(settings)
         stack.callback(_stop_process, public)
-        _wait_until_ready(settings, public, stop)
+        _wait_until_ready(settings, public, is_told_to_stop)
         jobs_stop = Event()
         jobs = Thread(target=JobLoop(parts, metrics).run, args=[jobs_stop], name="jobs")
         jobs.start()
@@ -72,7 +77,9 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
         stack.callback(jobs_stop.set)
         get_logger("serve").info("serve.ready", pid=os.getpid())
         ready()
-        while not stop.wait(0.2):
+        pause = Event()
+        while not is_told_to_stop():
+            pause.wait(0.2)
             if public.poll() is not None:
                 raise ServiceFailed("the public listener ended", settings.state / "logs")
             if not jobs.is_alive():
@@ -186,11 +193,13 @@ def _stop_process(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _wait_until_ready(settings: Settings, public: "subprocess.Popen[bytes]", stop: Event) -> None:
+def _wait_until_ready(
+    settings: Settings, public: "subprocess.Popen[bytes]", is_told_to_stop: Callable[[], bool]
+) -> None:
     url = local_url("http", settings.public.host, settings.public.port) + "/readyz"
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + _READY_SECONDS
-    while not stop.is_set():
+    while not is_told_to_stop():
         if public.poll() is not None or time.monotonic() > deadline:
             raise ServiceFailed(
                 f"the public listener did not come up on port {settings.public.port}",
@@ -201,7 +210,7 @@ def _wait_until_ready(settings: Settings, public: "subprocess.Popen[bytes]", sto
                 if answer.status == HTTPStatus.OK:
                     return
         except OSError:
-            stop.wait(0.1)
+            Event().wait(0.1)
 
 
 def _record_thread(state: Path, args: threading.ExceptHookArgs) -> None:

@@ -20,6 +20,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import pytest
+
 from demo.processes import is_free, start_child
 from demo.slapd import PrivateSlapd
 from tests.support.command_line import ROOT, clean_environment
@@ -119,7 +121,7 @@ class Service:
         self.serve_log.parent.mkdir(mode=0o700, exist_ok=True)
         self.seen = self.serve_log.stat().st_size if self.serve_log.exists() else 0
         additions = {"TILLID_FAILPOINT": failpoint} if failpoint else {}
-        environment = clean_environment(self.environment | additions)
+        environment = clean_environment({"PYTHONFAULTHANDLER": "1"} | self.environment | additions)
         command = [sys.executable, str(ROOT / "cli.py"), "serve"]
         self.process = start_child(command, self.serve_log, environment)
 
@@ -138,11 +140,19 @@ class Service:
         return self.process is None or self.process.poll() is not None
 
     def end_of_process(self, seconds: float = 30) -> int:
-        """Wait until the process ends by itself; gives how, as `subprocess` does."""
+        """Wait until the process ends by itself; gives how, as `subprocess` does.
+
+        One that stays says where every thread of it stands, and is ended: the next test wants its
+        ports.
+        """
         assert self.process is not None
-        code = self.process.wait(seconds)
-        self.process = None
-        return code
+        process, self.process = self.process, None
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # faulthandler prints the stacks
+            process.wait()
+            pytest.fail(f"still alive after {seconds} s: {self.said()}")
 
     def stop(self) -> int:
         """End it as an operator does."""
