@@ -148,13 +148,26 @@ class Saga:
 
         The clock (UTC) is read at each step: a deletion is never dated before what was seen.
         """
-        while step := _STEPS.get(case.state):
-            further = step(self, case, clock())
+        while step := self._step_from(case.state):
+            further = step(case, clock())
             if further is None:
                 break
             reach(f"erase.{further.state}")
             case = further
         return case
+
+    def _step_from(
+        self, state: ErasureState
+    ) -> Callable[[Erasure, datetime], Erasure | None] | None:
+        """What comes next; None before the approval and at the end."""
+        return {
+            ErasureState.APPROVED: self._freeze,
+            ErasureState.FROZEN: self._see_revoked,
+            ErasureState.VISIBLE: self._see_withdrawn,
+            ErasureState.WITHDRAWN: self._destroy,
+            ErasureState.DESTROYED: self._see_revoked_again,
+            ErasureState.RECHECKED: self._finish,
+        }.get(state)
 
     def _freeze(self, case: Erasure, now: datetime) -> Erasure:
         return self.store.advance(case, ErasureState.FROZEN, {}, now)
@@ -195,16 +208,6 @@ class Saga:
                 return None
             seen += [(place, crl), (place, ocsp)]
         return seen
-
-
-_STEPS: Mapping[ErasureState, Callable[[Saga, Erasure, datetime], Erasure | None]] = {
-    ErasureState.APPROVED: Saga._freeze,  # noqa: SLF001 - the table of the class above
-    ErasureState.FROZEN: Saga._see_revoked,  # noqa: SLF001
-    ErasureState.VISIBLE: Saga._see_withdrawn,  # noqa: SLF001
-    ErasureState.WITHDRAWN: Saga._destroy,  # noqa: SLF001
-    ErasureState.DESTROYED: Saga._see_revoked_again,  # noqa: SLF001
-    ErasureState.RECHECKED: Saga._finish,  # noqa: SLF001
-}
 
 
 def _seen_before(case: Erasure, seen: list[tuple[Place, Observation]]) -> bool:

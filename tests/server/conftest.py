@@ -1,10 +1,14 @@
-"""One installation with officers for all tests of the staff pages."""
+"""One installation with officers for the staff pages; one for each file of public tests."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from records.officers import Role
+from server.assembly import Assembly
+from server.jobs import run_job
+from server.metrics import Metrics
+from server.public import PublicApp
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
 from tests.support.staff import Browser, Office, an_app, an_officer
@@ -35,3 +39,21 @@ def securing(office: Office) -> Browser:
 @pytest.fixture
 def auditing(office: Office) -> Browser:
     return office.browser(Role.AUDITOR)
+
+
+@pytest.fixture(scope="module")
+def parts(softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assembly]:
+    with an_installation(softhsm, tmp_path_factory.mktemp("public") / "state") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def metrics() -> Metrics:
+    return Metrics.of_process()
+
+
+@pytest.fixture
+def app(parts: Assembly, metrics: Metrics) -> PublicApp:
+    for job in ("own-certificates", "renew-crls", "publish-crls"):
+        run_job(job, parts, metrics)
+    return PublicApp(parts, metrics)

@@ -37,24 +37,6 @@ SETTINGS = settings(
 )
 
 
-@pytest.fixture(scope="module")
-def parts(softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assembly]:
-    with an_installation(softhsm, tmp_path_factory.mktemp("public") / "state") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def metrics() -> Metrics:
-    return Metrics.of_process()
-
-
-@pytest.fixture
-def app(parts: Assembly, metrics: Metrics) -> PublicApp:
-    for job in ("own-certificates", "renew-crls", "publish-crls"):
-        run_job(job, parts, metrics)
-    return PublicApp(parts, metrics)
-
-
 NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:1/none"
 
 

@@ -2,7 +2,6 @@
 
 import io
 from base64 import b64encode
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -17,12 +16,8 @@ from revocation import der
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
-from server.jobs import run_job
-from server.metrics import Metrics
 from server.public import PublicApp
-from tests.support.installation import an_installation
 from tests.support.ocsp_client import an_issued_serial, issuer_hashes, request_for, said
-from tests.support.softhsm import SoftHsm
 from tests.support.staff import Office
 from tests.support.wsgi import ask
 
@@ -34,24 +29,6 @@ SETTINGS = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-
-
-@pytest.fixture(scope="module")
-def parts(softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assembly]:
-    with an_installation(softhsm, tmp_path_factory.mktemp("public") / "state") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def metrics() -> Metrics:
-    return Metrics.of_process()
-
-
-@pytest.fixture
-def app(parts: Assembly, metrics: Metrics) -> PublicApp:
-    for job in ("own-certificates", "renew-crls", "publish-crls"):
-        run_job(job, parts, metrics)
-    return PublicApp(parts, metrics)
 
 
 @pytest.mark.parametrize(
