@@ -9,7 +9,7 @@ from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ca.certificates import SigningKey
+from ca.signatures import SigningKey
 from hsm.errors import HsmError, KeyExists, KeyNotFound, TokenNotFound
 from hsm.keys import WrappingKey
 from hsm.pins import credential
