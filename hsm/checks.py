@@ -48,6 +48,14 @@ def check_stays_inside(facts: KeyFacts) -> None:
             raise KeyUnfit(facts.label, _name(each))
 
 
+def check_stays_inside_from_now(key: Any) -> None:
+    """For a key that was brought in. Raises: KeyUnfit unless it is sensitive and stays."""
+    if not _is_set(key, Attribute.SENSITIVE):
+        raise KeyUnfit(str(key[Attribute.LABEL]), _name(Attribute.SENSITIVE))
+    if key[Attribute.EXTRACTABLE]:
+        raise KeyUnfit(str(key[Attribute.LABEL]), _name(Attribute.EXTRACTABLE))
+
+
 def check_signs(key: TokenPrivateKey) -> None:
     """Sign something random and verify it. Raises: TokenUnavailable when it is wrong."""
     # No certificate, CRL or OCSP answer begins so: each is a DER SEQUENCE.

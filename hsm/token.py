@@ -21,7 +21,14 @@ import pkcs11
 from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
 
-from hsm.checks import KeyFacts, check_signs, check_stays_inside, check_wraps, facts_of
+from hsm.checks import (
+    KeyFacts,
+    check_signs,
+    check_stays_inside,
+    check_stays_inside_from_now,
+    check_wraps,
+    facts_of,
+)
 from hsm.errors import (
     KeyExists,
     KeyKindUnsupported,
@@ -32,6 +39,7 @@ from hsm.errors import (
 )
 from hsm.key_kinds import (
     KeyKind,
+    PublicKey,
     generate,
     kind_of_curve,
     read_public_key,
@@ -173,6 +181,15 @@ class Token:
         Raises: KeyUnfit, KeyNotFound, TokenUnavailable.
         """
         check_stays_inside(self.use_private_key(label, facts_of))
+
+    def check_copied_key(self, label: str, public_key: PublicKey) -> None:
+        """Whether this token holds the private half of the key, and does not give it out.
+
+        Raises: KeyUnfit, KeyNotFound, TokenUnavailable.
+        """
+        if self.private_key(label).public_key() != public_key:
+            raise KeyUnfit(label, f"{self.location.name} holds another key")
+        self.use_private_key(label, check_stays_inside_from_now)
 
     def check_health(self) -> None:
         """Sign with a key of its own, made when it is not there, and verify the signature.
