@@ -4,7 +4,6 @@ A token that keeps its state in files may rewrite them at each C_Login, and anot
 looks at that moment sees no token. So loading, finding and logging in happen under a lock file.
 """
 
-import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pkcs11
 
 from hsm.errors import HsmError, PinRejected
-from hsm.module import Module, exclusive, load_module, meaning_of
+from hsm.module import Module, exclusive, load_module, meaning_of, pin_digest
 from hsm.pins import read_pins
 
 LOGIN_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.0)
@@ -84,11 +83,11 @@ def _log_in_once(location: TokenLocation, module: Module) -> None:
     failure: Exception = PinRejected(location.name, "not tried again")
     for pin in read_pins(location.pin_file):
         # A job that runs again and again must not use up the token's tries with one wrong PIN.
-        attempt = (location.name, hashlib.sha256(pin.encode()).digest())
+        attempt = (location.name, pin_digest(pin))
         if attempt in module.rejected_pins:
             continue
         try:
-            module.logins[location.name] = module.session(token, pin)
+            module.log_in(location.name, token, pin)
         except (pkcs11.PinIncorrect, pkcs11.PinLenRange) as error:
             module.rejected_pins.add(attempt)
             failure = error

@@ -7,6 +7,7 @@ call. So the module is initialised here, with CKF_OS_LOCKING_OK, before python-p
 
 import ctypes
 import fcntl
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -116,6 +117,7 @@ class Module:
     attributes: Attributes = field(default_factory=Attributes, repr=False)
     logins: dict[str, pkcs11.Session] = field(default_factory=dict)
     rejected_pins: set[tuple[str, bytes]] = field(default_factory=set, repr=False)
+    accepted_pins: dict[str, bytes] = field(default_factory=dict, repr=False)
     breakers: dict[str, Breaker] = field(default_factory=dict, repr=False)
     """One for each token, shared by all who opened it."""
     gate: Gate = field(default_factory=Gate, repr=False)
@@ -171,12 +173,13 @@ class Module:
             raise pkcs11.MultipleTokensReturned(f"{len(found)} tokens {label}")
         return found[0]
 
-    def session(self, token: pkcs11.Token, pin: str) -> pkcs11.Session:
-        """Log in, or join the login that this process has; the session that keeps it."""
+    def log_in(self, name: str, token: pkcs11.Token, pin: str) -> None:
+        """Log in, or join the login that this process has, and keep the session that holds it."""
         try:
-            return token.open(user_pin=pin, attribute_mapper=self.attributes)
+            self.logins[name] = token.open(user_pin=pin, attribute_mapper=self.attributes)
+            self.accepted_pins[name] = pin_digest(pin)
         except pkcs11.UserAlreadyLoggedIn:
-            return self.worker_session(token)
+            self.logins[name] = self.worker_session(token)
 
     def worker_session(self, token: pkcs11.Token, *, rw: bool = False) -> pkcs11.Session:
         """A session that uses the login there is."""
@@ -221,6 +224,11 @@ class Module:
 # C_Initialize acts on the whole process, so what was initialised is the process's to remember.
 _LOADED: dict[Path, Module] = {}
 _LOADING = threading.Lock()
+
+
+def pin_digest(pin: str) -> bytes:
+    """What is remembered of a PIN: whether another one is the same."""
+    return hashlib.sha256(pin.encode()).digest()
 
 
 def _description(token: pkcs11.Token) -> tuple[str, str, str, str]:

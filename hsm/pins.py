@@ -9,13 +9,16 @@ set, or had just set, when it was interrupted. One of the two is the token's (`h
 """
 
 import os
+import secrets
 from pathlib import Path
 
 from hsm.errors import PinUnreadable
+from hsm.files import write_owner_only
 
 CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 
 _LONGEST = 4096
+_PIN_OCTETS = 12
 
 
 def credential(name: str) -> Path | None:
@@ -55,3 +58,15 @@ def read_pin(source: Path) -> str:
         return octets.decode().rstrip("\n")
     except (OSError, ValueError, KeyError) as error:
         raise PinUnreadable(str(source)) from error
+
+
+def keep_pin(path: Path) -> str:
+    """The PIN in this file; a new random one is written when there is none."""
+    if not path.exists():
+        write_owner_only(path, random_pin().encode())
+    return read_pin(path)
+
+
+def random_pin() -> str:
+    """24 digits and letters a to f: OpenSSL's pkcs11 engine cuts a PIN of 32 off."""
+    return secrets.token_hex(_PIN_OCTETS)

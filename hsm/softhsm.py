@@ -12,14 +12,14 @@ between leaves an empty file, and with it a token that no longer exists; the cop
 
 import os
 import re
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import hsm
-from hsm.errors import PinUnreadable, TokenNotFound, TokenUnavailable
+from hsm.errors import TokenNotFound, TokenUnavailable
 from hsm.files import write_owner_only
 from hsm.module import exclusive, is_loaded, load_module
+from hsm.pins import keep_pin
 from hsm.token import TokenLocation
 
 LIBRARIES = (
@@ -32,7 +32,6 @@ LIBRARIES = (
 
 _CONFIGURATION_VARIABLE = "SOFTHSM2_CONF"
 _LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
-_PIN_OCTETS = 12  # as 24 digits: OpenSSL's pkcs11 engine cuts a PIN of 32 off
 
 
 def softhsm_library() -> Path:
@@ -83,8 +82,8 @@ class SoftHsmStore:
         self.activate()
         with exclusive(self._login_lock):
             if label not in self.labels():
-                so_pin = _keep_pin(self._pins / f"{label}.so-pin")
-                pin = _keep_pin(self._pins / f"{label}.pin")
+                so_pin = keep_pin(self._pins / f"{label}.so-pin")
+                pin = keep_pin(self._pins / f"{label}.pin")
                 serial = load_module(self.module).initialise_token(label, so_pin, pin)
                 self._copy(label, self._folder_of(label, serial))
         return self.location(label)
@@ -185,13 +184,3 @@ def _template() -> Path:
         if template.exists():
             return template
     raise TokenUnavailable("softhsm2.conf.in", "the configuration template is missing")
-
-
-def _keep_pin(path: Path) -> str:
-    """The PIN in this file; a new random one is written when there is none."""
-    if not path.exists():
-        write_owner_only(path, secrets.token_hex(_PIN_OCTETS).encode())
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PinUnreadable(str(path)) from error

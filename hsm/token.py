@@ -13,7 +13,6 @@ import hashlib
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -21,6 +20,7 @@ import pkcs11
 from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
 
+from hsm.attestation import TokenStatement, state
 from hsm.checks import (
     KeyFacts,
     check_signs,
@@ -51,7 +51,7 @@ from hsm.module import Module, exclusive, meaning_of
 from hsm.quota import SignQuota
 from hsm.recovery import Breaker
 from hsm.signing_keys import TokenPrivateKey, private_key_for
-from hsm.uri import SCHEME, key_uri
+from hsm.worker import Worker
 
 __all__ = ["HEALTH_KEY", "Token", "TokenLocation"]
 
@@ -92,36 +92,6 @@ _STAYS_INSIDE = {
 }
 
 
-@dataclass(slots=True, eq=False)
-class _Worker:
-    """A session and the key handles found in it."""
-
-    session: pkcs11.Session
-    epoch: int
-    """That of the module when the session was opened."""
-    handles: dict[tuple[ObjectClass, str], Any] = field(default_factory=dict)
-
-    def handle(self, kind: ObjectClass, label: str) -> Any:
-        """The key's handle, looked up once a session because finding costs a millisecond."""
-        handle = self.handles.get((kind, label))
-        if handle is None:
-            handle = self.session.get_key(object_class=kind, **_search(label))
-            self.handles[kind, label] = handle
-        return handle
-
-    def close(self) -> None:
-        with suppress(pkcs11.PKCS11Error):
-            self.session.close()
-
-
-def _search(name: str) -> dict[str, Any]:
-    """How a key is looked for that is named by its label or by a PKCS#11 URI."""
-    if not name.startswith(SCHEME):
-        return {"label": name}
-    uri = key_uri(name)
-    return {"label": uri.object or None, "id": uri.id or None}
-
-
 class Token:
     """An open token. Make one with `Token.open`; threads may share it, forked children may not."""
 
@@ -131,7 +101,7 @@ class Token:
         self._module = module
         self._quota = quota
         self._breaker = module.breakers.setdefault(location.name, Breaker(location.name))
-        self._idle: deque[_Worker] = deque()
+        self._idle: deque[Worker] = deque()
 
     @classmethod
     def open(cls, location: TokenLocation, quota: SignQuota | None = None) -> Self:
@@ -174,6 +144,27 @@ class Token:
     def key_facts(self) -> list[KeyFacts]:
         """What the token says of all private and secret keys, by label."""
         return self._run(lambda worker: _key_facts(worker.session), self.location.name)
+
+    def state(self) -> TokenStatement:
+        """What can be attested of the token and its keys. Raises: TokenUnavailable."""
+        return self._run(lambda worker: state(worker.session, self._module), self.location.name)
+
+    def change_pin(self, old: str, new: str) -> None:
+        """Give the token another PIN; the login stays. Raises: PinRejected, TokenUnavailable."""
+
+        def change(worker: Worker) -> None:
+            # The token may rewrite its files, as it does at a login.
+            with (
+                exclusive(self.location.login_lock),
+                self._module.worker_session(worker.session.token, rw=True) as session,
+            ):
+                session.set_pin(old, new)
+
+        self._run(change, self.location.name)
+
+    def accepted_pin(self) -> bytes | None:
+        """SHA-256 of the PIN that this process logged in with, if it did."""
+        return self._module.accepted_pins.get(self.location.name)
 
     def check_key(self, label: str) -> None:
         """Whether a private key was made in the token and can never have left it.
@@ -223,7 +214,7 @@ class Token:
         Raises: KeyNotFound, TokenUnavailable.
         """
 
-        def read(worker: _Worker) -> TokenPrivateKey:
+        def read(worker: Worker) -> TokenPrivateKey:
             private = worker.handle(_PRIVATE, label)
             public_key = read_public_key(private, worker.handle(ObjectClass.PUBLIC_KEY, label))
             pss = private.key_type is KeyType.RSA and signs_with_pss_alone(private)
@@ -288,7 +279,7 @@ class Token:
             lambda worker: set(worker.session.token.slot.get_mechanisms()), self.location.name
         )
 
-    def _run(self, operation: Callable[[_Worker], Result], subject: str) -> Result:
+    def _run(self, operation: Callable[[Worker], Result], subject: str) -> Result:
         """Run one operation in a session that no other thread has; drop the session on any error.
 
         Never repeats the operation: a signature may have been made although the answer was lost.
@@ -305,7 +296,7 @@ class Token:
         self._breaker.succeeded()
         return result
 
-    def _in_session(self, operation: Callable[[_Worker], Result], *, restart: bool) -> Result:
+    def _in_session(self, operation: Callable[[Worker], Result], *, restart: bool) -> Result:
         login = self._enter(restart=restart)
         worker = None
         try:
@@ -337,7 +328,7 @@ class Token:
             self._breaker.failed(error.ckr)
             raise
 
-    def _take_worker(self, login: pkcs11.Session) -> _Worker:
+    def _take_worker(self, login: pkcs11.Session) -> Worker:
         while self._idle:
             try:
                 worker = self._idle.pop()  # the last one put back: its handles are the warmest
@@ -345,9 +336,9 @@ class Token:
                 break
             if worker.epoch == self._module.epoch:
                 return worker
-        return _Worker(self._module.worker_session(login.token), self._module.epoch)
+        return Worker(self._module.worker_session(login.token), self._module.epoch)
 
-    def _drop(self, worker: _Worker | None, error: BaseException) -> None:
+    def _drop(self, worker: Worker | None, error: BaseException) -> None:
         """Close the session; after an error that may mean it, log in again at the next use."""
         doubt = isinstance(error, _LOGIN_IN_DOUBT) or type(error) is pkcs11.PKCS11Error
         if worker is not None:
@@ -383,7 +374,7 @@ class Token:
             "capabilities": capabilities,
         }
 
-        def generate_there(worker: _Worker) -> None:
+        def generate_there(worker: Worker) -> None:
             with self._module.worker_session(worker.session.token, rw=True) as session:
                 make(session, common)
 

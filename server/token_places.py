@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-from hsm.errors import TokenNotFound
-from hsm.pins import credential
+from hsm.errors import PinKeptElsewhere, TokenNotFound
+from hsm.login import load_for
+from hsm.module import exclusive
+from hsm.pins import credential, is_file, keep_pin
 from hsm.softhsm import SoftHsmStore
 from hsm.token import TokenLocation
 from hsm.uri import SCHEME, Pkcs11Uri, token_uri
@@ -61,12 +63,33 @@ class TokenPlaces:
         wanted = dict.fromkeys(uri.token for uri in named if uri.token and self._is_ours(uri))
         return [label for label in wanted if label not in there]
 
-    def create(self, label: str) -> bool:
-        """Make a SoftHSM token of this label; whether there is a store to make it in."""
-        store = self.store
-        if store is not None:
-            store.create_token(label)
-        return store is not None
+    def create(self, name: str) -> TokenLocation:
+        """Make a token in a free slot with random PINs, which are files from before it exists.
+
+        Raises: TokenUnavailable without a free slot, PinKeptElsewhere, ValueError for a label
+        that would not stand in a file name.
+        """
+        uri, store = self._uri(name), self.store
+        if not uri.token:
+            raise ValueError("a token that is made needs a label")
+        if store is not None and self._is_ours(uri):
+            return store.create_token(uri.token)
+        location = self.location(name)
+        if not is_file(location.pin_file):
+            raise PinKeptElsewhere(str(location.pin_file))
+        location.pin_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        so_pin = keep_pin(location.pin_file.with_suffix(".so-pin"))
+        pin = keep_pin(location.pin_file)
+        module = load_for(location)
+        with exclusive(location.login_lock):
+            module.initialise_token(uri.token, so_pin, pin)
+        return location
+
+    def pin_changed(self, name: str) -> None:
+        """Bring the copy of SoftHSM's token.object up to date with the PIN."""
+        uri, store = self._uri(name), self.store
+        if store is not None and self._is_ours(uri) and uri.token in store.labels():
+            store.refresh_copy(uri.token)
 
     def location(self, name: str) -> TokenLocation:
         """Where a token and its PIN are found. Raises: TokenNotFound, TokenUnavailable."""

@@ -13,9 +13,17 @@ from threading import Lock
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca.signatures import SigningKey
-from hsm.errors import HsmError, KeyExists, KeyKindUnsupported, KeyNotFound, TokenNotFound
+from hsm.errors import (
+    HsmError,
+    KeyExists,
+    KeyKindUnsupported,
+    KeyNotFound,
+    TokenInUse,
+    TokenNotFound,
+)
 from hsm.key_kinds import KeyKind, kind_of_curve
 from hsm.keys import WrappingKey
+from hsm.pin_change import change_pin
 from hsm.quota import SignQuota
 from hsm.software import SEALING_KEY, SoftwareKeys
 from hsm.standby import TokenPair
@@ -52,7 +60,33 @@ class Tokens:
 
         On any other module tokens are made with its own tools, or with `tillid hsm init`.
         """
-        return [label for label in self._places.missing() if self._places.create(label)]
+        missing = self._places.missing()
+        for label in missing:
+            self._places.create(label)
+        return missing
+
+    def initialise(self, name: str) -> bool:
+        """Make a token; False when an empty one of that name is there already.
+
+        Raises: TokenInUse when it holds keys, TokenUnavailable without a free slot, ValueError
+        for a label that would not stand in a file name.
+        """
+        try:
+            keys = self.open(name).key_labels()
+        except TokenNotFound:
+            self._places.create(name)
+            self.open(name)
+            return True
+        if keys:
+            raise TokenInUse(token_label(name))
+        return False
+
+    def change_pin(self, name: str) -> None:
+        """Give a token a new random PIN.
+
+        Raises: PinKeptElsewhere, PinRejected, TokenUnavailable.
+        """
+        change_pin(lambda: self.open(name), lambda: self._places.pin_changed(name))
 
     def find(self, token: str, label: str) -> SigningKey | None:
         """The key of that label, or None."""

@@ -24,7 +24,7 @@ struct function_list {
     unsigned char version[2];
     any_call call[68];
 };
-enum { GET_FUNCTION_LIST = 3, OPEN_SESSION = 12, LOGIN = 18, SIGN_INIT = 42, SIGN = 43 };
+enum { GET_FUNCTION_LIST = 3, SET_PIN = 11, OPEN_SESSION = 12, LOGIN = 18, SIGN_INIT = 42, SIGN = 43 };
 
 static struct function_list *real, ours;
 static char control[4096];
@@ -102,6 +102,9 @@ static ul sign(ul session, unsigned char *data, ul length, unsigned char *signat
 FORWARD(open_session, OPEN_SESSION, "C_OpenSession",
         (ul slot, ul flags, void *application, void *notify, ul *session),
         (slot, flags, application, notify, session))
+FORWARD(set_pin, SET_PIN, "C_SetPIN",
+        (ul session, unsigned char *old, ul old_length, unsigned char *fresh, ul length),
+        (session, old, old_length, fresh, length))
 FORWARD(login, LOGIN, "C_Login", (ul session, ul user, unsigned char *pin, ul length),
         (session, user, pin, length))
 FORWARD(sign_init, SIGN_INIT, "C_SignInit", (ul session, void *mechanism, ul key),
@@ -115,6 +118,7 @@ ul C_GetFunctionList(struct function_list **list) {
         ours = *real;
         ours.call[GET_FUNCTION_LIST] = (any_call)C_GetFunctionList;
         ours.call[OPEN_SESSION] = (any_call)open_session;
+        ours.call[SET_PIN] = (any_call)set_pin;
         ours.call[LOGIN] = (any_call)login;
         ours.call[SIGN_INIT] = (any_call)sign_init;
         ours.call[SIGN] = (any_call)sign;
