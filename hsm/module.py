@@ -159,12 +159,13 @@ class Module:
     ) -> pkcs11.Token:
         """The one token of this description, of which an empty part may be anything.
 
+        A module may give a slot a label before there is an initialised token in it.
         Raises: pkcs11.NoSuchToken, pkcs11.MultipleTokensReturned.
         """
         wanted = (label, serial, manufacturer, model)
         found = [
             token
-            for token in self.library.get_tokens()
+            for token in self.library.get_tokens(token_flags=pkcs11.TokenFlag.TOKEN_INITIALIZED)
             if all(of in ("", has) for of, has in zip(wanted, _description(token), strict=True))
         ]
         if not found:
