@@ -27,7 +27,7 @@ NOUNS = {
     "erase": "Erasure cases: list, approve, receipt.",
     "audit": "The audit log: verify it, read its end.",
     "db": "The database: migrate and check it.",
-    "hsm": "Tokens and their keys: list, verify, log in.",
+    "hsm": "Tokens and their keys: make, list, verify, attest, change PINs.",
     "doctor": "Look at everything that is known to break, and mend what can be mended.",
     "job": "Background jobs: list them, run them now.",
     "config": "Settings: show where each value came from, explain the keys, check the file.",

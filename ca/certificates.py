@@ -5,32 +5,33 @@ the copy is what the rules look at, and its tbsCertificate is what the token sig
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from ca.errors import SigningFailed
 from ca.identifiers import IssuerName, SerialNumber
-from ca.key_quality import SubjectPublicKey
+from ca.key_quality import SubjectPublicKey, key_type
 from ca.names import SubjectName
 from ca.profiles import EXTENDED_KEY_USAGES, Profile
 from ca.requests import ip_address
+from ca.signatures import SigningKey, algorithm_of
 
-SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-_CURVES: dict[str, ec.EllipticCurve] = {
-    curve.name: curve for curve in (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1())
-}
-_ECDSA_HASHES: dict[str, hashes.HashAlgorithm] = {
-    "secp256r1": hashes.SHA256(),
-    "secp384r1": hashes.SHA384(),
-    "secp521r1": hashes.SHA512(),
+_MAKERS: dict[str, Callable[[], SigningKey]] = {
+    "EC-P256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "EC-P384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "EC-P521": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate,
+    "ML-DSA-44": mldsa.MLDSA44PrivateKey.generate,
+    "ML-DSA-65": mldsa.MLDSA65PrivateKey.generate,
+    "ML-DSA-87": mldsa.MLDSA87PrivateKey.generate,
 }
 
 
@@ -111,7 +112,12 @@ class CertificateContent:
         )
         for extension, critical in self.expected_extensions():
             builder = builder.add_extension(extension, critical)
-        return builder.sign(_throw_away_key(self.issuer.key), signature_hash(self.issuer.key))
+        algorithm = algorithm_of(self.issuer.key)
+        return builder.sign(
+            _throw_away_key(self.issuer.key),
+            algorithm.hash_algorithm,
+            rsa_padding=algorithm.rsa_padding,
+        )
 
 
 def subject_of(tbs_certificate: bytes) -> bytes:
@@ -126,18 +132,9 @@ def validity_period(profile: Profile, now: datetime) -> tuple[datetime, datetime
     return not_before, not_before + timedelta(days=profile.validity_days) - timedelta(seconds=1)
 
 
-def signature_hash(key: SigningKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
-    """The hash that goes with a key: as wide as the curve; SHA-256 for RSA."""
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return _ECDSA_HASHES[key.curve.name]  # type: ignore[return-value]
-    return hashes.SHA256()
-
-
 def sign_octets(key: SigningKey, octets: bytes) -> bytes:
     """One signature with the key's own algorithm, the one that `throw_away_copy` declared."""
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return key.sign(octets, ec.ECDSA(signature_hash(key)))
-    return key.sign(octets, padding.PKCS1v15(), signature_hash(key))
+    return algorithm_of(key).sign(key, octets)
 
 
 def assemble(copy: x509.Certificate, signature: bytes, issuer: Issuer) -> x509.Certificate:
@@ -159,14 +156,7 @@ def assemble(copy: x509.Certificate, signature: bytes, issuer: Issuer) -> x509.C
 def _verify(issuer: Issuer, signature: bytes, octets: bytes) -> None:
     """Verify with the key in the issuer's certificate, or the token's own while there is none."""
     known = issuer.key if issuer.certificate is None else issuer.certificate
-    key = known.public_key()
-    algorithm = signature_hash(issuer.key)
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        key.verify(signature, octets, ec.ECDSA(algorithm))
-    elif isinstance(key, rsa.RSAPublicKey):
-        key.verify(signature, octets, padding.PKCS1v15(), algorithm)
-    else:
-        raise InvalidSignature
+    algorithm_of(issuer.key).verify(known.public_key(), signature, octets)
 
 
 def _with_signature(copy: x509.Certificate, signature: bytes) -> bytes:
@@ -186,16 +176,15 @@ def _tlv(tag: int, value: bytes) -> bytes:
 
 
 def _throw_away_key(like: SigningKey) -> SigningKey:
-    if isinstance(like, ec.EllipticCurvePrivateKey):
-        return _throw_away("EC", like.curve.name)
-    return _throw_away("RSA", str(like.key_size))
+    return _throw_away(key_type(like.public_key()))
 
 
 @functools.cache
-def _throw_away(kind: str, size: str) -> SigningKey:
-    if kind == "RSA":
+def _throw_away(kind: str) -> SigningKey:
+    family, _, size = kind.partition("-")
+    if family == "RSA":
         return rsa.generate_private_key(65537, int(size))
-    return ec.generate_private_key(_CURVES[size])
+    return _MAKERS[kind]()
 
 
 def _authority_key_identifier(issuer: Issuer) -> x509.AuthorityKeyIdentifier:

@@ -12,12 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ca.certificates import Issuer, SigningKey, StatusUrls
+from ca.certificates import Issuer, StatusUrls
 from ca.errors import Conflict
 from ca.identifiers import IssuerName
 from ca.issuance import CertificateOrder, IssuanceStore, issue, prepare
 from ca.names import SubjectName
 from ca.profiles import Profile
+from ca.signatures import SigningKey
 
 ACTOR = "system:ceremony"
 

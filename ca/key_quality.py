@@ -13,14 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca.errors import Finding, MalformedRequest, Refused
+from ca.signatures import VerifyingKey
 
-SubjectPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+SubjectPublicKey = VerifyingKey
+"""What can be certified; requests from outside bring RSA and elliptic curves alone."""
 
 _CURVES = {"secp256r1": "EC-P256", "secp384r1": "EC-P384", "secp521r1": "EC-P521"}
+_OF_ONE_SIZE: dict[type, str] = {
+    ed25519.Ed25519PublicKey: "Ed25519",
+    mldsa.MLDSA44PublicKey: "ML-DSA-44",
+    mldsa.MLDSA65PublicKey: "ML-DSA-65",
+    mldsa.MLDSA87PublicKey: "ML-DSA-87",
+}
 _RSA_BITS = frozenset({2048, 3072, 4096})
 _RSA_EXPONENT = 65537
 _FERMAT_ROUNDS = 100
@@ -46,7 +54,9 @@ def key_type(key: SubjectPublicKey) -> str:
     """The word that profiles use for a key: EC-P256, RSA-2048, ..."""
     if isinstance(key, rsa.RSAPublicKey):
         return f"RSA-{key.key_size}"
-    return _CURVES.get(key.curve.name, f"EC-{key.curve.name}")
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return _CURVES.get(key.curve.name, f"EC-{key.curve.name}")
+    return next(word for kind, word in _OF_ONE_SIZE.items() if isinstance(key, kind))
 
 
 def spki(key: SubjectPublicKey) -> bytes:
@@ -87,7 +97,7 @@ def read_compromised(path: Path) -> frozenset[str]:
 
 
 def _curve(key: SubjectPublicKey) -> str | None:
-    if isinstance(key, rsa.RSAPublicKey) or key.curve.name in _CURVES:
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name in _CURVES:
         return None
     return "the key is on a curve other than P-256, P-384 and P-521"
 

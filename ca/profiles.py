@@ -29,7 +29,18 @@ EXTENDED_KEY_USAGES = {
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
 Flag = Annotated[bool, Strict()]
-KeyType = Literal["EC-P256", "EC-P384", "EC-P521", "RSA-2048", "RSA-3072", "RSA-4096"]
+KeyType = Literal[
+    "EC-P256",
+    "EC-P384",
+    "EC-P521",
+    "RSA-2048",
+    "RSA-3072",
+    "RSA-4096",
+    "Ed25519",
+    "ML-DSA-44",
+    "ML-DSA-65",
+    "ML-DSA-87",
+]
 SubjectAttribute = Annotated[str, Field(pattern=rf"^({'|'.join(ATTRIBUTES)})\??$")]
 KeyUsageBit = Literal[
     "digital_signature",

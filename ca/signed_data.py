@@ -15,9 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from ca.certificates import SigningKey, signature_hash
 from ca.errors import MalformedRequest
-from ca.key_quality import SubjectPublicKey
+from ca.signatures import CmsKey, CmsPublicKey, signature_hash
 
 MAX_OCTETS = 64 * 1024
 _HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
@@ -46,14 +45,14 @@ class _Signature:
     """
 
     certificate: x509.Certificate
-    key: SubjectPublicKey
+    key: CmsPublicKey
     digest: str
     message_digest: bytes
     signed_attributes: bytes
     octets: bytes
 
 
-def sign_detached(content: bytes, certificate: x509.Certificate, key: SigningKey) -> bytes:
+def sign_detached(content: bytes, certificate: x509.Certificate, key: CmsKey) -> bytes:
     """A detached CMS signature over the content, in DER, with the signer's certificate inside."""
     return (
         pkcs7.PKCS7SignatureBuilder()
@@ -143,7 +142,7 @@ def _signer_certificate(
     return x509.load_der_x509_certificate(read.dump())
 
 
-def _signer_key(certificate: x509.Certificate, algorithm: str) -> SubjectPublicKey:
+def _signer_key(certificate: x509.Certificate, algorithm: str) -> CmsPublicKey:
     key = certificate.public_key()
     if isinstance(key, ec.EllipticCurvePublicKey) and algorithm == "ecdsa":
         return key

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ca.certificates import SigningKey
+from ca.signatures import SigningKey
 from commands.staff_client import StaffClient
 from hsm.softhsm import SoftHsmStore
 from hsm.token import Token

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from commands.exit_codes import ExitCode
+from commands.files import OutFile
 from commands.installation import settings
 from commands.output import Result, Table, verb
 
@@ -16,9 +18,26 @@ if TYPE_CHECKING:
     from server.tokens import Tokens
 
 
+class TokenName(click.ParamType[str]):
+    """A token by its label or by a PKCS#11 URI."""
+
+    name = "token"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name; click fails with usage for a URI that names no token."""
+        from hsm.uri import SCHEME, token_uri
+
+        if value.startswith(SCHEME):
+            try:
+                token_uri(value)
+            except ValueError as error:
+                self.fail(f"{value} is no PKCS#11 URI of a token: {error}.", param, ctx)
+        return value
+
+
 @click.group
 def group() -> None:
-    """Tokens and their keys: list, verify, log in."""
+    """Tokens and their keys: make, list, verify, attest, change PINs."""
 
 
 @contextmanager
@@ -108,7 +127,7 @@ def _faults(token: "Token", key: "KeyFacts") -> Iterator[str]:
 
 
 @verb(group, example="tillid hsm login tillid-issuing")
-@click.argument("labels", metavar="[TOKEN]...", nargs=-1)
+@click.argument("labels", metavar="[TOKEN]...", nargs=-1, type=TokenName())
 def login(labels: tuple[str, ...]) -> Result:
     """Log in to tokens, all when none is named, to see whether their PINs work.
 
@@ -138,3 +157,74 @@ def login(labels: tuple[str, ...]) -> Result:
         Table(("Token", "PIN from", "Outcome"), rows),
         ExitCode.CHECK_SAYS_NO if failed else ExitCode.DONE,
     )
+
+
+@verb(group, example="tillid hsm init tillid-service")
+@click.argument("token", type=TokenName())
+def init(token: str) -> Result:
+    """Make a token in a free slot of the module, with random PINs in files.
+
+    A token that holds keys is never made again (exit 7); an empty one that is there stays as it
+    is. Modules whose tokens are made with their maker's tools have no free slot (exit 8).
+    """
+    with _tokens() as tokens:
+        made = _initialise(tokens, token)
+        pin_file = str(tokens.location(token).pin_file)
+    said = f"Token {token} is made; its PIN is in {pin_file}." if made else f"{token} was there."
+    return Result({"token": token, "made": made, "pin_file": pin_file}, (said,))
+
+
+def _initialise(tokens: "Tokens", token: str) -> bool:
+    try:
+        return tokens.initialise(token)
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from None
+
+
+@verb(group, example="tillid hsm rotate-pin tillid-issuing")
+@click.argument("token", type=TokenName())
+def rotate_pin(token: str) -> Result:
+    """Give a token a new random PIN; run it again when it was interrupted.
+
+    At every moment the PIN file, or FILE.new beside it, holds the PIN that works, and a login
+    tries both. A running service stays logged in and needs no restart.
+    """
+    with _tokens() as tokens:
+        tokens.change_pin(token)
+        pin_file = str(tokens.location(token).pin_file)
+    return Result(
+        {"token": token, "pin_file": pin_file}, (f"The new PIN of {token} is in {pin_file}.",)
+    )
+
+
+@verb(group, example="tillid hsm attest --out tokens-2026.txt")
+@click.argument("labels", metavar="[TOKEN]...", nargs=-1, type=TokenName())
+@click.option("--out", type=OutFile(), help="Write the signed statement to this file.")
+@click.option(
+    "--verify",
+    "statement",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Verify a statement that was kept, and compare it with what the tokens say now.",
+)
+@click.option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Verify with this public key (PEM) instead, and compare nothing.",
+)
+def attest(
+    labels: tuple[str, ...], out: Path | None, statement: Path | None, key: Path | None
+) -> Result:
+    """State what the tokens say of themselves and of every key, signed with the audit key.
+
+    It is the module's word. A device's own attestation is made with its maker's tools; SoftHSM
+    has none. With --verify, exits 9 when a key of the statement is gone or has changed.
+    """
+    from commands.hsm_attest import state_tokens, verify_kept
+
+    if statement is None and key is not None:
+        raise click.UsageError("--key goes with --verify.")
+    if statement is not None and (labels or out is not None):
+        raise click.UsageError("--verify takes neither tokens nor --out.")
+    if statement is not None:
+        return verify_kept(statement, key)
+    return state_tokens(labels, out)

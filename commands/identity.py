@@ -17,7 +17,7 @@ from server.problems import Problem, ProblemRaised
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from ca.certificates import SigningKey
+    from ca.signatures import CmsKey
 
 _LINE = re.compile(r"^(Key|Module|SoftHSM|Staff|Trust): (.+)$", re.MULTILINE)
 
@@ -62,7 +62,7 @@ class Identity:
         except ValueError:
             raise ProblemRaised(_no_identity(self.path, 400)) from None
 
-    def signing_key(self) -> "SigningKey":
+    def signing_key(self) -> "CmsKey":
         """The private key, opened in its token or read from the file."""
         from cryptography.hazmat.primitives.asymmetric import ec, rsa
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -87,7 +87,10 @@ class Identity:
             place, label = (uri["token"], pin_file, locks or pin_file.parent), uri["object"]
         except (KeyError, ValueError):
             raise ProblemRaised(_no_identity(self.path, 400)) from None
-        return Token.open(TokenLocation(self.module, *place)).private_key(label)
+        card_key = Token.open(TokenLocation(self.module, *place)).private_key(label)
+        if not isinstance(card_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+            raise ProblemRaised(_no_identity(self.path, 400))
+        return card_key
 
 
 def parse_pkcs11_uri(uri: str) -> dict[str, str]:

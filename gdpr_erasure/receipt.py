@@ -5,7 +5,8 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from ca.certificates import SigningKey, sign_octets
+from ca.certificates import sign_octets
+from ca.signatures import SigningKey
 
 REMAINS = {
     "revocation": "issuer, serial number, time and reason, until the certificate would have"

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from ca.certificates import SigningKey
 from ca.failpoints import reach
 from ca.identifiers import IssuerName, SerialNumber
+from ca.signatures import SigningKey
 from gdpr_erasure.errors import Conflict, Refused
 from gdpr_erasure.receipt import sign_receipt
 

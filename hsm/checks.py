@@ -10,12 +10,11 @@ from typing import Any
 
 import pkcs11
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
 from pkcs11 import Attribute
 
 from hsm.errors import KeyUnfit, TokenUnavailable
-from hsm.keys import TokenECPrivateKey, TokenRSAPrivateKey, WrappingKey
+from hsm.keys import WrappingKey
+from hsm.signing_keys import TokenPrivateKey, sign_and_verify
 
 DEMANDED = (Attribute.SENSITIVE, Attribute.NEVER_EXTRACTABLE, Attribute.LOCAL)
 
@@ -26,7 +25,7 @@ class KeyFacts:
 
     label: str
     kind: str
-    """Its type in PKCS#11's word: EC, RSA, AES."""
+    """Its type in PKCS#11's word: EC, EC_EDWARDS, RSA, ML_DSA, AES."""
     attributes: tuple[str, ...]
     """Those of `DEMANDED` that it has, as CKA_ names."""
 
@@ -49,18 +48,20 @@ def check_stays_inside(facts: KeyFacts) -> None:
             raise KeyUnfit(facts.label, _name(each))
 
 
-def check_signs(key: TokenECPrivateKey | TokenRSAPrivateKey) -> None:
+def check_stays_inside_from_now(key: Any) -> None:
+    """For a key that was brought in. Raises: KeyUnfit unless it is sensitive and stays."""
+    if not _is_set(key, Attribute.SENSITIVE):
+        raise KeyUnfit(str(key[Attribute.LABEL]), _name(Attribute.SENSITIVE))
+    if key[Attribute.EXTRACTABLE]:
+        raise KeyUnfit(str(key[Attribute.LABEL]), _name(Attribute.EXTRACTABLE))
+
+
+def check_signs(key: TokenPrivateKey) -> None:
     """Sign something random and verify it. Raises: TokenUnavailable when it is wrong."""
     # No certificate, CRL or OCSP answer begins so: each is a DER SEQUENCE.
     message = b"tillid key check: " + secrets.token_bytes(16)
-    digest = hashes.SHA256()
     try:
-        if isinstance(key, TokenECPrivateKey):
-            algorithm = ec.ECDSA(digest)
-            key.public_key().verify(key.sign(message, algorithm), message, algorithm)
-        else:
-            scheme = padding.PKCS1v15()
-            key.public_key().verify(key.sign(message, scheme, digest), message, scheme, digest)
+        sign_and_verify(key, message)
     except InvalidSignature as error:
         raise TokenUnavailable(key.label, "the signature does not verify") from error
 

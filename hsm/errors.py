@@ -2,14 +2,19 @@
 
 HsmError
 ├── TokenUnavailable        try again later, or look at the device
+│   ├── TokenLeftAlone      it failed several times in a row and was not asked now
 │   ├── ModuleForked        open the token again in a process of its own
 │   └── LockHeld            another process has not let go of the lock file
 ├── TokenNotFound           no token of that label in the module
+├── TokenAmbiguous          more than one token fits
+├── TokenInUse              a token that holds keys is not made again
 ├── PinRejected             the PIN is wrong, expired or locked
-│   └── PinUnreadable       the file that should hold the PIN cannot be read
+│   ├── PinUnreadable       the file that should hold the PIN cannot be read
+│   └── PinKeptElsewhere    the PIN is in no file that could be written
 ├── KeyNotFound             no key of that label in the token
 ├── KeyExists               the label is taken
 ├── KeyUnfit                a key is not kept in the token as a CA key must be
+├── KeyKindUnsupported      the token makes no keys of that kind
 ├── QuotaExhausted          this key has signed enough for this hour
 ├── KeyUnextractable        private key material never leaves the token
 └── IntegrityFailed         the ciphertext or its associated data were changed
@@ -34,6 +39,12 @@ class TokenUnavailable(HsmError):
     meaning = "the token is not available"
 
 
+class TokenLeftAlone(TokenUnavailable):
+    """The token failed several times in a row; this call did not reach it."""
+
+    meaning = "the token is left alone for a moment after failing"
+
+
 class ModuleForked(TokenUnavailable):
     """The module was initialised by the parent process (PKCS#11 v2.40 section 2.4)."""
 
@@ -52,6 +63,18 @@ class TokenNotFound(HsmError):
     meaning = "no such token"
 
 
+class TokenAmbiguous(HsmError):
+    """Several tokens answer to what was said of one."""
+
+    meaning = "more than one token fits"
+
+
+class TokenInUse(HsmError):
+    """The token holds keys, which making it again would destroy."""
+
+    meaning = "the token holds keys"
+
+
 class PinRejected(HsmError):
     """The token does not accept the PIN; asking again with the same PIN may lock it."""
 
@@ -62,6 +85,12 @@ class PinUnreadable(PinRejected):
     """The PIN file is missing or not readable; the token was not asked."""
 
     meaning = "the PIN file cannot be read"
+
+
+class PinKeptElsewhere(PinRejected):
+    """The PIN comes from a credential or a descriptor, which nothing here can write."""
+
+    meaning = "the PIN is not kept in a file that can be written"
 
 
 class KeyNotFound(HsmError):
@@ -80,6 +109,12 @@ class KeyUnfit(HsmError):
     """The private key may leave the token, or came from outside it; `ckr` is the attribute."""
 
     meaning = "the key is not one that was made in the token and cannot leave it"
+
+
+class KeyKindUnsupported(HsmError):
+    """The token has no mechanism for this kind of key; `ckr` is the kind."""
+
+    meaning = "the token makes no keys of this kind"
 
 
 class QuotaExhausted(HsmError):

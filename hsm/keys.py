@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, Self, TypeVar
 
-import pkcs11
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PSS
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
-from pkcs11 import MGF, Attribute, GCMParams, KeyType, Mechanism
+from pkcs11 import MGF, GCMParams, Mechanism
 
 from hsm.errors import IntegrityFailed, KeyUnextractable, TokenUnavailable
 
@@ -23,14 +23,6 @@ Result = TypeVar("Result")
 
 NONCE_OCTETS = 12
 TAG_OCTETS = 16
-
-_CURVES: tuple[ec.EllipticCurve, ...] = (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1())
-_CURVE_PARAMETERS = {
-    "secp256r1": bytes.fromhex("06082a8648ce3d030107"),
-    "secp384r1": bytes.fromhex("06052b81040022"),
-    "secp521r1": bytes.fromhex("06052b81040023"),
-}
-"""Name of the curve to CKA_EC_PARAMS: the DER of its object identifier (RFC 5480 2.1.1.1)."""
 
 # hashlib, because going to cryptography's hashes for each signature costs a tenth of a signature.
 _HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
@@ -65,7 +57,7 @@ class KeyHolder(Protocol):
         ...
 
 
-class _InToken:
+class InToken:
     """What every private key in a token has in common."""
 
     def __init__(self, token: KeyHolder, label: str) -> None:
@@ -90,7 +82,7 @@ class _InToken:
         raise KeyUnextractable(self.label)
 
 
-class TokenECPrivateKey(_InToken, ec.EllipticCurvePrivateKey):
+class TokenECPrivateKey(InToken, ec.EllipticCurvePrivateKey):
     """An elliptic-curve key in a token."""
 
     def __init__(self, token: KeyHolder, label: str, public_key: ec.EllipticCurvePublicKey) -> None:
@@ -135,13 +127,16 @@ class TokenECPrivateKey(_InToken, ec.EllipticCurvePrivateKey):
         return encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
 
 
-class TokenRSAPrivateKey(_InToken, rsa.RSAPrivateKey):
-    """An RSA key in a token."""
+class TokenRSAPrivateKey(InToken, rsa.RSAPrivateKey):
+    """An RSA key in a token; `pss` says that it signs with RSASSA-PSS, and with nothing else."""
 
-    def __init__(self, token: KeyHolder, label: str, public_key: rsa.RSAPublicKey) -> None:
+    def __init__(
+        self, token: KeyHolder, label: str, public_key: rsa.RSAPublicKey, *, pss: bool = False
+    ) -> None:
         """Use `Token.private_key`."""
         super().__init__(token, label)
         self._public_key = public_key
+        self.pss = pss
 
     @property
     def key_size(self) -> int:
@@ -162,6 +157,8 @@ class TokenRSAPrivateKey(_InToken, rsa.RSAPrivateKey):
         Raises: UnsupportedAlgorithm, ValueError on an impossible salt, TokenUnavailable,
         KeyNotFound, QuotaExhausted.
         """
+        if self.pss and not isinstance(padding, PSS):
+            raise UnsupportedAlgorithm("this RSA key signs with RSASSA-PSS and nothing else")
         hash_name, digest = _digest(data, algorithm)
         message, mechanism, parameters = _rsa_mechanism(
             padding, hash_name, digest, self._public_key
@@ -218,31 +215,6 @@ class WrappingKey:
             raise IntegrityFailed(self.label, error.ckr) from error
 
 
-def read_public_key(
-    private: pkcs11.PrivateKey, public: pkcs11.PublicKey
-) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
-    """The public key of a pair; an unknown kind or curve raises UnsupportedAlgorithm."""
-    if private.key_type is KeyType.RSA:
-        exponent, modulus = public[Attribute.PUBLIC_EXPONENT], public[Attribute.MODULUS]
-        numbers = rsa.RSAPublicNumbers(int.from_bytes(exponent), int.from_bytes(modulus))
-        return numbers.public_key()
-    if private.key_type is KeyType.EC:
-        for curve in _CURVES:
-            if public[Attribute.EC_PARAMS] == _CURVE_PARAMETERS[curve.name]:
-                # CKA_EC_POINT is an OCTET STRING by the standard, the bare point on some tokens.
-                octets = 1 + 2 * ((curve.key_size + 7) // 8)
-                point = bytes(public[Attribute.EC_POINT])[-octets:]
-                return ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
-    raise UnsupportedAlgorithm("the key in the token is neither RSA nor on P-256, P-384 or P-521")
-
-
-def curve_parameters(curve: ec.EllipticCurve) -> bytes:
-    """CKA_EC_PARAMS of the curve. Raises: UnsupportedAlgorithm."""
-    if curve.name not in _CURVE_PARAMETERS:
-        raise UnsupportedAlgorithm("token keys are made on P-256, P-384 and P-521")
-    return _CURVE_PARAMETERS[curve.name]
-
-
 def _digest(data: Any, algorithm: Any) -> tuple[str, bytes]:
     """The name of the hash and the digest of the data; the data is the digest if prehashed."""
     prehashed = isinstance(algorithm, Prehashed)
@@ -267,7 +239,7 @@ def _rsa_mechanism(
     """What the token signs, with which mechanism and which parameters."""
     if isinstance(scheme, padding.PKCS1v15):
         return _DIGEST_INFO[name] + digest, Mechanism.RSA_PKCS, None
-    if isinstance(scheme, padding.PSS):
+    if isinstance(scheme, PSS):
         mask = scheme.mgf._algorithm  # noqa: SLF001 - cryptography has no other way to it
         if mask.name not in _PSS_HASH:
             raise UnsupportedAlgorithm(f"an RSA key in a token does not mask with {mask.name}")

@@ -7,6 +7,7 @@ call. So the module is initialised here, with CKF_OS_LOCKING_OK, before python-p
 
 import ctypes
 import fcntl
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -24,9 +25,11 @@ from hsm.errors import (
     LockHeld,
     ModuleForked,
     PinRejected,
+    TokenAmbiguous,
     TokenNotFound,
     TokenUnavailable,
 )
+from hsm.key_kinds import Attributes
 from hsm.recovery import Breaker, Gate
 
 LOCK_PATIENCE = 30.0
@@ -52,6 +55,7 @@ _MEANINGS: dict[type[pkcs11.PKCS11Error], type[HsmError]] = {
     pkcs11.PinExpired: PinRejected,
     pkcs11.PinLocked: PinRejected,
     pkcs11.NoSuchKey: KeyNotFound,
+    pkcs11.MultipleTokensReturned: TokenAmbiguous,
 }
 
 
@@ -64,7 +68,10 @@ def meaning_of(error: pkcs11.PKCS11Error, subject: str) -> HsmError:
 
 
 class _InitializeArgs(ctypes.Structure):
-    """CK_C_INITIALIZE_ARGS (PKCS#11 v2.40 section 3.7)."""
+    """CK_C_INITIALIZE_ARGS (PKCS#11 v2.40 section 3.7).
+
+    The standard wants `reserved` to be NULL; some modules take a text of their own there.
+    """
 
     _fields_ = (
         ("create_mutex", ctypes.c_void_p),
@@ -72,7 +79,7 @@ class _InitializeArgs(ctypes.Structure):
         ("lock_mutex", ctypes.c_void_p),
         ("unlock_mutex", ctypes.c_void_p),
         ("flags", ctypes.c_ulong),
-        ("reserved", ctypes.c_void_p),
+        ("reserved", ctypes.c_char_p),
     )
 
 
@@ -105,8 +112,12 @@ class Module:
     library: _pkcs11.lib
     functions: _FunctionList
     process: int
+    arguments: str = ""
+    """What C_Initialize is handed; empty for modules that keep to the standard."""
+    attributes: Attributes = field(default_factory=Attributes, repr=False)
     logins: dict[str, pkcs11.Session] = field(default_factory=dict)
     rejected_pins: set[tuple[str, bytes]] = field(default_factory=set, repr=False)
+    accepted_pins: dict[str, bytes] = field(default_factory=dict, repr=False)
     breakers: dict[str, Breaker] = field(default_factory=dict, repr=False)
     """One for each token, shared by all who opened it."""
     gate: Gate = field(default_factory=Gate, repr=False)
@@ -133,7 +144,7 @@ class Module:
             self.library.finalize()  # does nothing but where `_initialise_own_list` had work
             finalize = _C_Finalize(self.functions.functions[_FINALIZE])
             _accept(finalize(None), str(self.path), _CKR_NOT_INITIALIZED)
-            _initialise(self.functions, self.path)
+            _initialise(self.functions, self.path, self.arguments)
             _initialise_own_list(self.library)
 
     def is_logged_in(self, session: pkcs11.Session) -> bool:
@@ -143,18 +154,48 @@ class Module:
         answer = ask(session.handle, ctypes.byref(info))  # type: ignore[attr-defined]  # no stub of it
         return answer == _CKR_OK and info.state in _USER_STATES
 
-    def token(self, label: str) -> pkcs11.Token:
-        """The token of this label. Raises: pkcs11.NoSuchToken, MultipleTokensReturned."""
-        return self.library.get_token(token_label=label)
+    def token(
+        self, label: str, serial: str = "", manufacturer: str = "", model: str = ""
+    ) -> pkcs11.Token:
+        """The one token of this description, of which an empty part may be anything.
 
-    def initialise_token(self, label: str, so_pin: str, pin: str) -> str:
+        A module may give a slot a label before there is an initialised token in it.
+        Raises: pkcs11.NoSuchToken, pkcs11.MultipleTokensReturned.
+        """
+        wanted = (label, serial, manufacturer, model)
+        found = [
+            token
+            for token in self.library.get_tokens(token_flags=pkcs11.TokenFlag.TOKEN_INITIALIZED)
+            if all(of in ("", has) for of, has in zip(wanted, _description(token), strict=True))
+        ]
+        if not found:
+            raise pkcs11.NoSuchToken(f"no token {label}")
+        if len(found) > 1:
+            raise pkcs11.MultipleTokensReturned(f"{len(found)} tokens {label}")
+        return found[0]
+
+    def log_in(self, name: str, token: pkcs11.Token, pin: str) -> None:
+        """Log in, or join the login that this process has, and keep the session that holds it."""
+        try:
+            self.logins[name] = token.open(user_pin=pin, attribute_mapper=self.attributes)
+            self.accepted_pins[name] = pin_digest(pin)
+        except pkcs11.UserAlreadyLoggedIn:
+            self.logins[name] = self.worker_session(token)
+
+    def worker_session(self, token: pkcs11.Token, *, rw: bool = False) -> pkcs11.Session:
+        """A session that uses the login there is."""
+        return token.open(rw=rw, attribute_mapper=self.attributes)
+
+    def initialise_token(self, label: str, so_pin: str, pin: str, *, again: bool = False) -> str:
         """Make a token in a free slot, or finish a half-made one, and return its serial number.
 
+        `again` makes another token, though there is one of this label.
         Raises: TokenUnavailable without a free slot or on any refusal (PKCS#11 v2.40 section 5.5).
         """
         try:
             with self.gate.inside():
-                token = self._present_token(label) or self._init_token(label, so_pin)
+                there = None if again else self._present_token(label)
+                token = there or self._init_token(label, so_pin)
                 if not token.flags & pkcs11.TokenFlag.USER_PIN_INITIALIZED:
                     with token.open(rw=True, so_pin=so_pin) as session:
                         session.init_pin(pin)
@@ -178,7 +219,7 @@ class Module:
         init_token = _C_InitToken(self.functions.functions[_INIT_TOKEN])
         padded = label.encode().ljust(_LABEL_OCTETS)
         _accept(init_token(free[0].slot_id, secret, len(secret), padded), label)
-        return self.token(label)
+        return free[0].get_token()
 
 
 # C_Initialize acts on the whole process, so what was initialised is the process's to remember.
@@ -186,13 +227,23 @@ _LOADED: dict[Path, Module] = {}
 _LOADING = threading.Lock()
 
 
+def pin_digest(pin: str) -> bytes:
+    """What is remembered of a PIN: whether another one is the same."""
+    return hashlib.sha256(pin.encode()).digest()
+
+
+def _description(token: pkcs11.Token) -> tuple[str, str, str, str]:
+    serial = token.serial.decode("utf-8", "replace").strip()
+    return token.label.strip(), serial, token.manufacturer_id.strip(), token.model.strip()
+
+
 def is_loaded(path: Path) -> bool:
     """Whether this process, or the parent it was forked from, has loaded the module."""
     return path.resolve() in _LOADED
 
 
-def load_module(path: Path) -> Module:
-    """The module at this path, initialised at the first call of the process.
+def load_module(path: Path, arguments: str = "") -> Module:
+    """The module at this path, initialised with the arguments of the process's first call.
 
     Raises: TokenUnavailable when it cannot be loaded, ModuleForked after a fork.
     """
@@ -200,13 +251,13 @@ def load_module(path: Path) -> Module:
     module = _LOADED.get(where)
     if module is None:
         with _LOADING:
-            module = _LOADED.get(where) or _load(where)
+            module = _LOADED.get(where) or _load(where, arguments)
             _LOADED[where] = module
     module.check_process()
     return module
 
 
-def _load(path: Path) -> Module:
+def _load(path: Path, module_arguments: str) -> Module:
     try:
         get_function_list = ctypes.CDLL(str(path)).C_GetFunctionList
     except (OSError, AttributeError) as error:
@@ -215,16 +266,16 @@ def _load(path: Path) -> Module:
     get_function_list.restype = ctypes.c_ulong
     _accept(get_function_list(ctypes.byref(table)), str(path))
     functions: _FunctionList = table.contents
-    _initialise(functions, path)
+    _initialise(functions, path, module_arguments)
     # `lib.__init__` would call C_Initialize(NULL); `__new__` alone opens the function list.
     library = _pkcs11.lib.__new__(_pkcs11.lib, str(path))  # type: ignore[call-arg]  # no stub of it
     _initialise_own_list(library)
-    return Module(path, library, functions, os.getpid())
+    return Module(path, library, functions, os.getpid(), module_arguments)
 
 
-def _initialise(functions: _FunctionList, path: Path) -> None:
+def _initialise(functions: _FunctionList, path: Path, text: str) -> None:
     initialize = _C_Initialize(functions.functions[_INITIALIZE])
-    arguments = _InitializeArgs(flags=_CKF_OS_LOCKING_OK)
+    arguments = _InitializeArgs(flags=_CKF_OS_LOCKING_OK, reserved=text.encode() or None)
     _accept(initialize(ctypes.byref(arguments)), str(path), _CKR_ALREADY_INITIALIZED)
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from hsm.errors import TokenUnavailable
+from hsm.errors import TokenLeftAlone
 
 FAILURES = 3
 """Failures in a row after which a token is left alone."""
@@ -33,7 +33,7 @@ class Breaker:
     def admit(self) -> bool:
         """Let a call through; True for the one that tries a token that was left alone.
 
-        Raises: TokenUnavailable, with the latest return value, while the token is left alone.
+        Raises: TokenLeftAlone, with the latest return value, while the token is left alone.
         """
         if self._retry_at is None:
             return False
@@ -42,7 +42,7 @@ class Breaker:
             if self._retry_at is None:
                 return False
             if now < self._retry_at:
-                raise TokenUnavailable(self._subject, self._ckr)
+                raise TokenLeftAlone(self._subject, self._ckr)
             self._retry_at = now + PAUSE  # the next one is let through if this one hangs
             return True
 
@@ -53,6 +53,11 @@ class Breaker:
             self._ckr = ckr
             if self._failures >= FAILURES:
                 self._retry_at = self._clock() + PAUSE
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the token is left alone now, or waits for one caller to try it."""
+        return self._retry_at is not None
 
     def succeeded(self) -> None:
         """Forget all failures."""

@@ -12,13 +12,14 @@ between leaves an empty file, and with it a token that no longer exists; the cop
 
 import os
 import re
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import hsm
-from hsm.errors import PinUnreadable, TokenNotFound, TokenUnavailable
+from hsm.errors import TokenNotFound, TokenUnavailable
+from hsm.files import write_owner_only
 from hsm.module import exclusive, is_loaded, load_module
+from hsm.pins import keep_pin
 from hsm.token import TokenLocation
 
 LIBRARIES = (
@@ -31,7 +32,6 @@ LIBRARIES = (
 
 _CONFIGURATION_VARIABLE = "SOFTHSM2_CONF"
 _LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
-_PIN_OCTETS = 12  # as 24 digits: OpenSSL's pkcs11 engine cuts a PIN of 32 off
 
 
 def softhsm_library() -> Path:
@@ -55,7 +55,7 @@ class SoftHsmStore:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         text = _template().read_text(encoding="utf-8").replace("@TOKENS@", str(self._tokens))
         if not self._configuration.exists() or self._configuration.read_text() != text:
-            _write(self._configuration, text.encode())
+            write_owner_only(self._configuration, text.encode())
 
     def activate(self) -> None:
         """Point SoftHSM at this store and repair it, before the process loads the module.
@@ -82,8 +82,8 @@ class SoftHsmStore:
         self.activate()
         with exclusive(self._login_lock):
             if label not in self.labels():
-                so_pin = _keep_pin(self._pins / f"{label}.so-pin")
-                pin = _keep_pin(self._pins / f"{label}.pin")
+                so_pin = keep_pin(self._pins / f"{label}.so-pin")
+                pin = keep_pin(self._pins / f"{label}.pin")
                 serial = load_module(self.module).initialise_token(label, so_pin, pin)
                 self._copy(label, self._folder_of(label, serial))
         return self.location(label)
@@ -121,7 +121,7 @@ class SoftHsmStore:
             for copy, original in self._torn():
                 octets = copy.read_bytes()
                 if octets:
-                    _write(original, octets)
+                    write_owner_only(original, octets)
                     restored.append(copy.parent.name)
         return restored
 
@@ -142,7 +142,7 @@ class SoftHsmStore:
         if not octets:
             raise TokenUnavailable(label, "token.object is empty")
         (self._copies / label).mkdir(mode=0o700, exist_ok=True)
-        _write(self._copies / label / folder.name, octets)
+        write_owner_only(self._copies / label / folder.name, octets)
 
     def _folder_of(self, label: str, serial: str) -> Path:
         """SoftHSM names the folder by a UUID and takes its last 16 digits for the serial number."""
@@ -184,29 +184,3 @@ def _template() -> Path:
         if template.exists():
             return template
     raise TokenUnavailable("softhsm2.conf.in", "the configuration template is missing")
-
-
-def _keep_pin(path: Path) -> str:
-    """The PIN in this file; a new random one is written when there is none."""
-    if not path.exists():
-        _write(path, secrets.token_hex(_PIN_OCTETS).encode())
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PinUnreadable(str(path)) from error
-
-
-def _write(path: Path, octets: bytes) -> None:
-    """Replace a file in one step, readable by the owner alone and on disk when this returns."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(octets)
-        file.flush()
-        os.fsync(descriptor)
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -13,7 +13,6 @@ import hashlib
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -21,25 +20,38 @@ import pkcs11
 from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
 
-from hsm.checks import KeyFacts, check_signs, check_stays_inside, check_wraps, facts_of
+from hsm.attestation import TokenStatement, state
+from hsm.checks import (
+    KeyFacts,
+    check_signs,
+    check_stays_inside,
+    check_stays_inside_from_now,
+    check_wraps,
+    facts_of,
+)
 from hsm.errors import (
     KeyExists,
+    KeyKindUnsupported,
     KeyNotFound,
     KeyUnfit,
     TokenNotFound,
     TokenUnavailable,
 )
-from hsm.keys import (
-    TokenECPrivateKey,
-    TokenRSAPrivateKey,
-    WrappingKey,
-    curve_parameters,
+from hsm.key_kinds import (
+    KeyKind,
+    PublicKey,
+    generate,
+    kind_of_curve,
     read_public_key,
+    signs_with_pss_alone,
 )
+from hsm.keys import TokenECPrivateKey, TokenRSAPrivateKey, WrappingKey
 from hsm.login import TokenLocation, load_for, log_in
 from hsm.module import Module, exclusive, meaning_of
 from hsm.quota import SignQuota
 from hsm.recovery import Breaker
+from hsm.signing_keys import TokenPrivateKey, private_key_for
+from hsm.worker import Worker
 
 __all__ = ["HEALTH_KEY", "Token", "TokenLocation"]
 
@@ -70,33 +82,14 @@ _FAILURES = (
 """Return values that speak of the token; any other speaks of what it was asked."""
 
 _PRIVATE, _SECRET = ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY
+_SIGNING_KINDS = {
+    each.name for each in (KeyType.EC, KeyType.EC_EDWARDS, KeyType.ML_DSA, KeyType.RSA)
+}
 _STAYS_INSIDE = {
     Attribute.PRIVATE: True,
     Attribute.SENSITIVE: True,
     Attribute.EXTRACTABLE: False,
 }
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    """A session and the key handles found in it."""
-
-    session: pkcs11.Session
-    epoch: int
-    """That of the module when the session was opened."""
-    handles: dict[tuple[ObjectClass, str], Any] = field(default_factory=dict)
-
-    def handle(self, kind: ObjectClass, label: str) -> Any:
-        """The key's handle, looked up once a session because finding costs a millisecond."""
-        handle = self.handles.get((kind, label))
-        if handle is None:
-            handle = self.session.get_key(object_class=kind, label=label)
-            self.handles[kind, label] = handle
-        return handle
-
-    def close(self) -> None:
-        with suppress(pkcs11.PKCS11Error):
-            self.session.close()
 
 
 class Token:
@@ -107,8 +100,8 @@ class Token:
         self.location = location
         self._module = module
         self._quota = quota
-        self._breaker = module.breakers.setdefault(location.label, Breaker(location.label))
-        self._idle: deque[_Worker] = deque()
+        self._breaker = module.breakers.setdefault(location.name, Breaker(location.name))
+        self._idle: deque[Worker] = deque()
 
     @classmethod
     def open(cls, location: TokenLocation, quota: SignQuota | None = None) -> Self:
@@ -117,11 +110,11 @@ class Token:
         Raises: TokenNotFound, PinRejected, LockHeld, TokenUnavailable, ModuleForked.
         """
         token = cls(location, load_for(location), quota or SignQuota())
-        token._run(lambda _: None, location.label)
+        token._run(lambda _: None, location.name)
         return token
 
     def __repr__(self) -> str:
-        return f"Token({self.location.label!r})"
+        return f"Token({self.location.name!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -150,7 +143,28 @@ class Token:
 
     def key_facts(self) -> list[KeyFacts]:
         """What the token says of all private and secret keys, by label."""
-        return self._run(lambda worker: _key_facts(worker.session), self.location.label)
+        return self._run(lambda worker: _key_facts(worker.session), self.location.name)
+
+    def state(self) -> TokenStatement:
+        """What can be attested of the token and its keys. Raises: TokenUnavailable."""
+        return self._run(lambda worker: state(worker.session, self._module), self.location.name)
+
+    def change_pin(self, old: str, new: str) -> None:
+        """Give the token another PIN; the login stays. Raises: PinRejected, TokenUnavailable."""
+
+        def change(worker: Worker) -> None:
+            # The token may rewrite its files, as it does at a login.
+            with (
+                exclusive(self.location.login_lock),
+                self._module.worker_session(worker.session.token, rw=True) as session,
+            ):
+                session.set_pin(old, new)
+
+        self._run(change, self.location.name)
+
+    def accepted_pin(self) -> bytes | None:
+        """SHA-256 of the PIN that this process logged in with, if it did."""
+        return self._module.accepted_pins.get(self.location.name)
 
     def check_key(self, label: str) -> None:
         """Whether a private key was made in the token and can never have left it.
@@ -158,6 +172,15 @@ class Token:
         Raises: KeyUnfit, KeyNotFound, TokenUnavailable.
         """
         check_stays_inside(self.use_private_key(label, facts_of))
+
+    def check_copied_key(self, label: str, public_key: PublicKey) -> None:
+        """Whether this token holds the private half of the key, and does not give it out.
+
+        Raises: KeyUnfit, KeyNotFound, TokenUnavailable.
+        """
+        if self.private_key(label).public_key() != public_key:
+            raise KeyUnfit(label, f"{self.location.name} holds another key")
+        self.use_private_key(label, check_stays_inside_from_now)
 
     def check_health(self) -> None:
         """Sign with a key of its own, made when it is not there, and verify the signature.
@@ -180,61 +203,56 @@ class Token:
         """
         if facts.kind == KeyType.AES.name:
             check_wraps(self.wrapping_key(facts.label))
-        elif facts.kind in (KeyType.EC.name, KeyType.RSA.name):
+        elif facts.kind in _SIGNING_KINDS:
             check_signs(self.private_key(facts.label))
         else:
             raise KeyUnfit(facts.label, facts.kind)
 
-    def private_key(self, label: str) -> TokenECPrivateKey | TokenRSAPrivateKey:
-        """The signing key of this label; its public key is read from the token now.
+    def private_key(self, label: str) -> TokenPrivateKey:
+        """The signing key of this label or URI; its public key is read from the token now.
 
         Raises: KeyNotFound, TokenUnavailable.
         """
-        public_key = self._run(
-            lambda worker: read_public_key(
-                worker.handle(_PRIVATE, label),
-                worker.handle(ObjectClass.PUBLIC_KEY, label),
-            ),
-            label,
-        )
-        if isinstance(public_key, ec.EllipticCurvePublicKey):
-            return TokenECPrivateKey(self, label, public_key)
-        return TokenRSAPrivateKey(self, label, public_key)
+
+        def read(worker: Worker) -> TokenPrivateKey:
+            private = worker.handle(_PRIVATE, label)
+            public_key = read_public_key(private, worker.handle(ObjectClass.PUBLIC_KEY, label))
+            pss = private.key_type is KeyType.RSA and signs_with_pss_alone(private)
+            return private_key_for(self, label, public_key, pss=pss)
+
+        return self._run(read, label)
 
     def wrapping_key(self, label: str) -> WrappingKey:
         """The AES key of this label. Raises: KeyNotFound, TokenUnavailable."""
         self._run(lambda worker: worker.handle(_SECRET, label), label)
         return WrappingKey(self, label)
 
+    def generate_key(self, label: str, kind: KeyKind) -> TokenPrivateKey:
+        """Make a key pair in the token. Raises: KeyExists, KeyKindUnsupported."""
+        if kind.makes not in self._mechanisms():
+            raise KeyKindUnsupported(self.location.name, kind)
+        self._generate(
+            label,
+            MechanismFlag.SIGN | MechanismFlag.VERIFY,
+            lambda session, common: generate(session, kind, common, _STAYS_INSIDE),
+        )
+        return self.private_key(label)
+
     def generate_ec_key(self, label: str, curve: ec.EllipticCurve) -> TokenECPrivateKey:
         """Make a key pair on P-256, P-384 or P-521 in the token. Raises: KeyExists."""
-        parameters = curve_parameters(curve)
-
-        def generate(session: pkcs11.Session, common: dict[str, Any]) -> None:
-            domain = session.create_domain_parameters(
-                KeyType.EC, {Attribute.EC_PARAMS: parameters}, local=True
-            )
-            domain.generate_keypair(**common, private_template=_STAYS_INSIDE)
-
-        self._generate(label, MechanismFlag.SIGN | MechanismFlag.VERIFY, generate)
-        return cast("TokenECPrivateKey", self.private_key(label))
+        return cast("TokenECPrivateKey", self.generate_key(label, kind_of_curve(curve)))
 
     def generate_rsa_key(self, label: str, bits: int) -> TokenRSAPrivateKey:
         """Make an RSA key pair of this many bits in the token. Raises: KeyExists."""
-
-        def generate(session: pkcs11.Session, common: dict[str, Any]) -> None:
-            session.generate_keypair(KeyType.RSA, bits, **common, private_template=_STAYS_INSIDE)
-
-        self._generate(label, MechanismFlag.SIGN | MechanismFlag.VERIFY, generate)
-        return cast("TokenRSAPrivateKey", self.private_key(label))
+        return cast("TokenRSAPrivateKey", self.generate_key(label, KeyKind(f"RSA-{bits}")))
 
     def generate_wrapping_key(self, label: str) -> WrappingKey:
         """Make an AES-256 key in the token. Raises: KeyExists."""
 
-        def generate(session: pkcs11.Session, common: dict[str, Any]) -> None:
+        def generate_aes(session: pkcs11.Session, common: dict[str, Any]) -> None:
             session.generate_key(KeyType.AES, 256, **common, template=_STAYS_INSIDE)
 
-        self._generate(label, MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT, generate)
+        self._generate(label, MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT, generate_aes)
         return WrappingKey(self, label)
 
     def use_private_key(self, label: str, operation: Callable[[Any], Result]) -> Result:
@@ -251,7 +269,17 @@ class Token:
         """Run one operation on the PKCS#11 secret key of this label."""
         return self._run(lambda worker: operation(worker.handle(_SECRET, label)), label)
 
-    def _run(self, operation: Callable[[_Worker], Result], subject: str) -> Result:
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether the token has failed several times in a row, and not been well since."""
+        return self._breaker.is_open
+
+    def _mechanisms(self) -> set[int]:
+        return self._run(
+            lambda worker: set(worker.session.token.slot.get_mechanisms()), self.location.name
+        )
+
+    def _run(self, operation: Callable[[Worker], Result], subject: str) -> Result:
         """Run one operation in a session that no other thread has; drop the session on any error.
 
         Never repeats the operation: a signature may have been made although the answer was lost.
@@ -268,7 +296,7 @@ class Token:
         self._breaker.succeeded()
         return result
 
-    def _in_session(self, operation: Callable[[_Worker], Result], *, restart: bool) -> Result:
+    def _in_session(self, operation: Callable[[Worker], Result], *, restart: bool) -> Result:
         login = self._enter(restart=restart)
         worker = None
         try:
@@ -291,7 +319,7 @@ class Token:
                     self._module.restart()
             while True:
                 self._module.gate.enter()
-                login = self._module.logins.get(self.location.label)
+                login = self._module.logins.get(self.location.name)
                 if login is not None:
                     return login
                 self._module.gate.leave()
@@ -300,7 +328,7 @@ class Token:
             self._breaker.failed(error.ckr)
             raise
 
-    def _take_worker(self, login: pkcs11.Session) -> _Worker:
+    def _take_worker(self, login: pkcs11.Session) -> Worker:
         while self._idle:
             try:
                 worker = self._idle.pop()  # the last one put back: its handles are the warmest
@@ -308,9 +336,9 @@ class Token:
                 break
             if worker.epoch == self._module.epoch:
                 return worker
-        return _Worker(login.token.open(), self._module.epoch)
+        return Worker(self._module.worker_session(login.token), self._module.epoch)
 
-    def _drop(self, worker: _Worker | None, error: BaseException) -> None:
+    def _drop(self, worker: Worker | None, error: BaseException) -> None:
         """Close the session; after an error that may mean it, log in again at the next use."""
         doubt = isinstance(error, _LOGIN_IN_DOUBT) or type(error) is pkcs11.PKCS11Error
         if worker is not None:
@@ -322,7 +350,7 @@ class Token:
             worker.close()
         if doubt:
             # Not closed: closing would log out, and the login may be sound after all.
-            self._module.logins.pop(self.location.label, None)
+            self._module.logins.pop(self.location.name, None)
             self._close_idle()
 
     def _close_idle(self) -> None:
@@ -336,7 +364,7 @@ class Token:
         self,
         label: str,
         capabilities: MechanismFlag,
-        generate: Callable[[pkcs11.Session, dict[str, Any]], None],
+        make: Callable[[pkcs11.Session, dict[str, Any]], None],
     ) -> None:
         self._module.check_process()
         common = {
@@ -346,9 +374,9 @@ class Token:
             "capabilities": capabilities,
         }
 
-        def generate_there(worker: _Worker) -> None:
-            with worker.session.token.open(rw=True) as session:
-                generate(session, common)
+        def generate_there(worker: Worker) -> None:
+            with self._module.worker_session(worker.session.token, rw=True) as session:
+                make(session, common)
 
         with exclusive(self.location.lock_dir / "keys.lock"):
             if self.has_key(label):

@@ -16,10 +16,11 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from ca.identifiers import SerialNumber
+from ca.signatures import SigningKey
 from revocation import der
 from revocation.errors import CrlRefused, CrlRule, NotDer
 from revocation.reasons import Reason
-from revocation.signatures import PrivateKey, signature_for, signed
+from revocation.signatures import algorithm_for, declared_algorithm, signed
 
 _CRL_NUMBER_CEILING = 1 << 159
 _VERSION_2 = der.integer(1)
@@ -90,7 +91,7 @@ def encode_entry(serial: SerialNumber, at: datetime, reason: Reason) -> bytes:
 
 def build_crl(
     issuer_certificate: x509.Certificate,
-    key: PrivateKey,
+    key: SigningKey,
     header: CrlHeader,
     entries: Iterable[bytes],
 ) -> bytes:
@@ -101,13 +102,13 @@ def build_crl(
     Raises:
         CrlRefused: the issuer certificate has no SubjectKeyIdentifier.
     """
-    scheme = signature_for(key.public_key())
+    algorithm = algorithm_for(key)
     subject, _ = der.subject_and_key(issuer_certificate)
     listed = tuple(entries)
     revoked_certificates = der.header(der.SEQUENCE, sum(map(len, listed))) if listed else b""
     tbs = der.sequence(
         _VERSION_2,
-        scheme.algorithm_identifier,
+        algorithm.identifier,
         subject,
         der.choice_time(header.this_update),
         der.choice_time(header.next_update),
@@ -115,7 +116,7 @@ def build_crl(
         *listed,
         _extensions(issuer_certificate, header.number),
     )
-    return signed(scheme, key, tbs)
+    return signed(algorithm, key, tbs)
 
 
 def _extensions(issuer_certificate: x509.Certificate, number: int) -> bytes:
@@ -233,8 +234,8 @@ def _check_fields(parts: _Parts, number: int, issuer_certificate: x509.Certifica
         raise CrlRefused(CrlRule.MAY_SIGN)
     if parts.issuer != der.subject_and_key(issuer_certificate)[0]:
         raise CrlRefused(CrlRule.ISSUER)
-    expected = signature_for(issuer_certificate.public_key()).algorithm_identifier
-    if parts.algorithms != (expected, expected):
+    inner, outer = parts.algorithms
+    if inner != outer or declared_algorithm(issuer_certificate.public_key(), outer) is None:
         raise CrlRefused(CrlRule.ALGORITHM)
     if parts.extensions != _extensions(issuer_certificate, number):
         raise CrlRefused(CrlRule.EXTENSIONS)
@@ -252,8 +253,11 @@ def _may_sign_crls(issuer_certificate: x509.Certificate) -> bool:
 def _check_signature(parts: _Parts, crl: bytes, issuer_certificate: x509.Certificate) -> None:
     public_key = issuer_certificate.public_key()
     start, end = parts.tbs
+    algorithm = declared_algorithm(public_key, parts.algorithms[1])
+    if algorithm is None:
+        raise CrlRefused(CrlRule.ALGORITHM)
     try:
-        signature_for(public_key).verify(public_key, parts.signature, crl[start:end])
+        algorithm.verify(public_key, parts.signature, crl[start:end])
     except InvalidSignature:
         raise CrlRefused(CrlRule.SIGNATURE) from None
 

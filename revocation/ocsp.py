@@ -10,10 +10,11 @@ from typing import Final, Self, assert_never
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca.signatures import SignatureAlgorithm, SigningKey
 from revocation import der
 from revocation.errors import MalformedRequest, NotDer
 from revocation.reasons import Reason
-from revocation.signatures import PrivateKey, SignatureScheme, signature_for, signed
+from revocation.signatures import algorithm_for, signed
 from revocation.status import Good, Revoked, Status, Unknown
 
 MAX_REQUEST_OCTETS: Final = 4096
@@ -168,19 +169,19 @@ class SingleAnswer:
 class ResponseSigner:
     """A responder's key, with the DER by which relying parties know it."""
 
-    key: PrivateKey
-    scheme: SignatureScheme
+    key: SigningKey
+    algorithm: SignatureAlgorithm
     responder_id: bytes
     certificates: bytes
 
     @classmethod
-    def of(cls, certificate: x509.Certificate, key: PrivateKey) -> Self:
+    def of(cls, certificate: x509.Certificate, key: SigningKey) -> Self:
         """The signer with this certificate, named byKey (RFC 6960 section 4.2.1)."""
         _, public_key = der.subject_and_key(certificate)
         key_hash = hashlib.sha1(public_key, usedforsecurity=False).digest()
         return cls(
             key=key,
-            scheme=signature_for(certificate.public_key()),
+            algorithm=algorithm_for(key),
             responder_id=der.element(der.context(2), der.octet_string(key_hash)),
             certificates=der.element(
                 der.context(0), der.sequence(certificate.public_bytes(Encoding.DER))
@@ -204,7 +205,7 @@ def build_response(
         der.sequence(*(_single_response(single) for single in singles)),
         b"" if nonce is None else _nonce_extension(nonce),
     )
-    basic = signed(signer.scheme, signer.key, response_data, signer.certificates)
+    basic = signed(signer.algorithm, signer.key, response_data, signer.certificates)
     response_bytes = der.sequence(_BASIC_RESPONSE, der.octet_string(basic))
     return der.sequence(
         der.element(der.ENUMERATED, bytes((ResponseStatus.SUCCESSFUL,))),

@@ -18,9 +18,9 @@ from typing import Protocol
 from cryptography import x509
 
 from ca.identifiers import IssuerName, SerialNumber
+from ca.signatures import SigningKey
 from revocation.crl import CrlHeader, build_crl, check_crl, vanished
 from revocation.errors import CrlRefused, CrlRule, EntriesVanished, PublicationFailed
-from revocation.signatures import PrivateKey
 
 _LONGEST_VALIDITY = timedelta(days=366)
 _ONE_SECOND = timedelta(seconds=1)
@@ -33,7 +33,7 @@ class IssuingKey:
 
     name: IssuerName
     certificate: x509.Certificate
-    key: PrivateKey
+    key: SigningKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ca.identifiers import IssuerName, SerialNumber
+from ca.signatures import SigningKey
 from revocation import der
 from revocation.errors import (
     MalformedRequest,
@@ -31,7 +32,6 @@ from revocation.ocsp import (
     error_response,
     parse_request,
 )
-from revocation.signatures import PrivateKey
 from revocation.status import Status, StatusSource, Unknown
 
 DEFAULT_VALIDITY: Final = timedelta(hours=1)
@@ -55,7 +55,7 @@ class OcspIssuer:
     name: IssuerName
     certificate: x509.Certificate
     responder_certificate: x509.Certificate
-    key: PrivateKey
+    key: SigningKey
 
     def __post_init__(self) -> None:
         """Check the delegation."""

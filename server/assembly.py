@@ -11,7 +11,7 @@ from ca.certificates import Issuer
 from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName
 from ca.key_quality import read_compromised
-from hsm.errors import TokenNotFound
+from hsm.errors import KeyUnfit, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
 from ra.proofing import Registers
@@ -57,7 +57,10 @@ class Assembly:
     policy: ProofingPolicy
 
     def issuer(self, name: str) -> Issuer:
-        """An issuer with its key; IssuerOffline when the token or key is not there."""
+        """An issuer with its key.
+
+        Raises: IssuerOffline when token or key is not there, KeyUnfit for another key.
+        """
         record = self.issuers.get(name)
         try:
             key = self.tokens.find(record.token, record.key_label)
@@ -65,6 +68,9 @@ class Assembly:
             raise IssuerOffline(record.name, record.token) from None
         if key is None:
             raise IssuerOffline(record.name, record.token)
+        certified = record.certificate
+        if certified is not None and certified.public_key() != key.public_key():
+            raise KeyUnfit(record.key_label, "it is not the key of the issuer's certificate")
         return record.with_key(key)
 
     def issuing(self) -> Issuer:

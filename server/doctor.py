@@ -88,8 +88,24 @@ def _token_files(settings: Settings, *, fix: bool) -> Iterator[Finding]:
             way_out="See who holds it (fuser), and whether this user may write there.",
         )
         return
+    yield _pin_files(settings)
     if folder is not None and there:
         yield _token_objects(SoftHsmStore(folder, module), fix=fix)
+
+
+def _pin_files(settings: Settings) -> Finding:
+    """An interrupted change costs each login a try with the PIN that is no longer valid."""
+    folder = settings.hsm.softhsm_directory
+    pins = settings.hsm.pin_directory if folder is None else folder / "pins"
+    begun = sorted(path.name.removesuffix(".pin.new") for path in pins.glob("*.pin.new"))
+    if begun:
+        return Finding(
+            "PINs",
+            ok=False,
+            sentence=f"The PIN of {', '.join(begun)} was being changed when that was interrupted.",
+            way_out=f"Run: tillid hsm rotate-pin {begun[0]}",
+        )
+    return Finding("PINs", ok=True, sentence="No change of a PIN was interrupted.")
 
 
 def _token_objects(store: SoftHsmStore, *, fix: bool) -> Finding:

@@ -172,6 +172,8 @@ def check_tokens(parts: Assembly, metrics: Metrics, _: datetime) -> int:
     failures = parts.tokens.check_health()
     for label, failure in failures.items():
         metrics.token_healthy.labels(label).set(failure is None)
+    for label, used in parts.tokens.on_standby().items():
+        metrics.standby_in_use.labels(label).set(used)
     return sum(failure is not None for failure in failures.values())
 
 

@@ -81,6 +81,7 @@ FIELDS: dict[str, Form] = {
     "serial": _serial,
     "signal": _text(r"SIG[A-Z]{2,7}"),
     "state": _code,
+    "token": _text(r"[a-z][a-z0-9._-]{0,31}"),
     "status": lambda value: _number(value) or _code(value),
 }
 """The fields that code may give, each with the form of its values."""

@@ -42,6 +42,7 @@ class Metrics:
     publications: Gauge
     audit_events: Gauge
     token_healthy: Gauge
+    standby_in_use: Gauge
 
     @classmethod
     def of_process(cls) -> "Metrics":
@@ -87,6 +88,13 @@ class Metrics:
                 ["token"],
                 registry=registry,
                 multiprocess_mode="mostrecent",
+            ),
+            Gauge(
+                "tillid_token_standby_in_use",
+                "Whether any process signs with the standby of this token: 1 or 0.",
+                ["token"],
+                registry=registry,
+                multiprocess_mode="livemax",
             ),
         )
 

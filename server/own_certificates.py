@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from ca.certificates import SigningKey
 from ca.hierarchy import IssuerRecord
 from ca.issuance import CertificateOrder, issue, prepare
 from ca.key_quality import SubjectPublicKey
 from ca.names import SubjectName
 from ca.profiles import load_profile
+from ca.signatures import SigningKey
 from revocation.publication import write_published
 from server.assembly import Assembly
 from server.tokens import ocsp_key

@@ -3,6 +3,8 @@
 Imports nothing but modules of errors, so that the command line can afford it.
 """
 
+from dataclasses import replace
+
 import audit.errors
 import ca.errors
 import gdpr_erasure.errors
@@ -128,6 +130,10 @@ def _conflict(detail: str) -> Problem:
         detail=detail,
         way_out="Look at it as it is now, and decide again.",
     )
+
+
+def _state(detail: str, way_out: str) -> Problem:
+    return replace(_conflict(detail), way_out=way_out)
 
 
 def _unavailable(detail: str, way_out: str = "Try again when it is back.") -> Problem:
@@ -263,6 +269,34 @@ ROWS: tuple[Row, ...] = (
         lambda e: _unavailable(
             f"Key {e.subject} has made the signatures that it may make in an hour.",
             "Find out who asked for them; the limit is hsm.sign_quota_per_hour.",
+        ),
+    ),
+    row(
+        hsm.errors.TokenAmbiguous,
+        lambda e: _unavailable(
+            f"More than one token is called {e.subject}.",
+            "Name it by a PKCS#11 URI with ;serial= in the settings; tillid hsm attest shows it.",
+        ),
+    ),
+    row(
+        hsm.errors.KeyKindUnsupported,
+        lambda e: _state(
+            f"Token {e.subject} makes no keys of the kind {e.ckr}.",
+            "Choose another kind; hsm.software_ml_dsa allows ML-DSA in files, as test equipment.",
+        ),
+    ),
+    row(
+        hsm.errors.TokenInUse,
+        lambda e: _state(
+            f"Token {e.subject} holds keys, which making it again would destroy.",
+            "Choose another label, or remove the keys first if they are really to go.",
+        ),
+    ),
+    row(
+        hsm.errors.PinKeptElsewhere,
+        lambda e: _state(
+            f"The PIN comes from {e.subject}, which is no file that could be written.",
+            "Change it with the token's own tools, and there.",
         ),
     ),
     row(

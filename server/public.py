@@ -238,7 +238,12 @@ def make_app() -> PublicApp:
     # Both stay open for the life of the worker, which ends without unwinding.
     log_to(settings.state, "public", settings.logs.level).__enter__()
     parts = assembled(settings).__enter__()
-    return PublicApp(parts, Metrics.of_process())
+    metrics = Metrics.of_process()
+    # The job that shows the standbys runs in another process, with tokens of its own.
+    parts.tokens.standby_changed = lambda label, used: metrics.standby_in_use.labels(label).set(
+        used
+    )
+    return PublicApp(parts, metrics)
 
 
 def _alive(_: Environ, __: str) -> Answer:

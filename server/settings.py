@@ -21,10 +21,11 @@ from server.settings_types import (
     DatabaseAddress,
     DatabaseUrl,
     Host,
-    Label,
     OptionalPath,
+    OptionalTokenName,
     StatePath,
     Text,
+    TokenName,
     check_url,
     is_loopback,
     local_url,
@@ -111,12 +112,24 @@ class Hsm(Section):
         default=Path("softhsm"),
         description="Where SoftHSM keeps its tokens; empty when the module is not SoftHSM.",
     )
-    root_token: Label = Field(default="tillid-root", description="Token of the root CA key.")
-    issuing_token: Label = Field(
-        default="tillid-issuing", description="Token of the issuing CA keys."
+    module_arguments: Text = Field(
+        default="",
+        description="Text for C_Initialize, which YubiHSM, Kryoptic and NSS take; mostly empty.",
     )
-    service_token: Label = Field(
-        default="tillid-service", description="Token of the service's own keys."
+    root_token: TokenName = Field(
+        default="tillid-root", description="Token of the root CA key: its label or PKCS#11 URI."
+    )
+    issuing_token: TokenName = Field(
+        default="tillid-issuing", description="Token of the issuing CA keys, likewise."
+    )
+    issuing_standby: OptionalTokenName = Field(
+        default="", description="Token with the same keys, used while issuing_token is down."
+    )
+    service_token: TokenName = Field(
+        default="tillid-service", description="Token of the service's own keys, likewise."
+    )
+    service_standby: OptionalTokenName = Field(
+        default="", description="Token with the same keys, used while service_token is down."
     )
     pin_directory: StatePath = Field(
         default=Path("softhsm/pins"), description="Directory of the PIN files, LABEL.pin."
@@ -127,6 +140,18 @@ class Hsm(Section):
         le=100_000_000,
         description="Signatures that each key may make in an hour; 0 is no limit.",
     )
+    software_ml_dsa: bool = Field(
+        default=False,
+        description="Whether ML-DSA keys may lie in files, sealed by the token: test equipment.",
+    )
+
+    @field_validator("issuing_standby", "service_standby")
+    @classmethod
+    def _is_another_token(cls, standby: str, info: ValidationInfo) -> str:
+        first = str(info.field_name).replace("standby", "token")
+        if standby and standby == info.data.get(first):
+            raise refused(f"is the same as hsm.{first}", "Name another token, or leave it empty.")
+        return standby
 
 
 class Ocsp(Section):

@@ -16,7 +16,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from hsm.uri import SCHEME, token_uri
+
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*")
+_LABEL_OCTETS = 32
 _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql+psycopg://"
 
@@ -61,8 +64,24 @@ def _empty_is_none(value: object) -> object:
 Text = Annotated[str, AfterValidator(_plain)]
 """Printable text, possibly empty."""
 
-Label = Annotated[Text, AfterValidator(_not_empty), Field(max_length=32)]
-"""The label of a token: at most 32 octets in PKCS#11 (CK_TOKEN_INFO), so ASCII is wise."""
+
+def _token_name(name: str) -> str:
+    if name.startswith(SCHEME):
+        try:
+            token_uri(name)
+        except ValueError as error:
+            hint = "Write it as pkcs11:token=LABEL, with ;serial= where labels are not enough."
+            raise refused(f"is no PKCS#11 URI of a token: {error}", hint) from None
+    elif len(name.encode()) > _LABEL_OCTETS:
+        raise refused("is longer than 32 octets", "No label is: PKCS#11 has no room for more.")
+    return name
+
+
+TokenName = Annotated[Text, AfterValidator(_not_empty), AfterValidator(_token_name)]
+"""A token by its label (CK_TOKEN_INFO: at most 32 octets) or by a PKCS#11 URI."""
+
+OptionalTokenName = Annotated[Text, AfterValidator(_token_name)]
+"""As `TokenName`; the empty text means that there is none."""
 
 StatePath = Annotated[Path, Field(strict=False), AfterValidator(_below_state)]
 """A path; a relative one is relative to the state directory."""

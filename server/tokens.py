@@ -1,22 +1,36 @@
 """The tokens of one installation, opened when a key is first needed.
 
 Each purpose has its own key: an issuer's in its own token; in the service token one for OCSP
-answers of each issuer, one for audit heads and receipts, and one that wraps data keys.
+answers of each issuer, one for audit heads and receipts, and one that wraps data keys. A token is
+named by its label or by a PKCS#11 URI; one that has a standby signs through both
+(`hsm.standby`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ca.certificates import SigningKey
-from hsm.errors import HsmError, KeyExists, KeyNotFound, TokenNotFound
+from ca.signatures import SigningKey
+from hsm.errors import (
+    HsmError,
+    KeyExists,
+    KeyKindUnsupported,
+    KeyNotFound,
+    TokenInUse,
+    TokenNotFound,
+)
+from hsm.key_kinds import KeyKind, kind_of_curve
 from hsm.keys import WrappingKey
-from hsm.pins import credential
+from hsm.pin_change import change_pin
 from hsm.quota import SignQuota
-from hsm.softhsm import SoftHsmStore
+from hsm.software import SEALING_KEY, SoftwareKeys
+from hsm.standby import TokenPair
 from hsm.token import Token, TokenLocation
+from server.logs import get_logger
 from server.settings import Hsm
+from server.token_places import TokenPlaces, token_label
 
 AUDIT_KEY = "audit"
 PERSONAL_DATA_KEY = "personal-data"
@@ -33,119 +47,208 @@ class Tokens:
     def __init__(self, settings: Hsm) -> None:
         """Remember where the tokens are; none is opened yet."""
         self._settings = settings
+        self._places = TokenPlaces(settings)
         self._opened: dict[str, Token] = {}
+        self._pairs: dict[str, TokenPair] = {}
+        self._software: dict[str, SoftwareKeys] = {}
         self._lock = Lock()
+        self.standby_changed: Callable[[str, bool], None] = lambda _, __: None
+        """Told the label of a token, and whether its standby is used, when that changes."""
 
     def create_missing(self) -> list[str]:
         """Make the SoftHSM tokens that are not there; the labels of those made.
 
-        On any other module tokens are made with its own tools.
+        On any other module tokens are made with its own tools, or with `tillid hsm init`.
         """
-        store = self._store()
-        if store is None:
-            return []
-        wanted = (
-            self._settings.root_token,
-            self._settings.issuing_token,
-            self._settings.service_token,
-        )
-        missing = [label for label in wanted if label not in store.labels()]
+        missing = self._places.missing()
         for label in missing:
-            store.create_token(label)
+            self._places.create(label)
         return missing
+
+    def initialise(self, name: str) -> bool:
+        """Make a token; False when an empty one of that name is there already.
+
+        Raises: TokenInUse when it holds keys, TokenUnavailable without a free slot, ValueError
+        for a label that would not stand in a file name.
+        """
+        try:
+            keys = self.open(name).key_labels()
+        except TokenNotFound:
+            self._places.create(name)
+            self.open(name)
+            return True
+        if keys:
+            raise TokenInUse(token_label(name))
+        return False
+
+    def change_pin(self, name: str) -> None:
+        """Give a token a new random PIN.
+
+        Raises: PinKeptElsewhere, PinRejected, TokenUnavailable.
+        """
+        change_pin(lambda: self.open(name), lambda: self._places.pin_changed(name))
 
     def find(self, token: str, label: str) -> SigningKey | None:
         """The key of that label, or None."""
         try:
-            return self.open(token).private_key(label)
+            return self._signer(token).private_key(label)
         except KeyNotFound:
-            return None
+            return self._find_software(token, label)
 
     def generate(self, token: str, label: str, curve: ec.EllipticCurve) -> SigningKey:
         """A new key pair that never leaves the token."""
-        return self.open(token).generate_ec_key(label, curve)
+        return self.generate_kind(token, label, kind_of_curve(curve))
+
+    def generate_kind(self, token: str, label: str, kind: KeyKind) -> SigningKey:
+        """A new key pair of any kind; one of ML-DSA is in files where the settings allow it.
+
+        Raises: KeyExists, KeyKindUnsupported, TokenUnavailable.
+        """
+        try:
+            return self.open(token).generate_key(label, kind)
+        except KeyKindUnsupported:
+            if not (kind.is_ml_dsa and self._settings.software_ml_dsa):
+                raise
+            return self._software_keys(token).generate_key(label, kind)
 
     def service_key(self, label: str) -> ec.EllipticCurvePrivateKey:
         """A P-256 key of the service token, made when it is not there."""
-        token = self.open(self._settings.service_token)
+        signer = self._signer(self._settings.service_token)
         try:
-            key = token.private_key(label)
+            key = signer.private_key(label)
         except KeyNotFound:
-            try:
-                key = token.generate_ec_key(label, ec.SECP256R1())
-            except KeyExists:  # another process was a moment earlier
-                key = token.private_key(label)
+            with suppress(KeyExists):  # another process was a moment earlier
+                self.open(self._settings.service_token).generate_ec_key(label, ec.SECP256R1())
+            key = signer.private_key(label)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise KeyNotFound(f"{label}: not an EC key")
         return key
 
     def wrapping_key(self) -> WrappingKey:
         """The key that wraps data keys, made when it is not there."""
-        token = self.open(self._settings.service_token)
-        try:
-            return token.wrapping_key(PERSONAL_DATA_KEY)
-        except KeyNotFound:
-            try:
-                return token.generate_wrapping_key(PERSONAL_DATA_KEY)
-            except KeyExists:
-                return token.wrapping_key(PERSONAL_DATA_KEY)
+        return _wrapping_key(self.open(self._settings.service_token), PERSONAL_DATA_KEY)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The tokens of the settings, each once."""
+        """The tokens of the settings as they are named there, each once; standbys come last."""
         of = self._settings
-        return tuple(dict.fromkeys((of.root_token, of.issuing_token, of.service_token)))
+        standbys = (of.issuing_standby, of.service_standby)
+        named = (of.root_token, of.issuing_token, of.service_token, *filter(None, standbys))
+        return tuple(dict.fromkeys(named))
 
     def check_keys(self, keys: Iterable[tuple[str, str]]) -> None:
         """See that keys, each by token and label, never leave their token, as far as it is there.
 
+        A standby must hold the same key, and not give it out; it cannot have been made there.
         Raises: KeyUnfit, TokenUnavailable.
         """
         for token, label in keys:
             try:
                 self.open(token).check_key(label)
+                standby = self._standby_of(token)
+                if standby:
+                    made = self.open(token).private_key(label).public_key()
+                    self.open(standby).check_copied_key(label, made)
             except (TokenNotFound, KeyNotFound):
                 continue  # an issuer that is offline signs nothing
 
     def check_health(self) -> dict[str, HsmError | None]:
         """What keeps each token but the root's from signing, if anything does."""
-        online = (self._settings.issuing_token, self._settings.service_token)
-        return {label: self._illness(label) for label in online}
+        online = [name for name in self.labels if name != self._settings.root_token]
+        return {token_label(name): self._illness(name) for name in online}
 
-    def _illness(self, label: str) -> HsmError | None:
+    def on_standby(self) -> dict[str, bool]:
+        """Of each token that has a standby, whether this process uses the standby now."""
+        names = (self._settings.issuing_token, self._settings.service_token)
+        return {
+            token_label(name): name in self._pairs and self._pairs[name].on_standby
+            for name in names
+            if self._standby_of(name)
+        }
+
+    def _illness(self, name: str) -> HsmError | None:
         try:
-            self.open(label).check_health()
+            self.open(name).check_health()
         except HsmError as error:
             return error
         return None
 
     def close(self) -> None:
         """Close every token that was opened."""
+        for pair in self._pairs.values():
+            pair.close()
         for token in self._opened.values():
             token.close()
+        self._pairs.clear()
         self._opened.clear()
 
-    def open(self, label: str) -> Token:
-        """The open token of this label. Raises: TokenNotFound, PinRejected, TokenUnavailable."""
-        with self._lock:
-            if label not in self._opened:
-                quota = SignQuota(self._settings.sign_quota_per_hour)
-                self._opened[label] = Token.open(self.location(label), quota)
-            return self._opened[label]
+    def open(self, name: str) -> Token:
+        """The open token of this label or URI.
 
-    def location(self, label: str) -> TokenLocation:
+        Raises: TokenNotFound, TokenAmbiguous, PinRejected, TokenUnavailable.
+        """
+        name = self._places.name(name)
+        with self._lock:
+            if name not in self._opened:
+                quota = SignQuota(self._settings.sign_quota_per_hour)
+                self._opened[name] = Token.open(self.location(name), quota)
+            return self._opened[name]
+
+    def location(self, name: str) -> TokenLocation:
         """Where a token and its PIN are found; a systemd credential LABEL.pin is preferred.
 
         Raises: TokenNotFound, TokenUnavailable.
         """
-        store = self._store()
-        if store is not None:
-            store.activate()
-            return store.location(label)
-        pins = self._settings.pin_directory
-        pin_file = credential(f"{label}.pin") or pins / f"{label}.pin"
-        return TokenLocation(self._settings.module, label, pin_file, pins)
+        return self._places.location(name)
 
-    def _store(self) -> SoftHsmStore | None:
-        folder = self._settings.softhsm_directory
-        return None if folder is None else SoftHsmStore(folder, self._settings.module)
+    def _signer(self, name: str) -> Token | TokenPair:
+        """The token, or the pair of it and its standby."""
+        name, standby = self._places.name(name), self._standby_of(name)
+        if not standby:
+            return self.open(name)
+        with self._lock:
+            if name not in self._pairs:
+                self._pairs[name] = TokenPair(
+                    lambda: self.open(name),
+                    lambda: self.open(standby),
+                    lambda used: self._tell(name, used=used),
+                )
+            return self._pairs[name]
+
+    def _standby_of(self, name: str) -> str:
+        of = self._settings
+        if token_label(name) == token_label(of.issuing_token):
+            return of.issuing_standby
+        return of.service_standby if token_label(name) == token_label(of.service_token) else ""
+
+    def _tell(self, name: str, *, used: bool) -> None:
+        event = "token.standby_used" if used else "token.standby_left"
+        get_logger("tokens").warning(event, token=token_label(name))
+        self.standby_changed(token_label(name), used)
+
+    def _find_software(self, token: str, label: str) -> SigningKey | None:
+        if not self._settings.software_ml_dsa:
+            return None
+        try:
+            return self._software_keys(token).private_key(label)
+        except KeyNotFound:
+            return None
+
+    def _software_keys(self, token: str) -> SoftwareKeys:
+        if token not in self._software:
+            folder = self._places.locks / "software-keys" / token_label(token)
+            self._software[token] = SoftwareKeys(
+                folder, lambda: _wrapping_key(self.open(token), SEALING_KEY)
+            )
+        return self._software[token]
+
+
+def _wrapping_key(token: Token, label: str) -> WrappingKey:
+    """The AES key of this label, made when it is not there."""
+    try:
+        return token.wrapping_key(label)
+    except KeyNotFound:
+        try:
+            return token.generate_wrapping_key(label)
+        except KeyExists:
+            return token.wrapping_key(label)

@@ -8,13 +8,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ca.certificates import SigningKey
 from ca.errors import Conflict, Refused
 from ca.hierarchy import CeremonyStep, IssuerRecord, PlannedIssuer, fingerprint, run_ceremony
 from ca.identifiers import IssuerName
 from ca.issuance import INTENT_LIFETIME, resolve_open_intents
 from ca.names import SubjectName
 from ca.profiles import load_profile
+from ca.signatures import SigningKey
 from tests.support.ca_builders import (
     BASE_URL,
     NOW,

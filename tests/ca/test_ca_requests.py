@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ca.certificates import SigningKey
 from ca.errors import MalformedRequest, Refused
 from ca.key_quality import key_type
 from ca.requests import MAX_OCTETS, CertificationRequest, parse_request
+from ca.signatures import SigningKey
 from tests.support.ca_builders import a_key, an_rsa_key
 from tests.support.request_builders import (
     a_request,

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ca.certificates import SigningKey
 from ca.errors import SigningFailed
 from ca.hierarchy import PlannedIssuer, run_ceremony
 from ca.identifiers import IssuerName
 from ca.issuance import issue, prepare
 from ca.profiles import load_profile
+from ca.signatures import SigningKey
 from hsm.errors import KeyNotFound
 from server.clock import utc_now
 from tests.support.approvals import AnOfficer, an_approved_order

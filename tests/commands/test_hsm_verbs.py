@@ -3,14 +3,20 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from pkcs11 import ObjectClass
 
+from ca.key_quality import spki_sha256
 from hsm.errors import TokenNotFound
+from hsm.module import load_module
+from hsm.pins import new_pin_file
+from hsm.softhsm import SoftHsmStore
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.doctor import examine
@@ -150,3 +156,123 @@ def test_the_job_records_which_tokens_sign(site: Site, monkeypatch: pytest.Monke
     gone = TokenNotFound("tillid-service")
     monkeypatch.setattr(type(site.parts.tokens), "_illness", lambda *_: gone)
     assert jobs_by_hand(site.parts, ("check-tokens",)) == {"check-tokens": 2}
+
+
+def test_a_token_is_made_once_and_never_over_its_keys(site: Site, softhsm: SoftHsm) -> None:
+    code, result = site.run("hsm", "init", "by-verb")
+    assert (code, result["made"]) == (0, True)
+    assert Path(str(result["pin_file"])).stat().st_mode & 0o077 == 0
+    assert site.run("hsm", "init", "by-verb") == (0, {**result, "made": False})
+    assert site.run("hsm", "init", "pkcs11:token=by-verb")[1]["made"] is False
+    done = tillid(
+        "hsm",
+        "init",
+        "tillid-issuing",
+        directory=softhsm.store.directory,
+        environment=site.environment,
+    )
+    assert done.returncode == 7
+    assert "holds keys" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["Upper Case", "pkcs11:serial=1", "pkcs11:object=key"])
+def test_a_token_is_not_made_under_a_name_that_is_none(site: Site, name: str) -> None:
+    done = tillid(
+        "hsm", "init", name, directory=site.parts.settings.state, environment=site.environment
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_pin_is_changed_under_a_process_that_is_logged_in(
+    site: Site, softhsm: SoftHsm, tmp_path: Path
+) -> None:
+    store = SoftHsmStore(shutil.copytree(softhsm.store.directory, tmp_path / "softhsm"))
+    there = {"TILLID_HSM__SOFTHSM_DIRECTORY": str(store.directory)}
+    pin_file = store.location("tillid-service").pin_file
+    old = pin_file.read_text()
+    code, result = site.run("hsm", "rotate-pin", "tillid-service", **there)
+    assert (code, result["pin_file"]) == (0, str(pin_file))
+    assert pin_file.read_text() != old
+    assert pin_file.read_text() not in json.dumps(result)
+    assert site.run("hsm", "verify", **there)[0] == 0
+    new_pin_file(pin_file).write_text("begun")
+    code, result = site.run("doctor", **there)
+    assert code == 9
+    assert "rotate-pin tillid-service" in str(result["findings"])
+    assert site.run("hsm", "rotate-pin", "tillid-service", **there)[0] == 0
+    assert not new_pin_file(pin_file).exists()
+
+
+def test_what_the_tokens_say_is_signed_and_can_be_verified(site: Site, tmp_path: Path) -> None:
+    kept, public = tmp_path / "statement.txt", tmp_path / "audit.pem"
+    code, result = site.run("hsm", "attest", "--out", str(kept))
+    assert code == 0
+    assert kept.read_text() == result["statement"]
+    public.write_text(str(result["audit_key"]))
+    tokens = {each["label"]: each for each in result["document"]["tokens"]}  # type: ignore[index]
+    (key,) = [each for each in tokens["tillid-issuing"]["keys"] if each["label"] == "issuing-ca"]
+    issuing = site.parts.issuing_record().certificate
+    assert issuing is not None
+    assert key["public_key_sha256"] == spki_sha256(issuing.public_key())  # type: ignore[arg-type]
+    assert key["made_by"] == "CKM_EC_KEY_PAIR_GEN"
+    assert key["flags"] == {
+        "local": True,
+        "sensitive": True,
+        "always_sensitive": True,
+        "extractable": False,
+        "never_extractable": True,
+    }
+    assert "no attestation" in tokens["tillid-issuing"]["maker_attestation"]
+    assert len(tokens["tillid-issuing"]["module"]["sha256"]) == 64
+    code, result = site.run("hsm", "attest", "--verify", str(kept))
+    assert (code, result["differences"]) == (0, [])
+    assert site.run("hsm", "attest", "--verify", str(kept), "--key", str(public))[0] == 0
+
+
+def test_a_key_that_is_gone_since_is_a_no(site: Site, softhsm: SoftHsm, tmp_path: Path) -> None:
+    kept = tmp_path / "statement.txt"
+    token = softhsm.token("attested")
+    token.generate_ec_key("short-lived", ec.SECP256R1())
+    assert site.run("hsm", "attest", "attested", "--out", str(kept))[0] == 0
+    slot = load_module(token.location.module).token("attested")
+    with slot.open(rw=True) as session:
+        session.get_key(label="short-lived", object_class=ObjectClass.PRIVATE_KEY).destroy()
+    code, result = site.run("hsm", "attest", "--verify", str(kept))
+    assert code == 9
+    assert result["differences"] == ["Token attested: key short-lived is gone or has changed."]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('"local":true', '"local":null', 1),
+        lambda text: text.replace("tillid token", "another", 1),
+        lambda text: text[:-20] + "\n",
+        lambda _: "",
+        lambda _: "[" * 100_000 + "\nAAAA\n",
+    ],
+)
+def test_a_statement_that_was_changed_is_refused(
+    site: Site, tmp_path: Path, change: Callable[[str], str]
+) -> None:
+    _, result = site.run("hsm", "attest", "tillid-service")
+    kept = tmp_path / "statement.txt"
+    kept.write_text(change(str(result["statement"])))
+    done = tillid(
+        "hsm", "attest", "--verify", str(kept), directory=tmp_path, environment=site.environment
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--key", "FILE"], ["--verify", "FILE", "tillid-root"], ["--verify", "FILE", "--out", "x"]],
+)
+def test_options_that_do_not_go_together_are_refused(
+    site: Site, tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / "FILE").write_text("")
+    done = tillid("hsm", "attest", *arguments, directory=tmp_path, environment=site.environment)
+    assert done.returncode == 2

@@ -79,7 +79,7 @@ began = time.monotonic()
 while sign() != "signed":
     threading.Event().wait(0.02)
 back = time.monotonic() - began
-print(said, slowest < 1.0, back < 10, token._module.epoch > 0, len(shim.inputs()))
+print(sorted(said), slowest < 1.0, back < 10, token._module.epoch > 0, len(shim.inputs()))
 """
 )
 
@@ -126,7 +126,8 @@ def test_one_fault_costs_one_signature_and_nothing_is_signed_twice(
 
 def test_an_outage_is_answered_at_once_and_ends_by_itself(shim: Shim) -> None:
     said = run_python(OUTAGE, str(shim.folder), **shim.environment)
-    assert said == "{'TokenUnavailable DeviceRemoved'} True True True 1"
+    told = ["TokenLeftAlone DeviceRemoved", "TokenUnavailable DeviceRemoved"]
+    assert said == f"{told} True True True 1"
 
 
 def test_a_locked_pin_is_said_so_and_works_again_once_unlocked(shim: Shim) -> None:

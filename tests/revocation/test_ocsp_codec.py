@@ -172,7 +172,7 @@ def test_another_decoder_reads_what_was_said(status: Status, nonce: bytes | None
     octets = build_response(SIGNER, NOW, [single], nonce)
     read = x509_ocsp.load_der_ocsp_response(octets)
     key = PKI.ocsp.responder_certificate.public_key()
-    SIGNER.scheme.verify(key, read.signature, read.tbs_response_bytes)
+    SIGNER.algorithm.verify(key, read.signature, read.tbs_response_bytes)
     assert read.certificates == [PKI.ocsp.responder_certificate]
     _, key_octets = der.subject_and_key(PKI.ocsp.responder_certificate)
     assert read.responder_key_hash == hashlib.sha1(key_octets, usedforsecurity=False).digest()

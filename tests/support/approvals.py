@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from cryptography import x509
 
-from ca.certificates import SigningKey
 from ca.issuance import Approval, CertificateOrder
 from ca.key_quality import spki_sha256
+from ca.signatures import SigningKey
 from ca.signed_data import sign_detached
 from tests.support.ca_builders import MemoryIssuance, a_key, an_order, self_signed
 

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from ca.certificates import CertificateContent, Issuer, SigningKey, StatusUrls
+from ca.certificates import CertificateContent, Issuer, StatusUrls
 from ca.errors import Conflict
 from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName, SerialNumber
@@ -17,6 +17,7 @@ from ca.issuance import CertificateOrder, PreparedCertificate, issue, prepare
 from ca.key_uses import KeyUses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
+from ca.signatures import SigningKey
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE_URL = "http://127.0.0.1:8080"

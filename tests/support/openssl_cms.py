@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ca.certificates import SigningKey
+from ca.signatures import SigningKey
 
 Signer = tuple[SigningKey, x509.Certificate]
 

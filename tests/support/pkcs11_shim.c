@@ -7,7 +7,7 @@
  *   SHIM_CONTROL  lines of "FUNCTION FIRST LAST ACTION VALUE", read again at each call. Calls are
  *                 counted from 1 since the file changed; LAST 0 means for ever. Actions: return
  *                 VALUE instead of calling, sleep VALUE milliseconds first, kill the process
- *                 "before" or "after" the call.
+ *                 "before" or "after" the call, or "lose" the answer: call, then return VALUE.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -24,7 +24,17 @@ struct function_list {
     unsigned char version[2];
     any_call call[68];
 };
-enum { GET_FUNCTION_LIST = 3, OPEN_SESSION = 12, LOGIN = 18, SIGN_INIT = 42, SIGN = 43 };
+enum {
+    GET_FUNCTION_LIST = 3,
+    SET_PIN = 11,
+    OPEN_SESSION = 12,
+    LOGIN = 18,
+    ENCRYPT_INIT = 29,
+    DECRYPT_INIT = 33,
+    SIGN_INIT = 42,
+    SIGN = 43
+};
+#define KILL 1 /* CKR_CANCEL, which nothing is told to return */
 
 static struct function_list *real, ours;
 static char control[4096];
@@ -47,8 +57,9 @@ static void kill_process(void) {
     for (;;) pause();
 }
 
-/* Obeys the control file; 0, or what to return instead of calling. *after: kill afterwards. */
-static ul obey(int which, const char *name, int *after) {
+/* Obeys the control file; 0, or what to return instead of calling. *after: what to return after
+ * the call, whatever came of it, or KILL. */
+static ul obey(int which, const char *name, ul *after) {
     char function[32], action[16], *line = control;
     ul value;
     int first, last, number;
@@ -61,13 +72,19 @@ static ul obey(int which, const char *name, int *after) {
         if (strcmp(function, name) || number < first || (last && number > last)) continue;
         if (!strcmp(action, "return")) return value;
         if (!strcmp(action, "before")) kill_process();
-        if (!strcmp(action, "after")) *after = 1;
+        if (!strcmp(action, "after")) *after = KILL;
+        if (!strcmp(action, "lose")) *after = value;
         if (!strcmp(action, "sleep")) {
             struct timespec pause_for = {value / 1000, value % 1000 * 1000000};
             nanosleep(&pause_for, NULL);
         }
     }
     return 0;
+}
+
+static ul finish(ul answer, ul after) {
+    if (after == KILL) kill_process();
+    return after ? after : answer;
 }
 
 static void log_input(const unsigned char *data, ul length) {
@@ -81,29 +98,30 @@ static void log_input(const unsigned char *data, ul length) {
 }
 
 static ul sign(ul session, unsigned char *data, ul length, unsigned char *signature, ul *octets) {
-    int after;
-    ul answer;
+    ul after, answer;
     if (!signature) return real->call[SIGN](session, data, length, signature, octets);
     if ((answer = obey(SIGN, "C_Sign", &after))) return answer;
     log_input(data, length);
-    answer = real->call[SIGN](session, data, length, signature, octets);
-    if (after) kill_process();
-    return answer;
+    return finish(real->call[SIGN](session, data, length, signature, octets), after);
 }
 
 #define FORWARD(NAME, WHICH, NAMED, PARAMETERS, ARGUMENTS)                                         \
     static ul NAME PARAMETERS {                                                                    \
-        int after;                                                                                 \
-        ul answer = obey(WHICH, NAMED, &after);                                                    \
-        if (!answer) answer = real->call[WHICH] ARGUMENTS;                                         \
-        if (after) kill_process();                                                                 \
-        return answer;                                                                             \
+        ul after, answer = obey(WHICH, NAMED, &after);                                             \
+        return answer ? answer : finish(real->call[WHICH] ARGUMENTS, after);                       \
     }
 FORWARD(open_session, OPEN_SESSION, "C_OpenSession",
         (ul slot, ul flags, void *application, void *notify, ul *session),
         (slot, flags, application, notify, session))
+FORWARD(set_pin, SET_PIN, "C_SetPIN",
+        (ul session, unsigned char *old, ul old_length, unsigned char *fresh, ul length),
+        (session, old, old_length, fresh, length))
 FORWARD(login, LOGIN, "C_Login", (ul session, ul user, unsigned char *pin, ul length),
         (session, user, pin, length))
+FORWARD(encrypt_init, ENCRYPT_INIT, "C_EncryptInit", (ul session, void *mechanism, ul key),
+        (session, mechanism, key))
+FORWARD(decrypt_init, DECRYPT_INIT, "C_DecryptInit", (ul session, void *mechanism, ul key),
+        (session, mechanism, key))
 FORWARD(sign_init, SIGN_INIT, "C_SignInit", (ul session, void *mechanism, ul key),
         (session, mechanism, key))
 
@@ -115,7 +133,10 @@ ul C_GetFunctionList(struct function_list **list) {
         ours = *real;
         ours.call[GET_FUNCTION_LIST] = (any_call)C_GetFunctionList;
         ours.call[OPEN_SESSION] = (any_call)open_session;
+        ours.call[SET_PIN] = (any_call)set_pin;
         ours.call[LOGIN] = (any_call)login;
+        ours.call[ENCRYPT_INIT] = (any_call)encrypt_init;
+        ours.call[DECRYPT_INIT] = (any_call)decrypt_init;
         ours.call[SIGN_INIT] = (any_call)sign_init;
         ours.call[SIGN] = (any_call)sign;
     }

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ca.identifiers import IssuerName, SerialNumber
+from ca.signatures import SigningKey, algorithm_of
 from revocation.publication import IssuingKey
 from revocation.responder import OcspIssuer
-from revocation.signatures import PrivateKey
 
 NOT_BEFORE = datetime(2020, 1, 1, tzinfo=UTC)
 NOT_AFTER = datetime(2049, 12, 31, tzinfo=UTC)
@@ -53,7 +53,7 @@ def name(common_name: str) -> x509.Name:
 
 
 def issuer_certificate(
-    key: PrivateKey,
+    key: SigningKey,
     *,
     common_name: str = "Persons G1",
     crl_sign: bool | None = True,
@@ -72,7 +72,8 @@ def issuer_certificate(
     if crl_sign is not None:
         usage = key_usage(key_cert_sign=True, crl_sign=crl_sign)
         builder = builder.add_extension(usage, critical=True)
-    return builder.sign(key, hashes.SHA256())
+    algorithm = algorithm_of(key)
+    return builder.sign(key, algorithm.hash_algorithm, rsa_padding=algorithm.rsa_padding)
 
 
 def _builder(subject: str, issuer: str, serial: SerialNumber) -> x509.CertificateBuilder:
@@ -94,7 +95,7 @@ class Pki:
     ocsp: OcspIssuer
 
     @classmethod
-    def new(cls, key: PrivateKey | None = None) -> "Pki":
+    def new(cls, key: SigningKey | None = None) -> "Pki":
         key = key or new_key()
         certificate = issuer_certificate(key)
         issuing = IssuingKey(ISSUER, certificate, key)
@@ -119,7 +120,7 @@ def authority_key_identifier(issuing: IssuingKey) -> x509.AuthorityKeyIdentifier
 
 def responder_certificate(
     issuing: IssuingKey,
-    key: PrivateKey,
+    key: SigningKey,
     purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.OCSP_SIGNING,
 ) -> x509.Certificate:
     return (

@@ -32,9 +32,10 @@ def run_python(code: str, *arguments: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *arguments],
         env=inherited | {"PYTHONPATH": str(ROOT)} | environment,
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
         timeout=30,
     )
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip()
