@@ -42,6 +42,7 @@ class Metrics:
     publications: Gauge
     audit_events: Gauge
     token_healthy: Gauge
+    ocsp_responses_due: Gauge
 
     @classmethod
     def of_process(cls) -> "Metrics":
@@ -85,6 +86,12 @@ class Metrics:
                 "tillid_token_healthy",
                 "Whether the token signs: 1 or 0.",
                 ["token"],
+                registry=registry,
+                multiprocess_mode="mostrecent",
+            ),
+            Gauge(
+                "tillid_ocsp_responses_due",
+                "Certificates whose OCSP responses wait to be made.",
                 registry=registry,
                 multiprocess_mode="mostrecent",
             ),
