@@ -36,6 +36,14 @@ AUD_GUARDS = (
 # In this order: the guard that locks the subject (PKI18) comes before those that count on it.
 GUARDS = (*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS)
 
+
+_RESPONSE_DUE = (
+    "INSERT INTO ocsp_response (issuer, serial, version, not_after, due_at) VALUES"
+    " (NEW.issuer, NEW.serial, (SELECT i.status_version FROM issuer i WHERE i.name = NEW.issuer),"
+    " NEW.not_after, 0)"
+)
+_EMPTIED = "due_at = 0, this_update = NULL, next_update = NULL, sha1 = NULL, sha256 = NULL"
+
 EFFECTS = (
     Effect(
         "residue",
@@ -46,20 +54,39 @@ EFFECTS = (
         " (issuer, serial, revoked_at, reason, not_after, crl_entry) VALUES (OLD.issuer,"
         " OLD.serial, OLD.revoked_at, OLD.reason, OLD.not_after, OLD.crl_entry)",
     ),
-    # A CRL made from the residue follows at once, so that it can be seen to hold the same.
+    # CRL and OCSP made from the residue follow at once, so that they can be seen to hold the same.
     Effect(
         "erased_version",
         "certificate",
         "DELETE",
         "OLD.status = 'revoked'",
-        "UPDATE issuer SET status_version = status_version + 1 WHERE name = OLD.issuer",
+        "UPDATE issuer SET status_version = status_version + 1 WHERE name = OLD.issuer; "  # noqa: S608 - of our own constants
+        f"UPDATE ocsp_response SET {_EMPTIED}, version = (SELECT i.status_version FROM issuer i"
+        " WHERE i.name = OLD.issuer) WHERE issuer = OLD.issuer AND serial = OLD.serial",
     ),
+    # A response that was made ahead is gone in the transaction that makes it untrue.
     Effect(
         "status_version",
         "certificate",
         "UPDATE",
         "NEW.status = 'revoked' AND OLD.status <> 'revoked'",
-        "UPDATE issuer SET status_version = status_version + 1 WHERE name = NEW.issuer",
+        "UPDATE issuer SET status_version = status_version + 1 WHERE name = NEW.issuer; "  # noqa: S608 - of our own constants
+        f"{_RESPONSE_DUE} ON CONFLICT (issuer, serial) DO UPDATE SET"
+        f" {_EMPTIED}, version = excluded.version",
+    ),
+    Effect(
+        "response_due",
+        "certificate",
+        "UPDATE",
+        "NEW.status = 'issued' AND OLD.status = 'intent'",
+        _RESPONSE_DUE,
+    ),
+    Effect(
+        "response_gone",
+        "certificate",
+        "DELETE",
+        "OLD.status <> 'revoked'",
+        "DELETE FROM ocsp_response WHERE issuer = OLD.issuer AND serial = OLD.serial",
     ),
 )
 

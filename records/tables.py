@@ -10,6 +10,7 @@ to name a row, and REPLACE by it would take rows away past every trigger.
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -111,6 +112,25 @@ revocation_residue = Table(
     Column("not_after", UtcTime, nullable=False),
     Column("crl_entry", LargeBinary, nullable=False),
     PrimaryKeyConstraint("issuer", "serial"),
+    sqlite_with_rowid=False,
+)
+
+# Responses made ahead; `version` is the issuer's status version when the status changed last.
+ocsp_response = Table(
+    "ocsp_response",
+    metadata,
+    Column("issuer", String(32), nullable=False),
+    Column("serial", String(40), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("not_after", UtcTime, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("this_update", UtcTime),
+    Column("next_update", UtcTime),
+    Column("sha1", LargeBinary),
+    Column("sha256", LargeBinary),
+    PrimaryKeyConstraint("issuer", "serial"),
+    Index("ix_ocsp_response_due", "issuer", "due_at"),
+    Index("ix_ocsp_response_version", "issuer", "version"),
     sqlite_with_rowid=False,
 )
 

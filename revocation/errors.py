@@ -110,6 +110,10 @@ class CrlNumberTaken(Conflict):
         self.number = number
 
 
+class ResponderNotValid(Unavailable):
+    """The responder certificate is not valid at this time; the next one is being made."""
+
+
 class StatusUnavailable(Unavailable):
     """The status of a certificate cannot be read now; a StatusSource raises it."""
 

@@ -4,27 +4,27 @@ It answers for one issuer with a delegated key. What the status source does not 
 never called good; what it does not know is unknown.
 """
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ca.identifiers import IssuerName, SerialNumber
+from ca.identifiers import IssuerName
 from ca.signatures import SigningKey
-from revocation import der
+from revocation.cert_ids import CertIdHash, IssuerCertIds, serial_of
 from revocation.errors import (
     MalformedRequest,
+    ResponderNotValid,
     ResponderRefused,
     ResponderRule,
     Unavailable,
 )
 from revocation.ocsp import (
     CertId,
+    OcspRequest,
     ResponseSigner,
     ResponseStatus,
     SingleAnswer,
@@ -32,16 +32,13 @@ from revocation.ocsp import (
     error_response,
     parse_request,
 )
-from revocation.status import Status, StatusSource, Unknown
+from revocation.preproduction import DueResponse, Life, ProducedResponses
+from revocation.reasons import Reason
+from revocation.status import Good, Revoked, Status, StatusSource, Unknown
 
 DEFAULT_VALIDITY: Final = timedelta(hours=1)
 _VALIDITY_CEILING = timedelta(hours=16)
 _ONE_SECOND = timedelta(seconds=1)
-
-_HASHES: dict[bytes, Callable[[bytes], bytes]] = {
-    der.oid("1.3.14.3.2.26"): lambda octets: hashlib.sha1(octets, usedforsecurity=False).digest(),
-    der.oid("2.16.840.1.101.3.4.2.1"): lambda octets: hashlib.sha256(octets).digest(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +100,35 @@ class OcspResponder:
         self._signer = ResponseSigner.of(issuer.responder_certificate, issuer.key)
         self._not_before = issuer.responder_certificate.not_valid_before_utc
         self._not_after = issuer.responder_certificate.not_valid_after_utc
-        subject, public_key = der.subject_and_key(issuer.certificate)
-        self._issuer_hashes = {
-            identifier: (digest(subject), digest(public_key))
-            for identifier, digest in _HASHES.items()
+        self._cert_ids = IssuerCertIds.of(issuer.certificate)
+
+    @property
+    def issuer_name(self) -> IssuerName:
+        """Whose certificates it answers for."""
+        return self._issuer.name
+
+    def produce(self, due: DueResponse, now: datetime) -> ProducedResponses:
+        """Sign the responses for one serial, for each hash; they are due again at half-life.
+
+        Raises:
+            ResponderNotValid: its certificate is not valid now.
+        """
+        life = self._life(now)
+        if life is None:
+            raise ResponderNotValid
+        bodies = {
+            cert_id_hash: build_response(self._signer, life.this_update, [single], None)
+            for cert_id_hash in CertIdHash
+            for single in [
+                SingleAnswer(
+                    self._cert_ids.encode(cert_id_hash, due.serial),
+                    due.status,
+                    life.this_update,
+                    life.next_update,
+                )
+            ]
         }
+        return ProducedResponses(due.serial, due.version, life, bodies)
 
     def answer(self, octets: bytes, now: datetime) -> OcspAnswer:
         """The response to any octets at all, as they came in a request body.
@@ -120,37 +141,50 @@ class OcspResponder:
             request = parse_request(octets)
         except MalformedRequest:
             return _error(ResponseStatus.MALFORMED_REQUEST)
-        if not any(self._is_ours(cert_id) for cert_id in request.cert_ids):
+        if not any(self._cert_ids.is_ours(cert_id) for cert_id in request.cert_ids):
             return _error(ResponseStatus.UNAUTHORIZED)
-        this_update = now.replace(microsecond=0)
-        next_update = min(this_update + self._validity - _ONE_SECOND, self._not_after)
-        if not self._not_before <= now < next_update:
-            return _error(ResponseStatus.TRY_LATER)
         try:
-            statuses = [self._status_of(cert_id) for cert_id in request.cert_ids]
+            return self._signed(request, now)
         except Unavailable:
             return _error(ResponseStatus.TRY_LATER)
+
+    def _signed(self, request: OcspRequest, now: datetime) -> OcspAnswer:
+        life = self._life(now)
+        if life is None:
+            return _error(ResponseStatus.TRY_LATER)
+        statuses = [self._status_of(cert_id) for cert_id in request.cert_ids]
         singles = [
-            SingleAnswer(cert_id.encoded, status, this_update, next_update)
+            SingleAnswer(cert_id.encoded, status, life.this_update, life.next_update)
             for cert_id, status in zip(request.cert_ids, statuses, strict=True)
         ]
-        body = build_response(self._signer, this_update, singles, request.nonce)
-        # An unknown serial may be issued in the next second: that answer must not linger.
-        lasting = request.nonce is None and Unknown() not in statuses
-        return OcspAnswer(body, next_update if lasting else None)
+        body = build_response(self._signer, life.this_update, singles, request.nonce)
+        # What may be otherwise in the next second must not linger.
+        lasting = request.nonce is None and all(map(_is_settled, statuses))
+        return OcspAnswer(body, life.next_update if lasting else None)
 
-    def _is_ours(self, cert_id: CertId) -> bool:
-        hashes = (cert_id.issuer_name_hash, cert_id.issuer_key_hash)
-        return self._issuer_hashes.get(cert_id.hash_algorithm) == hashes
+    def _life(self, now: datetime) -> Life | None:
+        """Of a response that is signed now; None while the responder's certificate is not valid."""
+        this_update = now.replace(microsecond=0)
+        life = Life(this_update, min(this_update + self._validity - _ONE_SECOND, self._not_after))
+        return life if self._not_before <= now and life.holds(now) else None
 
     def _status_of(self, cert_id: CertId) -> Status:
-        if not self._is_ours(cert_id):
+        if not self._cert_ids.is_ours(cert_id):
             return Unknown()
-        try:
-            serial = SerialNumber(cert_id.serial)
-        except ValueError:  # no serial of ours is zero, negative or above 159 bits
-            return Unknown()
-        return self._source.status_of(self._issuer.name, serial)
+        serial = serial_of(cert_id)
+        return Unknown() if serial is None else self._source.status_of(self._issuer.name, serial)
+
+
+def _is_settled(status: Status) -> bool:
+    """Whether it stays until somebody decides: an unknown serial, or one on hold, may be good."""
+    match status:
+        case Good():
+            return True
+        case Revoked(reason=reason):
+            return reason is not Reason.CERTIFICATE_HOLD
+        case Unknown():
+            return False
+    assert_never(status)
 
 
 def _error(status: ResponseStatus) -> OcspAnswer:

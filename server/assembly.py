@@ -23,6 +23,7 @@ from records.crls import Crls
 from records.database import Database
 from records.erasures import Erasures
 from records.issuers import Issuers
+from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.personal_data import PersonalData
 from records.publications import Publications
@@ -50,6 +51,7 @@ class Assembly:
     issuers: Issuers
     certificates: Certificates
     crls: Crls
+    ocsp_responses: OcspResponses
     officers: Officers
     applications: Applications
     publications: Publications
@@ -161,6 +163,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         issuers=Issuers(database),
         certificates=Certificates(database, personal, directories, compromised),
         crls=crls,
+        ocsp_responses=OcspResponses(database),
         officers=Officers(database, personal),
         applications=Applications(database, personal),
         publications=Publications(database, personal),

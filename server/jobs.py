@@ -8,6 +8,7 @@ of all that share a database does the work, by lease.
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ from records.audit_log import audit_log
 from records.errors import RecordsError
 from records.leases import Leases
 from records.schema import digest_in_force
+from revocation.preproduction import preproduce
 from revocation.publication import (
     CrlDue,
     IssuingKey,
@@ -41,7 +43,7 @@ from server.clock import utc_now
 from server.errors import IssuerOffline
 from server.logs import get_logger
 from server.metrics import Metrics
-from server.own_certificates import ensure_ocsp_signer
+from server.own_certificates import ensure_ocsp_signer, ocsp_responder
 from server.probe import PublicProbe
 from server.registration import fulfil_application
 from server.tokens import AUDIT_KEY
@@ -49,6 +51,7 @@ from server.tokens import AUDIT_KEY
 LEASE = "jobs"
 LEASE_LIFE = timedelta(seconds=8)
 _BATCH = 100
+_PRODUCE_SECONDS = 1.0  # then the tick ends, so that a stop is not kept waiting
 _NEVER_BY_THE_CLOCK = 3650
 _LONGEST_PAUSE = 30  # seconds between two tries to issue for one application
 
@@ -66,6 +69,26 @@ def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Renew the OCSP signers of every issuer that answers OCSP."""
     records = [r for r in parts.issuers.all() if r.name != r.parent and r.certificate is not None]
     return _each(records, lambda record: ensure_ocsp_signer(parts, record, now))
+
+
+def produce_ocsp_responses(parts: Assembly, metrics: Metrics, now: datetime) -> int:
+    """Make the OCSP responses that are due, and forget those of expired certificates."""
+    responses = parts.ocsp_responses
+    metrics.ocsp_responses_due.set(responses.count_due(now))
+    responses.forget_expired(now)
+    records = [r for r in _certified(parts) if responses.due(r.name, now, 1)]
+    return _each(records, lambda record: _produce(parts, record, now))
+
+
+def _produce(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:
+    responder = ocsp_responder(parts, record, now)
+    if responder is None:
+        return False
+    end = time.monotonic() + _PRODUCE_SECONDS
+    while preproduce(responder, parts.ocsp_responses, now, _BATCH) == _BATCH:
+        if time.monotonic() > end:
+            break
+    return True
 
 
 def fulfil_applications(parts: Assembly, _: Metrics, now: datetime) -> int:
@@ -180,6 +203,7 @@ def check_tokens(parts: Assembly, metrics: Metrics, _: datetime) -> int:
 JOBS: dict[str, Job] = {
     "close-intents": close_intents,
     "own-certificates": renew_own_certificates,
+    "ocsp-responses": produce_ocsp_responses,
     "fulfil-applications": fulfil_applications,
     "renew-crls": renew_crls,
     "publish-crls": publish_crls,

@@ -43,6 +43,7 @@ class Metrics:
     audit_events: Gauge
     token_healthy: Gauge
     standby_in_use: Gauge
+    ocsp_responses_due: Gauge
 
     @classmethod
     def of_process(cls) -> "Metrics":
@@ -95,6 +96,12 @@ class Metrics:
                 ["token"],
                 registry=registry,
                 multiprocess_mode="livemax",
+            ),
+            Gauge(
+                "tillid_ocsp_responses_due",
+                "Certificates whose OCSP responses wait to be made.",
+                registry=registry,
+                multiprocess_mode="mostrecent",
             ),
         )
 

@@ -4,7 +4,7 @@ Level-triggered: what is there is looked at, and what is missing or ends soon is
 """
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ from ca.names import SubjectName
 from ca.profiles import load_profile
 from ca.signatures import SigningKey
 from revocation.publication import write_published
+from revocation.responder import OcspIssuer, OcspResponder
 from server.assembly import Assembly
 from server.tokens import ocsp_key
 
@@ -34,6 +35,17 @@ def ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> x509.Ce
     """The newest OCSP signer certificate that this issuer's current key is certified by."""
     key = parts.tokens.find(parts.settings.hsm.service_token, ocsp_key(record.name))
     return None if key is None else _newest(parts, record, (key, "ocsp-signer"), now)
+
+
+def ocsp_responder(parts: Assembly, record: IssuerRecord, now: datetime) -> OcspResponder | None:
+    """What answers for an issuer; None until its signer is certified."""
+    signer = ocsp_signer(parts, record, now)
+    if signer is None or record.certificate is None:
+        return None
+    key = parts.tokens.service_key(ocsp_key(record.name))
+    issuer = OcspIssuer(record.name, record.certificate, signer, key)
+    validity = timedelta(minutes=parts.settings.ocsp.validity_minutes)
+    return OcspResponder(issuer, parts.certificates, validity)
 
 
 def ensure_ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:

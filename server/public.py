@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from cryptography import x509
@@ -22,15 +23,18 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca.identifiers import IssuerName
 from hsm.errors import HsmError
 from records.errors import NotFound, RecordsError
-from revocation.responder import OcspAnswer, OcspIssuer, OcspResponder
+from revocation.cert_ids import IssuerCertIds
+from revocation.errors import StatusUnavailable
+from revocation.preproduction import Life, PreproducedResponse, find_response
+from revocation.responder import OcspResponder
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
-from server.own_certificates import ocsp_signer
+from server.own_certificates import ocsp_responder
 from server.public_process import die_with_parent
+from server.public_responses import Held, HeldResponses
 from server.settings_sources import load_settings
-from server.tokens import ocsp_key
 
 _MAX_REQUEST = 4096
 # What is known of an issuer is asked for anew now and then; an unknown one at every request.
@@ -81,6 +85,7 @@ class PublicApp:
     _issuers: dict[str, tuple[datetime, x509.Certificate]] = field(default_factory=dict)
     _responders: dict[str, tuple[datetime, OcspResponder]] = field(default_factory=dict)
     _crls: dict[str, ServedCrl] = field(default_factory=dict)
+    held: HeldResponses = field(default_factory=HeldResponses)
     _told: datetime = _NEVER
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -186,19 +191,44 @@ class PublicApp:
 
     def _ocsp(self, environ: Environ, method: str, rest: str) -> Answer:
         name, _, encoded = rest.partition("/")
-        if self._issuer(name) is None:
-            return NOT_FOUND
+        asked: str | bytes
         if method == "POST" and not encoded:
-            octets = environ["wsgi.input"].read(_MAX_REQUEST + 1)
+            asked = environ["wsgi.input"].read(_MAX_REQUEST + 1)
         elif method in {"GET", "HEAD"} and encoded:
-            octets = _from_path(encoded)
+            asked = encoded
         else:
-            return _not_allowed("GET, POST")
+            return NOT_FOUND if self._issuer(name) is None else _not_allowed("GET, POST")
         now = utc_now()
+        held = self.held.get((name, asked), now)
+        return self._fresh(name, asked, now) if held is None else _held_answer(held, now)
+
+    def _fresh(self, name: str, asked: str | bytes, now: datetime) -> Answer:
+        """The answer to a question whose response is not held."""
+        certificate = self._issuer(name)
+        if certificate is None:
+            return NOT_FOUND
+        octets = asked if isinstance(asked, bytes) else _from_path(asked)
+        issuer = IssuerName(name)
+        seen = self.held.version(issuer)
+        # What was made ahead needs no token.
+        cert_ids = IssuerCertIds.of(certificate)
+        try:
+            found = find_response(octets, self.parts.ocsp_responses, (issuer, cert_ids), now)
+        except StatusUnavailable:
+            found = None  # the responder, which cannot read the status either, says tryLater
+        if found is not None:
+            serial, response = found
+            held = Held.of(response)
+            self.held.hold((name, asked), (issuer, serial), held, seen)
+            return _held_answer(held, now)
         responder = self._responder(name, now)
         if responder is None:
             return Answer("503 Service Unavailable", headers=(("Retry-After", "5"),))
-        return _ocsp_answer(responder.answer(octets, now), now)
+        answer = responder.answer(octets, now)
+        if answer.next_update is None:
+            return Answer("200 OK", answer.body, _OCSP, (("Cache-Control", "no-store"),))
+        life = Life(now, answer.next_update)
+        return _held_answer(Held.of(PreproducedResponse(life, answer.body)), now)
 
     def _issuer(self, name: str) -> x509.Certificate | None:
         now = utc_now()
@@ -218,15 +248,9 @@ class PublicApp:
         kept = self._responders.get(name)
         if kept is not None and abs(now - kept[0]) < _KNOWN_FOR:
             return kept[1]
-        record = self.parts.issuers.get(name)
-        signer = ocsp_signer(self.parts, record, now)
-        if signer is None or record.certificate is None:
-            return None
-        key = self.parts.tokens.service_key(ocsp_key(name))
-        issuer = OcspIssuer(record.name, record.certificate, signer, key)
-        validity = timedelta(minutes=self.parts.settings.ocsp.validity_minutes)
-        responder = OcspResponder(issuer, self.parts.certificates, validity)
-        self._responders[name] = (now, responder)
+        responder = ocsp_responder(self.parts, self.parts.issuers.get(name), now)
+        if responder is not None:
+            self._responders[name] = (now, responder)
         return responder
 
 
@@ -243,7 +267,12 @@ def make_app() -> PublicApp:
     parts.tokens.standby_changed = lambda label, used: metrics.standby_in_use.labels(label).set(
         used
     )
-    return PublicApp(parts, metrics)
+    app = PublicApp(parts, metrics)
+    follow = Thread(
+        target=app.held.follow, args=[parts.ocsp_responses, Event()], name="follow", daemon=True
+    )
+    follow.start()
+    return app
 
 
 def _alive(_: Environ, __: str) -> Answer:
@@ -263,18 +292,16 @@ def _from_path(encoded: str) -> bytes:
         return b""
 
 
-def _ocsp_answer(answer: OcspAnswer, now: datetime) -> Answer:
-    if answer.next_update is None:
-        return Answer("200 OK", answer.body, _OCSP, (("Cache-Control", "no-store"),))
-    # Until half of its life: a client that asks again later gets one that was made later.
-    seconds = max(int((answer.next_update - now).total_seconds() / 2), 0)
+def _held_answer(held: Held, now: datetime) -> Answer:
+    # Until half of what is left: a client that asks again later gets one that was made later.
+    seconds = max(int((held.life.next_update - now).total_seconds() / 2), 0)
     headers = (
         ("Cache-Control", f"max-age={seconds}, public, no-transform, must-revalidate"),
-        ("Last-Modified", _http_date(now)),
-        ("Expires", _http_date(answer.next_update)),
-        ("ETag", f'"{hashlib.sha256(answer.body).hexdigest()}"'),
+        ("Last-Modified", _http_date(held.life.this_update)),
+        ("Expires", _http_date(held.life.next_update)),
+        ("ETag", f'"{held.tag}"'),
     )
-    return Answer("200 OK", answer.body, _OCSP, headers)
+    return Answer("200 OK", held.body, _OCSP, headers)
 
 
 def _read_crl(path: Path, found: os.stat_result) -> ServedCrl:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import OCSPNonce
 from cryptography.x509 import ocsp as x509_ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -18,6 +17,7 @@ from revocation.ocsp import ResponseStatus, error_response
 from revocation.reasons import Reason
 from revocation.responder import OcspIssuer, OcspResponder
 from revocation.status import Good, Revoked
+from tests.support import revocation_questions
 from tests.support.revocation_pki import (
     ISSUER,
     NOT_AFTER,
@@ -26,6 +26,7 @@ from tests.support.revocation_pki import (
     new_key,
     responder_certificate,
 )
+from tests.support.revocation_questions import SHA1, joined
 from tests.support.revocation_stores import MemoryStatusSource
 
 NOW = datetime(2026, 11, 22, 8, 30, 5, 123_456, tzinfo=UTC)
@@ -38,7 +39,6 @@ SOURCE = MemoryStatusSource(
     {GOOD: Good(), REVOKED: Revoked(Reason.KEY_COMPROMISE, NOW - timedelta(days=1))}
 )
 RESPONDER = OcspResponder(PKI.ocsp, SOURCE)
-SHA1 = hashes.SHA1()  # noqa: S303 - relying parties ask with it (RFC 5019 2.1.1)
 
 
 def asked(
@@ -48,21 +48,7 @@ def asked(
     nonce: bytes | None = None,
     pki: Pki = PKI,
 ) -> bytes:
-    issuer = pki.issuing.certificate
-    builder = x509_ocsp.OCSPRequestBuilder()
-    builder = builder.add_certificate(pki.subscriber(serial), issuer, algorithm)
-    if nonce is not None:
-        builder = builder.add_extension(OCSPNonce(nonce), critical=False)
-    return builder.build().public_bytes(Encoding.DER)
-
-
-def joined(*requests: bytes) -> bytes:
-    """One request for everything that the requests ask about."""
-    singles = []
-    for octets in requests:
-        tbs = der.Reader(octets).enter(der.SEQUENCE).enter(der.SEQUENCE)
-        singles.append(tbs.enter(der.SEQUENCE).whole(der.SEQUENCE))
-    return der.sequence(der.sequence(der.sequence(*singles)))
+    return revocation_questions.asked(pki, serial, algorithm=algorithm, nonce=nonce)
 
 
 def statuses_in(body: bytes) -> list[x509_ocsp.OCSPCertStatus]:

@@ -173,6 +173,24 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "ocsp_response",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("not_after", records.database.UtcTime(), nullable=False),
+        sa.Column("due_at", records.database.UtcTime(), nullable=False),
+        sa.Column("this_update", records.database.UtcTime(), nullable=True),
+        sa.Column("next_update", records.database.UtcTime(), nullable=True),
+        sa.Column("sha1", sa.LargeBinary(), nullable=True),
+        sa.Column("sha256", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_ocsp_response")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_ocsp_response_due", "ocsp_response", ["issuer", "due_at"], unique=False)
+    op.create_index(
+        "ix_ocsp_response_version", "ocsp_response", ["issuer", "version"], unique=False
+    )
+    op.create_table(
         "officer",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("person_id", sa.String(length=40), nullable=False),

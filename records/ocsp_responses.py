@@ -1,0 +1,142 @@
+"""OCSP responses that were made ahead.
+
+Implements `revocation.preproduction.ResponseStore`. The rows are made, and emptied, by what the
+database does when a certificate changes (`records.guards`).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, delete, func, or_, select, update
+
+from ca.identifiers import IssuerName, SerialNumber
+from records.database import Database
+from records.errors import DatabaseUnavailable
+from records.tables import certificate, issuer, ocsp_response, revocation_residue
+from revocation.cert_ids import CertIdHash
+from revocation.errors import StatusUnavailable
+from revocation.preproduction import (
+    DueResponse,
+    Life,
+    PreproducedResponse,
+    ProducedResponses,
+)
+from revocation.reasons import Reason
+from revocation.status import Good, Revoked
+
+
+class OcspResponses:
+    """The responses of every issuer."""
+
+    def __init__(self, database: Database) -> None:
+        """Use the database."""
+        self._database = database
+
+    def find(
+        self, name: IssuerName, serial: SerialNumber, cert_id_hash: CertIdHash
+    ) -> PreproducedResponse | None:
+        """The response for this CertID; None when none was made since the status changed.
+
+        Raises:
+            StatusUnavailable: the database does not answer.
+        """
+        body = ocsp_response.c[cert_id_hash]
+        query = select(body, ocsp_response.c.this_update, ocsp_response.c.next_update).where(
+            ocsp_response.c.issuer == name,
+            ocsp_response.c.serial == serial.hex,
+            body.is_not(None),
+        )
+        try:
+            with self._database.read() as tx:
+                row = tx.execute(query).first()
+        except DatabaseUnavailable:
+            raise StatusUnavailable from None
+        return None if row is None else PreproducedResponse(Life(row[1], row[2]), row[0])
+
+    def due(self, name: IssuerName, now: datetime, limit: int) -> list[DueResponse]:
+        """Serials of unexpired certificates whose responses are due, the longest due first."""
+        place = [getattr(ocsp_response.c, column) for column in ("issuer", "serial")]
+        joined = ocsp_response
+        for table in (certificate, revocation_residue):
+            same = [a == b for a, b in zip(place, (table.c.issuer, table.c.serial), strict=True)]
+            joined = joined.outerjoin(table, and_(*same))  # type: ignore[assignment]
+        revoked_at = func.coalesce(certificate.c.revoked_at, revocation_residue.c.revoked_at)
+        query = (
+            select(
+                ocsp_response.c.serial,
+                ocsp_response.c.version,
+                revoked_at.label("revoked_at"),
+                func.coalesce(certificate.c.reason, revocation_residue.c.reason).label("reason"),
+            )
+            .select_from(joined)
+            .where(
+                ocsp_response.c.issuer == name,
+                ocsp_response.c.due_at <= now,
+                ocsp_response.c.not_after > now,
+                or_(certificate.c.status == "issued", revoked_at.is_not(None)),
+            )
+            .order_by(ocsp_response.c.due_at)
+            .limit(limit)
+        )
+        with self._database.read() as tx:
+            return [_due(row) for row in tx.execute(query)]
+
+    def keep(self, name: IssuerName, produced: Sequence[ProducedResponses]) -> None:
+        """Keep responses, except those whose status has changed since they were asked for."""
+        statement = update(ocsp_response).where(
+            ocsp_response.c.issuer == name,
+            ocsp_response.c.serial == bindparam("of_serial"),
+            ocsp_response.c.version == bindparam("of_version"),
+        )
+        with self._database.write() as tx:
+            tx.execute(statement, [_values(each) for each in produced])
+
+    def changed(
+        self, known: Mapping[IssuerName, int]
+    ) -> dict[IssuerName, tuple[int, list[SerialNumber]]]:
+        """Issuers whose status version is not the one known, with the serials changed since."""
+        changed = {}
+        with self._database.read() as tx:
+            for name, version in tx.execute(select(issuer.c.name, issuer.c.status_version)):
+                before = known.get(name, version)
+                if known.get(name) == version:
+                    continue
+                since = select(ocsp_response.c.serial).where(
+                    ocsp_response.c.issuer == name, ocsp_response.c.version > before
+                )
+                serials = [SerialNumber.from_hex(serial) for (serial,) in tx.execute(since)]
+                changed[IssuerName(name)] = (version, serials)
+        return changed
+
+    def count_due(self, now: datetime) -> int:
+        """How many serials wait for their responses."""
+        query = select(func.count()).where(
+            ocsp_response.c.due_at <= now, ocsp_response.c.not_after > now
+        )
+        with self._database.read() as tx:
+            return int(tx.execute(query).scalar_one())
+
+    def forget_expired(self, now: datetime) -> int:
+        """Delete the responses of expired certificates; they are answered when asked."""
+        with self._database.write() as tx:
+            return tx.execute(
+                delete(ocsp_response).where(ocsp_response.c.not_after <= now)
+            ).rowcount
+
+
+def _values(each: ProducedResponses) -> dict[str, object]:
+    return {
+        "of_serial": each.serial.hex,
+        "of_version": each.version,
+        "due_at": each.life.due_at,
+        "this_update": each.life.this_update,
+        "next_update": each.life.next_update,
+        "sha1": each.bodies[CertIdHash.SHA1],
+        "sha256": each.bodies[CertIdHash.SHA256],
+    }
+
+
+def _due(row: Row[*tuple[Any, ...]]) -> DueResponse:
+    revoked = None if row.revoked_at is None else Revoked(Reason(row.reason), row.revoked_at)
+    return DueResponse(SerialNumber.from_hex(row.serial), row.version, revoked or Good())

@@ -1,0 +1,85 @@
+"""How OCSP names a certificate: hashes of its issuer's name and key, and its serial number.
+
+RFC 6960 section 4.1.1.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from cryptography import x509
+
+from ca.identifiers import SerialNumber
+from revocation import der
+from revocation.ocsp import CertId
+
+
+class CertIdHash(StrEnum):
+    """The hashes that clients name issuers by."""
+
+    SHA1 = "sha1"
+    SHA256 = "sha256"
+
+
+_HASHES: dict[CertIdHash, tuple[bytes, Callable[[bytes], bytes]]] = {
+    CertIdHash.SHA1: (
+        der.oid("1.3.14.3.2.26"),
+        lambda octets: hashlib.sha1(octets, usedforsecurity=False).digest(),
+    ),
+    CertIdHash.SHA256: (
+        der.oid("2.16.840.1.101.3.4.2.1"),
+        lambda octets: hashlib.sha256(octets).digest(),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerCertIds:
+    """The CertIDs of one issuer's certificates."""
+
+    _issuer_hashes: Mapping[bytes, tuple[bytes, bytes]]
+    _beginnings: Mapping[CertIdHash, bytes]
+
+    @classmethod
+    def of(cls, issuer: x509.Certificate) -> Self:
+        """Those of the certificates that this one signs."""
+        subject, public_key = der.subject_and_key(issuer)
+        hashes = {
+            identifier: (digest(subject), digest(public_key))
+            for identifier, digest in _HASHES.values()
+        }
+        beginnings = {
+            cert_id_hash: der.sequence(identifier, der.NULL)
+            + b"".join(map(der.octet_string, hashes[identifier]))
+            for cert_id_hash, (identifier, _) in _HASHES.items()
+        }
+        return cls(hashes, beginnings)
+
+    def is_ours(self, cert_id: CertId) -> bool:
+        """Whether it names this issuer."""
+        hashes = (cert_id.issuer_name_hash, cert_id.issuer_key_hash)
+        return self._issuer_hashes.get(cert_id.hash_algorithm) == hashes
+
+    def encode(self, cert_id_hash: CertIdHash, serial: SerialNumber) -> bytes:
+        """The CertID as nearly every client writes it: with NULL beside the hash algorithm."""
+        return der.sequence(self._beginnings[cert_id_hash], der.integer(serial))
+
+    def recognise(self, cert_id: CertId) -> tuple[CertIdHash, SerialNumber] | None:
+        """What `encode` made this CertID from, octet for octet; None for any other."""
+        serial = serial_of(cert_id)
+        if serial is None:
+            return None
+        for cert_id_hash in _HASHES:
+            if cert_id.encoded == self.encode(cert_id_hash, serial):
+                return cert_id_hash, serial
+        return None
+
+
+def serial_of(cert_id: CertId) -> SerialNumber | None:
+    """The serial; None where none of ours is: zero, negative, or above 159 bits."""
+    try:
+        return SerialNumber(cert_id.serial)
+    except ValueError:
+        return None

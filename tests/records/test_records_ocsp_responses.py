@@ -1,0 +1,176 @@
+"""OCSP responses made ahead: due when a status is settled, gone when it changes."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from ca.identifiers import SerialNumber
+from records.database import Database
+from records.ocsp_responses import OcspResponses
+from revocation.cert_ids import CertIdHash
+from revocation.preproduction import DueResponse, Life, PreproducedResponse, ProducedResponses
+from revocation.reasons import Reason
+from revocation.status import Good, Revoked
+from server.clock import utc_now
+from tests.support.stores import ISSUING, Place, Stores, place_of, server_order
+
+NOW = utc_now().replace(microsecond=0)
+LATER = NOW + timedelta(minutes=1)
+LIFE = Life(NOW, NOW + timedelta(hours=1))
+
+
+@pytest.fixture
+def stores(database: Database) -> Stores:
+    return Stores(database)
+
+
+@pytest.fixture
+def responses(stores: Stores) -> OcspResponses:
+    stores.issuer()
+    return OcspResponses(stores.database)
+
+
+def issued(stores: Stores) -> Place:
+    return place_of(stores.issue(server_order(), NOW))
+
+
+def the_due(responses: OcspResponses) -> DueResponse:
+    (due,) = responses.due(ISSUING, NOW, 10)
+    return due
+
+
+def produced(due: DueResponse, life: Life = LIFE) -> ProducedResponses:
+    bodies = {each: f"{each} {due.status}".encode() for each in CertIdHash}
+    return ProducedResponses(due.serial, due.version, life, bodies)
+
+
+def kept(responses: OcspResponses) -> DueResponse:
+    due = the_due(responses)
+    responses.keep(ISSUING, [produced(due)])
+    return due
+
+
+def test_an_issued_certificate_is_due_and_an_intent_is_not(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    stores.intend(server_order(), NOW)
+    assert responses.due(ISSUING, NOW, 10) == []
+    _, serial = issued(stores)
+
+    assert the_due(responses) == DueResponse(serial, 0, Good())
+    assert responses.count_due(NOW) == 1
+
+
+def test_what_was_kept_is_found_by_its_hash_and_due_again_at_half_life(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    issued(stores)
+    due = kept(responses)
+
+    for each in CertIdHash:
+        found = responses.find(ISSUING, due.serial, each)
+        assert found == PreproducedResponse(LIFE, f"{each} {Good()}".encode())
+    assert responses.due(ISSUING, LIFE.due_at - timedelta(seconds=1), 10) == []
+    assert [again.serial for again in responses.due(ISSUING, LIFE.due_at, 10)] == [due.serial]
+
+
+def test_a_revocation_takes_the_response_away_in_its_own_transaction(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    name, serial = issued(stores)
+    kept(responses)
+    stores.certificates.revoke(name, serial, Reason.KEY_COMPROMISE, "system:operator", LATER)
+
+    assert responses.find(ISSUING, serial, CertIdHash.SHA1) is None
+    assert the_due(responses) == DueResponse(serial, 1, Revoked(Reason.KEY_COMPROMISE, LATER))
+
+
+def test_a_response_signed_before_a_revocation_is_not_kept_after_it(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    name, serial = issued(stores)
+    signed = produced(the_due(responses))
+    stores.certificates.revoke(name, serial, Reason.SUPERSEDED, "system:operator", LATER)
+    responses.keep(ISSUING, [signed])
+
+    assert responses.find(ISSUING, serial, CertIdHash.SHA256) is None
+    assert isinstance(the_due(responses).status, Revoked)
+
+
+def test_a_serial_whose_certificate_never_came_is_due_as_revoked(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    serial = stores.intend(server_order(), NOW).content.serial_number
+    stores.certificates.revoke_orphan(ISSUING, serial, LATER)
+
+    assert the_due(responses) == DueResponse(serial, 1, Revoked(Reason.SUPERSEDED, LATER))
+
+
+def test_what_remains_of_an_erased_certificate_is_answered_anew(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    serial = stores.intend(server_order(), NOW).content.serial_number
+    stores.certificates.revoke_orphan(ISSUING, serial, LATER)
+    kept(responses)
+    stores.crls.observe((ISSUING, serial), "crl", b"\x00" * 32, utc_now() + timedelta(minutes=2))
+    with stores.database.write() as tx:
+        tx.execute(text("DELETE FROM certificate WHERE serial = :serial"), {"serial": serial.hex})
+
+    assert responses.find(ISSUING, serial, CertIdHash.SHA1) is None
+    assert the_due(responses) == DueResponse(serial, 2, Revoked(Reason.SUPERSEDED, LATER))
+    kept(responses)
+    assert responses.find(ISSUING, serial, CertIdHash.SHA1) is not None
+
+
+def test_a_row_without_a_certificate_is_never_answered_as_good(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    with stores.database.write() as tx:
+        tx.execute(
+            text(
+                "INSERT INTO ocsp_response (issuer, serial, version, not_after, due_at)"
+                " VALUES (:issuer, 'ab', 0, :not_after, 0)"
+            ),
+            {"issuer": ISSUING, "not_after": 10**17},
+        )
+
+    assert responses.due(ISSUING, NOW, 10) == []
+
+
+def test_expired_certificates_are_neither_due_nor_kept(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    place = issued(stores)
+    expired = stores.certificates.record(*place).not_after
+
+    assert responses.due(ISSUING, expired, 10) == []
+    assert responses.forget_expired(expired - timedelta(seconds=1)) == 0
+    assert responses.forget_expired(expired) == 1
+
+
+def test_the_longest_due_come_first_and_no_more_than_asked(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    serials = {issued(stores)[1] for _ in range(3)}
+    first, second, _ = responses.due(ISSUING, NOW, 10)
+    life = Life(NOW - timedelta(minutes=30), NOW)
+    responses.keep(ISSUING, [produced(first, life), produced(second, LIFE)])
+
+    ahead = [due.serial for due in responses.due(ISSUING, NOW, 2)]
+    assert len(ahead) == 2
+    assert ahead[0] == next(iter(serials - {first.serial, second.serial}))
+    assert ahead[1] == first.serial
+
+
+def test_changes_are_told_by_issuer_and_serial(stores: Stores, responses: OcspResponses) -> None:
+    name, serial = issued(stores)
+    other = issued(stores)[1]
+
+    assert responses.changed({}) == {ISSUING: (0, [])}
+    assert responses.changed({ISSUING: 0}) == {}
+    stores.certificates.revoke(name, serial, Reason.SUPERSEDED, "system:operator", LATER)
+    assert responses.changed({ISSUING: 0}) == {ISSUING: (1, [serial])}
+    stores.certificates.revoke(name, other, Reason.SUPERSEDED, "system:operator", LATER)
+    assert responses.changed({ISSUING: 1}) == {ISSUING: (2, [other])}
+    assert responses.find(name, SerialNumber(77), CertIdHash.SHA1) is None

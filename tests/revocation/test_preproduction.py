@@ -1,0 +1,124 @@
+"""OCSP responses made ahead: what they say, for which questions, and until when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509 import ocsp as x509_ocsp
+
+from ca.identifiers import IssuerName, SerialNumber
+from revocation.cert_ids import CertIdHash, IssuerCertIds
+from revocation.errors import ResponderNotValid
+from revocation.preproduction import (
+    DueResponse,
+    PreproducedResponse,
+    ProducedResponses,
+    find_response,
+    preproduce,
+)
+from revocation.reasons import Reason
+from revocation.responder import OcspResponder
+from revocation.status import Good, Revoked
+from tests.support.revocation_pki import NOT_AFTER, Pki
+from tests.support.revocation_questions import SHA1, asked, joined, without_null
+from tests.support.revocation_stores import MemoryStatusSource
+
+NOW = datetime(2026, 11, 22, 8, 30, 5, 123_456, tzinfo=UTC)
+PKI = Pki.new()
+RESPONDER = OcspResponder(PKI.ocsp, MemoryStatusSource())
+ISSUER = (PKI.ocsp.name, IssuerCertIds.of(PKI.issuing.certificate))
+GOOD = DueResponse(SerialNumber(1000), 0, Good())
+REVOKED = DueResponse(SerialNumber(2000), 3, Revoked(Reason.KEY_COMPROMISE, NOW))
+
+
+@dataclass
+class MemoryResponses:
+    """Keeps what it is given."""
+
+    waiting: list[DueResponse] = field(default_factory=list)
+    kept: dict[tuple[SerialNumber, CertIdHash], PreproducedResponse] = field(default_factory=dict)
+
+    def due(self, issuer: IssuerName, now: datetime, limit: int) -> list[DueResponse]:
+        del issuer, now
+        found, self.waiting = self.waiting[:limit], self.waiting[limit:]
+        return found
+
+    def keep(self, issuer: IssuerName, produced: Sequence[ProducedResponses]) -> None:
+        del issuer
+        for each in produced:
+            for cert_id_hash, body in each.bodies.items():
+                self.kept[each.serial, cert_id_hash] = PreproducedResponse(each.life, body)
+
+    def find(
+        self, issuer: IssuerName, serial: SerialNumber, cert_id_hash: CertIdHash
+    ) -> PreproducedResponse | None:
+        del issuer
+        return self.kept.get((serial, cert_id_hash))
+
+
+@pytest.fixture
+def store() -> MemoryResponses:
+    store = MemoryResponses([GOOD, REVOKED])
+    assert preproduce(RESPONDER, store, NOW, 100) == 2
+    return store
+
+
+def found(store: MemoryResponses, octets: bytes, now: datetime = NOW) -> x509_ocsp.OCSPResponse:
+    answer = find_response(octets, store, ISSUER, now)
+    assert answer is not None
+    return x509_ocsp.load_der_ocsp_response(answer[1].body)
+
+
+@pytest.mark.parametrize("algorithm", [SHA1, hashes.SHA256()], ids=["sha1", "sha256"])
+def test_the_response_says_what_the_one_signed_now_would_say(
+    store: MemoryResponses, algorithm: hashes.HashAlgorithm
+) -> None:
+    for due in (GOOD, REVOKED):
+        question = asked(PKI, due.serial, algorithm=algorithm)
+        source = MemoryStatusSource({due.serial: due.status})
+        now = x509_ocsp.load_der_ocsp_response(
+            OcspResponder(PKI.ocsp, source).answer(question, NOW).body
+        )
+        assert found(store, question).tbs_response_bytes == now.tbs_response_bytes
+
+
+def test_nothing_is_found_for_a_question_that_wants_its_own_answer(store: MemoryResponses) -> None:
+    question = asked(PKI, GOOD.serial)
+    for other in (
+        asked(PKI, GOOD.serial, nonce=b"n" * 16),
+        joined(question, asked(PKI, REVOKED.serial)),
+        without_null(question),
+        asked(Pki.new(), GOOD.serial),
+        asked(PKI, SerialNumber(3000)),
+        question[:-1],
+        b"",
+    ):
+        assert find_response(other, store, ISSUER, NOW) is None
+
+
+def test_a_response_is_found_during_its_life_only(store: MemoryResponses) -> None:
+    question = asked(PKI, GOOD.serial)
+    life = store.kept[GOOD.serial, CertIdHash.SHA1].life
+
+    assert life.this_update == NOW.replace(microsecond=0)
+    assert life.next_update - life.this_update == timedelta(minutes=59, seconds=59)
+    assert life.due_at - life.this_update == (life.next_update - life.this_update) / 2
+    for outside in (life.this_update - timedelta(seconds=1), life.next_update):
+        assert find_response(question, store, ISSUER, outside) is None
+    found(store, question, life.next_update - timedelta(seconds=1))
+
+
+def test_no_more_than_the_limit_is_made_at_once() -> None:
+    store = MemoryResponses([GOOD, REVOKED])
+
+    assert [preproduce(RESPONDER, store, NOW, 1) for _ in range(3)] == [1, 1, 0]
+
+
+def test_nothing_is_made_with_a_responder_that_is_not_valid() -> None:
+    store = MemoryResponses([GOOD])
+    with pytest.raises(ResponderNotValid):
+        preproduce(RESPONDER, store, NOT_AFTER + timedelta(days=1), 100)
+
+    assert store.kept == {}

@@ -1,0 +1,189 @@
+"""Responses made ahead on the public listener: held in memory, and gone when they are not true."""
+
+import dataclasses
+from datetime import timedelta
+from threading import Event, Thread
+
+import pytest
+from cryptography.x509 import ocsp
+
+from ca.identifiers import IssuerName, SerialNumber
+from records.database import Database
+from records.ocsp_responses import OcspResponses
+from revocation.preproduction import Life, PreproducedResponse
+from revocation.reasons import Reason
+from server import public_responses
+from server.assembly import Assembly
+from server.clock import utc_now
+from server.jobs import run_job
+from server.metrics import Metrics
+from server.public import PublicApp
+from server.public_responses import Held, HeldResponses
+from tests.support.ocsp_client import an_issued_serial, request_for, said
+from tests.support.service import until
+from tests.support.wsgi import ask
+
+ISSUING = IssuerName("issuing")
+SERIAL = SerialNumber(4711)
+QUESTION = ("issuing", b"a question")
+GOOD, REVOKED = ocsp.OCSPCertStatus.GOOD, ocsp.OCSPCertStatus.REVOKED
+
+
+def a_response(body: bytes = b"an answer") -> Held:
+    now = utc_now()
+    return Held.of(PreproducedResponse(Life(now, now + timedelta(hours=1)), body))
+
+
+class Changes:
+    """Tells what the test says has changed."""
+
+    def __init__(self) -> None:
+        self.version = 1
+        self.serials: list[SerialNumber] = []
+
+    def revoke(self, serial: SerialNumber) -> None:
+        self.version += 1
+        self.serials = [serial]
+
+    def changed(self, known: object) -> dict[IssuerName, tuple[int, list[SerialNumber]]]:
+        same = known == {ISSUING: self.version}
+        return {} if same else {ISSUING: (self.version, self.serials)}
+
+
+@pytest.fixture
+def changes() -> Changes:
+    return Changes()
+
+
+@pytest.fixture
+def held(changes: Changes) -> HeldResponses:
+    held = HeldResponses()
+    held.look(changes)
+    held.hold(QUESTION, (ISSUING, SERIAL), a_response(), held.version(ISSUING))
+    return held
+
+
+def test_a_response_is_held_until_half_of_its_life(held: HeldResponses) -> None:
+    now = utc_now()
+    found = held.get(QUESTION, now)
+
+    assert found is not None
+    assert found.body == b"an answer"
+    assert held.get(QUESTION, now + timedelta(minutes=29)) == found
+    assert held.get(QUESTION, now + timedelta(minutes=31)) is None
+    assert held.get(QUESTION, now - timedelta(minutes=1)) is None  # the clock went back
+    assert held.get(("issuing", b"another question"), now) is None
+
+
+def test_a_change_of_status_drops_it_and_no_other(held: HeldResponses, changes: Changes) -> None:
+    other = ("issuing", b"another")
+    held.hold(other, (ISSUING, SerialNumber(5)), a_response(), held.version(ISSUING))
+    changes.revoke(SERIAL)
+    held.look(changes)
+
+    assert held.get(QUESTION, utc_now()) is None
+    assert held.get(other, utc_now()) is not None
+
+
+def test_a_response_read_before_a_change_is_not_held_after_it(
+    held: HeldResponses, changes: Changes
+) -> None:
+    seen = held.version(ISSUING)
+    late = ("issuing", b"read just before")
+    changes.revoke(SERIAL)
+    held.look(changes)
+    held.hold(late, (ISSUING, SERIAL), a_response(), seen)
+
+    assert held.get(late, utc_now()) is None
+
+
+def test_nothing_is_held_before_the_first_look() -> None:
+    held = HeldResponses()
+    held.hold(QUESTION, (ISSUING, SERIAL), a_response(), held.version(ISSUING))
+
+    assert held.get(QUESTION, utc_now()) is None
+
+
+def test_without_news_nothing_is_served_from_memory(
+    held: HeldResponses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public_responses, "NEWS_SECONDS", 0.0)
+
+    assert held.get(QUESTION, utc_now()) is None
+
+
+def test_memory_stays_bounded(
+    held: HeldResponses, monkeypatch: pytest.MonkeyPatch, changes: Changes
+) -> None:
+    monkeypatch.setattr(public_responses, "_MOST", 3)
+    for number in range(10):
+        of = (ISSUING, SerialNumber(number + 1))
+        held.hold(("issuing", bytes([number])), of, a_response(), held.version(ISSUING))
+    held.look(changes)
+
+    found = [held.get(("issuing", bytes([number])), utc_now()) for number in range(10)]
+    assert sum(each is not None for each in found) <= 3
+    assert found[-1] is not None
+
+
+@pytest.mark.usefixtures("app")
+def test_what_was_made_ahead_is_said_without_the_token(parts: Assembly, metrics: Metrics) -> None:
+    asked = request_for(parts, an_issued_serial(parts))
+    run_job("ocsp-responses", parts, metrics)
+    gone = dataclasses.replace(parts, tokens=None)  # type: ignore[arg-type]
+    answer = ask(PublicApp(gone, metrics), "/ocsp/issuing", "POST", asked)
+
+    assert said(answer).certificate_status is GOOD
+    assert "max-age=" in answer.headers["Cache-Control"]
+
+
+def test_the_same_octets_are_sent_until_the_status_changes(
+    app: PublicApp, parts: Assembly, metrics: Metrics
+) -> None:
+    serial = an_issued_serial(parts)
+    asked = request_for(parts, serial)
+    run_job("ocsp-responses", parts, metrics)
+    app.held.look(parts.ocsp_responses)
+    first = ask(app, "/ocsp/issuing", "POST", asked)
+    assert ask(app, "/ocsp/issuing", "POST", asked).body == first.body
+    assert said(first).certificate_status is GOOD
+
+    place = (ISSUING, SerialNumber(serial))
+    parts.certificates.revoke(*place, Reason.SUPERSEDED, "system:x", utc_now())
+    app.held.look(parts.ocsp_responses)
+    assert said(ask(app, "/ocsp/issuing", "POST", asked)).certificate_status is REVOKED
+    run_job("ocsp-responses", parts, metrics)
+    again = ask(app, "/ocsp/issuing", "POST", asked)
+    assert said(again).certificate_status is REVOKED
+    assert again.headers["ETag"] != first.headers["ETag"]
+
+
+def test_a_question_with_a_nonce_is_signed_for_itself(
+    app: PublicApp, parts: Assembly, metrics: Metrics
+) -> None:
+    asked = request_for(parts, an_issued_serial(parts), nonce=b"n" * 16)
+    run_job("ocsp-responses", parts, metrics)
+    answer = ask(app, "/ocsp/issuing", "POST", asked)
+
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert said(answer).certificate_status is GOOD
+
+
+def test_the_follower_goes_on_when_the_database_comes_back(parts: Assembly) -> None:
+    away = OcspResponses(Database("postgresql+psycopg://nobody@127.0.0.1:1/none"))
+    held, stop = HeldResponses(), Event()
+
+    class Returning:
+        looks = 0
+
+        def changed(self, known: dict[IssuerName, int]) -> object:
+            self.looks += 1
+            return (away if self.looks < 3 else parts.ocsp_responses).changed(known)
+
+    follower = Thread(target=held.follow, args=[Returning(), stop])
+    follower.start()
+    try:
+        until("news", lambda: held.version(ISSUING) is not None)
+    finally:
+        stop.set()
+        follower.join()
