@@ -50,13 +50,17 @@ class StatusUrls:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """A certificate authority that can sign: name, key, and certificate once it has one."""
+    """A certificate authority that can sign: name, key, and certificate once it has one.
+
+    `profiles` are the names of those it may issue under, None when it may under any.
+    """
 
     name: IssuerName
     subject: x509.Name
     key: SigningKey
     certificate: x509.Certificate | None
     urls: StatusUrls
+    profiles: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from commands.installation import installation
 from commands.output import Result, Table, verb
 
 if TYPE_CHECKING:
-    from ca.hierarchy import IssuerRecord
+    from ca.issuers import IssuerRecord
 
 
 @click.group

@@ -1,5 +1,6 @@
 """What the database refuses about certificates, their status, keys and publication."""
 
+from records.guards_issuers import ISSUER_GUARDS
 from records.triggers import Guard, changed, same_row
 
 _UNOBSERVED = (
@@ -161,22 +162,6 @@ _SUBJECT_GUARDS = (
 )
 _STATUS_GUARDS = (
     Guard(
-        "PKI14",
-        "issuer",
-        "INSERT",
-        same_row("issuer", "name"),
-        "an issuer is never written over another",
-    ),
-    Guard(
-        "PKI14",
-        "issuer",
-        "UPDATE",
-        f"{changed('name', 'parent', 'subject')} OR NEW.status_version < OLD.status_version"
-        " OR (OLD.certificate IS NOT NULL AND NEW.certificate IS DISTINCT FROM OLD.certificate)",
-        "an issuer keeps its name and certificate, and its status versions rise",
-    ),
-    Guard("PKI14", "issuer", "DELETE", "1 = 1", "an issuer is not deleted"),
-    Guard(
         "PKI17",
         "revocation_residue",
         "INSERT",
@@ -275,4 +260,10 @@ _PUBLICATION_GUARDS = (
         "a publication is forgotten only after its directory was seen without it",
     ),
 )
-PKI_GUARDS = (*_CERTIFICATE_GUARDS, *_SUBJECT_GUARDS, *_STATUS_GUARDS, *_PUBLICATION_GUARDS)
+PKI_GUARDS = (
+    *_CERTIFICATE_GUARDS,
+    *_SUBJECT_GUARDS,
+    *_STATUS_GUARDS,
+    *_PUBLICATION_GUARDS,
+    *ISSUER_GUARDS,
+)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca.certificates import Issuer
-from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName
+from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
+from ca.profiles import Profile
 from hsm.errors import TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
@@ -22,6 +23,7 @@ from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
 from records.erasures import Erasures
+from records.errors import NotFound
 from records.issuers import Issuers
 from records.officers import Officers
 from records.personal_data import PersonalData
@@ -67,20 +69,37 @@ class Assembly:
             raise IssuerOffline(record.name, record.token)
         return record.with_key(key)
 
-    def issuing(self) -> Issuer:
-        """The issuer that certifies people, staff and servers."""
-        return self.issuer(self.issuing_record().name)
+    def issuing(self, profile: Profile | None = None, authority: str | None = None) -> Issuer:
+        """The issuer that certifies under a profile, or any, able to sign."""
+        return self.issuer(self.issuing_record(profile, authority).name)
 
-    def issuing_record(self) -> IssuerRecord:
-        """The first issuer that is no root."""
-        for record in self.issuers.all():
-            if record.name != record.parent and record.certificate is not None:
-                return record
-        raise IssuerOffline(IssuerName("issuing"), self.settings.hsm.issuing_token)
+    def issuing_record(
+        self, profile: Profile | None = None, authority: str | None = None
+    ) -> IssuerRecord:
+        """The current issuer of the authority named, or else of the first that may issue it.
+
+        Raises:
+            NotFound: there is no authority of that name.
+            IssuerOffline: no authority has a certificate and may issue under the profile.
+        """
+        records = self.issuers.all()
+        if authority is None:
+            found = issuer_for(records, profile)
+        else:
+            found = current_issuer(records, authority)
+            if found is None and find_issuer(records, authority) is None:
+                raise NotFound("issuer", authority)
+        if found is None:
+            name = IssuerName(authority or "issuing")
+            raise IssuerOffline(name, self.settings.hsm.issuing_token)
+        return found
 
     def crl_policy(self, record: IssuerRecord) -> CrlPolicy:
-        """How long a CRL is valid: a root's for a month, its key is seldom at hand."""
-        if record.name == record.parent:
+        """The issuer's own, or the settings'; a root's is a month, its key is seldom at hand."""
+        of = record.policy
+        if of.crl_validity is not None and of.crl_renew_margin is not None:
+            return CrlPolicy(of.crl_validity, of.crl_renew_margin)
+        if record.is_root:
             return CrlPolicy(timedelta(days=31), timedelta(days=10))
         crl = self.settings.crl
         return CrlPolicy(

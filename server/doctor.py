@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 
 from audit.log import TIME_TOLERANCE
-from ca.hierarchy import IssuerRecord
+from ca.issuers import IssuerRecord
 from hsm.errors import LockHeld
 from hsm.module import exclusive
 from hsm.softhsm import SoftHsmStore

@@ -19,8 +19,8 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from audit.log import make_head
-from ca.hierarchy import IssuerRecord
 from ca.issuance import INTENT_LIFETIME, resolve_open_intents
+from ca.issuers import IssuerRecord, IssuerState
 from gdpr_erasure.saga import Saga
 from publish_ldap.publication import drain
 from ra.applications import Application, ApplicationState
@@ -64,7 +64,7 @@ def close_intents(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Renew the OCSP signers of every issuer that answers OCSP."""
-    records = [r for r in parts.issuers.all() if r.name != r.parent and r.certificate is not None]
+    records = [r for r in _certified(parts) if not r.is_root and r.state != IssuerState.RETIRED]
     return _each(records, lambda record: ensure_ocsp_signer(parts, record, now))
 
 

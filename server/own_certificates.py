@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ca.certificates import SigningKey
-from ca.hierarchy import IssuerRecord
 from ca.issuance import CertificateOrder, issue, prepare
+from ca.issuers import IssuerRecord
 from ca.key_quality import SubjectPublicKey
 from ca.names import SubjectName
 from ca.profiles import load_profile
@@ -56,7 +56,7 @@ def ensure_staff_listener(parts: Assembly, now: datetime) -> tuple[Path, Path]:
     folder.mkdir(mode=0o700, exist_ok=True)
     chain, key_file = folder / "staff.pem", folder / "staff.key"
     profile = load_profile("tls-server")
-    record = parts.issuing_record()
+    record = parts.issuing_record(profile)
     key = _listener_key(key_file)
     certificate = _newest(parts, record, (key, profile.name), now)
     if certificate is None or not _lasts(certificate, now):

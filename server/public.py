@@ -133,7 +133,7 @@ class PublicApp:
             lacking += [
                 f"{record.name}: no OCSP responder"
                 for record in self.parts.issuers.all()
-                if record.name != record.parent and self._responder(record.name, now) is None
+                if answers_ocsp(record) and self._responder(record.name, now) is None
             ]
         except Exception as error:  # noqa: BLE001 - readiness is a question with a yes or no
             self._tell(error)

@@ -61,8 +61,10 @@ class Tokens:
         except KeyNotFound:
             return None
 
-    def generate(self, token: str, label: str, curve: ec.EllipticCurve) -> SigningKey:
-        """A new key pair that never leaves the token."""
+    def generate(self, token: str, label: str, curve: ec.EllipticCurve | int) -> SigningKey:
+        """A new key pair that never leaves the token: on a curve, or RSA of this many bits."""
+        if isinstance(curve, int):
+            return self.open(token).generate_rsa_key(label, curve)
         return self.open(token).generate_ec_key(label, curve)
 
     def service_key(self, label: str) -> ec.EllipticCurvePrivateKey:

@@ -13,9 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca.errors import SigningFailed
-from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import CertificateOrder, prepare
+from ca.issuers import IssuerRecord
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from ra.applications import Application, ApplicationState

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ca.certificates import CertificateContent, Issuer, SigningKey, StatusUrls
 from ca.errors import Conflict
-from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import CertificateOrder, PreparedCertificate, issue, prepare
+from ca.issuers import CertificateKind, IssuerCertificate, IssuerRecord, IssuerState
 from ca.key_uses import KeyUses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
@@ -233,7 +233,7 @@ class MemoryIssuers:
     records: dict[IssuerName, IssuerRecord] = field(default_factory=dict)
 
     def all(self) -> list[IssuerRecord]:
-        return sorted(self.records.values(), key=lambda r: (r.name != r.parent, r.name))
+        return sorted(self.records.values(), key=lambda record: not record.is_root)
 
     def add(self, record: IssuerRecord, now: datetime) -> None:
         assert now.tzinfo
@@ -241,8 +241,22 @@ class MemoryIssuers:
         self.records[record.name] = record
 
     def activate(self, name: IssuerName, certificate: x509.Certificate, now: datetime) -> None:
+        self.install(name, IssuerCertificate(CertificateKind.OWN, certificate, name), now)
+
+    def install(self, name: IssuerName, added: IssuerCertificate, now: datetime) -> None:
         assert now.tzinfo
-        self.records[name] = replace(self.records[name], certificate=certificate)
+        before = self.records[name]
+        own = added.kind is CertificateKind.OWN
+        self.records[name] = replace(
+            before,
+            certificate=added.certificate if own else before.certificate,
+            certificates=(*before.certificates, added),
+        )
+
+    def supersede(self, name: IssuerName, now: datetime) -> None:
+        assert now.tzinfo
+        assert self.records[name].state is IssuerState.ACTIVE
+        self.records[name] = replace(self.records[name], state=IssuerState.SUPERSEDED)
 
 
 @dataclass
@@ -254,7 +268,8 @@ class SoftwareKeys:
     def find(self, token: str, label: str) -> SigningKey | None:
         return self.made.get((token, label))
 
-    def generate(self, token: str, label: str, curve: ec.EllipticCurve) -> SigningKey:
+    def generate(self, token: str, label: str, curve: ec.EllipticCurve | int) -> SigningKey:
         assert (token, label) not in self.made
-        self.made[token, label] = ec.generate_private_key(curve)
+        of_rsa = isinstance(curve, int)
+        self.made[token, label] = an_rsa_key(curve) if of_rsa else ec.generate_private_key(curve)
         return self.made[token, label]
