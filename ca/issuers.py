@@ -122,6 +122,12 @@ class IssuerRecord:
         return self.parent == self.authority
 
     @property
+    def answers_ocsp(self) -> bool:
+        """Whether OCSP answers are given for what it issued; a root's CRL is enough."""
+        certified = self.certificate is not None
+        return certified and not self.is_root and self.state is not IssuerState.RETIRED
+
+    @property
     def urls(self) -> StatusUrls:
         """Where relying parties fetch what this issuer publishes."""
         return StatusUrls.under(self.base_url, self.name)

@@ -59,8 +59,13 @@ class Assembly:
     policy: ProofingPolicy
 
     def issuer(self, name: str) -> Issuer:
-        """An issuer with its key; IssuerOffline when the token or key is not there."""
+        """An issuer with its key; IssuerOffline when the token or key is not there.
+
+        That of a root is only there while its token was brought online (`Tokens.online`).
+        """
         record = self.issuers.get(name)
+        if record.is_root and not self.tokens.is_online(record.token):
+            raise IssuerOffline(record.name, record.token)
         try:
             key = self.tokens.find(record.token, record.key_label)
         except TokenNotFound:

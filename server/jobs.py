@@ -5,13 +5,10 @@ day decide nothing about when a job runs, so a clock that jumps cannot stop the 
 of all that share a database does the work, by lease.
 """
 
-import fcntl
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
@@ -20,7 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from audit.log import make_head
 from ca.issuance import INTENT_LIFETIME, resolve_open_intents
-from ca.issuers import IssuerRecord, IssuerState
+from ca.issuers import IssuerRecord
 from gdpr_erasure.saga import Saga
 from publish_ldap.publication import drain
 from ra.applications import Application, ApplicationState
@@ -28,16 +25,10 @@ from records.audit_log import audit_log
 from records.errors import RecordsError
 from records.leases import Leases
 from records.schema import digest_in_force
-from revocation.publication import (
-    CrlDue,
-    IssuingKey,
-    crl_is_due,
-    is_published,
-    issue_crl,
-    write_published,
-)
+from revocation.publication import CrlDue, write_published
 from server.assembly import AUDIT_ORIGIN, Assembly
 from server.clock import utc_now
+from server.crls import publish_crl, renew_crl
 from server.errors import IssuerOffline
 from server.logs import get_logger
 from server.metrics import Metrics
@@ -64,7 +55,7 @@ def close_intents(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Renew the OCSP signers of every issuer that answers OCSP."""
-    records = [r for r in _certified(parts) if not r.is_root and r.state != IssuerState.RETIRED]
+    records = [record for record in parts.issuers.all() if record.answers_ocsp]
     return _each(records, lambda record: ensure_ocsp_signer(parts, record, now))
 
 
@@ -92,23 +83,18 @@ def _fulfil(parts: Assembly, application: Application, now: datetime) -> bool:
 
 
 def renew_crls(parts: Assembly, metrics: Metrics, now: datetime) -> int:
-    """Issue and publish every CRL that is due."""
-    return _each(_certified(parts), lambda record: _renew_crl(parts, metrics, record, now))
+    """Issue and publish every CRL that is due, but those of roots: their keys are offline."""
+    online = [record for record in _certified(parts) if not record.is_root]
+    return _each(online, lambda record: _renew_crl(parts, metrics, record, now))
 
 
 def _renew_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord, now: datetime) -> bool:
-    policy = parts.crl_policy(record)
-    heading = parts.crls.crl_heading(record.name)
-    due = crl_is_due(heading, now, policy, published=True)
-    if due is None or record.certificate is None:
-        return False
-    key = parts.issuer(record.name).key
-    issue_crl(parts.crls, IssuingKey(record.name, record.certificate, key), now, policy)
-    _publish_crl(parts, metrics, record)
+    before = parts.crls.latest(record.name)
+    due = renew_crl(parts, record, now)
     if due is CrlDue.REVOCATIONS_CHANGED:
-        for revoked_at in parts.crls.revoked_since(record.name, heading.latest):
+        for revoked_at in parts.crls.revoked_since(record.name, before):
             metrics.revocation_visible.observe((utc_now() - revoked_at).total_seconds())
-    return True
+    return due is not None
 
 
 def publish_crls(parts: Assembly, metrics: Metrics, _: datetime) -> int:
@@ -117,18 +103,10 @@ def publish_crls(parts: Assembly, metrics: Metrics, _: datetime) -> int:
 
 
 def _publish_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord) -> bool:
-    path = parts.crl_file(record.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The latest is read under the lock, so that no other process puts an older one over it.
-    with _alone_in(path.parent):
-        latest = parts.crls.latest(record.name)
-        if latest is None:
-            return False
+    latest, written = publish_crl(parts, record)
+    if latest is not None:
         metrics.crl_next_update.labels(record.name).set(latest.next_update.timestamp())
-        if is_published(path, latest):
-            return False
-        write_published(path, latest.der)
-    return True
+    return written
 
 
 def publish_entries(parts: Assembly, metrics: Metrics, now: datetime) -> int:
@@ -219,17 +197,6 @@ def _each(items: Iterable[Item], act: Callable[[Item], bool]) -> int:
     if failures:
         raise failures[0]
     return done
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder against every other process of this host."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def try_job(name: str, parts: Assembly, metrics: Metrics) -> None:

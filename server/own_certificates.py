@@ -65,8 +65,8 @@ def ensure_staff_listener(parts: Assembly, now: datetime) -> tuple[Path, Path]:
         order = CertificateOrder(profile, subject, key.public_key(), (host,))
         certificate = _certify(parts, order, record.name, now)
     pem = certificate.public_bytes(Encoding.PEM)
-    if record.certificate is not None:
-        pem += record.certificate.public_bytes(Encoding.PEM)
+    for above in (record.certificate, *record.chain):
+        pem += b"" if above is None else above.public_bytes(Encoding.PEM)
     if not chain.exists() or chain.read_bytes() != pem:
         write_published(chain, pem)
     return chain, key_file

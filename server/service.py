@@ -60,7 +60,8 @@ def serve(
         _check_free(settings)
         parts = stack.enter_context(assembled(settings))
         metrics = Metrics.of_process()
-        parts.tokens.check_keys((r.token, r.key_label) for r in parts.issuers.all())
+        online = [record for record in parts.issuers.all() if not record.is_root]
+        parts.tokens.check_keys((record.token, record.key_label) for record in online)
         for name in _FIRST_JOBS:
             try_job(name, parts, metrics)
         staff = _staff_server(parts, metrics)

@@ -4,7 +4,8 @@ Each purpose has its own key: an issuer's in its own token; in the service token
 answers of each issuer, one for audit heads and receipts, and one that wraps data keys.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -34,6 +35,7 @@ class Tokens:
         """Remember where the tokens are; none is opened yet."""
         self._settings = settings
         self._opened: dict[str, Token] = {}
+        self._online: frozenset[str] = frozenset()
         self._lock = Lock()
 
     def create_missing(self) -> list[str]:
@@ -53,6 +55,24 @@ class Tokens:
         for label in missing:
             store.create_token(label)
         return missing
+
+    @contextmanager
+    def online(self, *labels: str) -> Iterator[None]:
+        """Let tokens that are kept offline be used until the block ends: those of root keys."""
+        before = self._online
+        self._online = before | frozenset(labels)
+        try:
+            yield
+        finally:
+            self._online = before
+            for label in frozenset(labels) - before:
+                opened = self._opened.pop(label, None)
+                if opened is not None:
+                    opened.close()
+
+    def is_online(self, label: str) -> bool:
+        """Whether a token that holds a root key was brought online."""
+        return label in self._online
 
     def find(self, token: str, label: str) -> SigningKey | None:
         """The key of that label, or None."""
@@ -128,7 +148,15 @@ class Tokens:
         self._opened.clear()
 
     def open(self, label: str) -> Token:
-        """The open token of this label. Raises: TokenNotFound, PinRejected, TokenUnavailable."""
+        """The open token of this label.
+
+        Raises: TokenNotFound, also for the root token while it is offline; PinRejected,
+        TokenUnavailable.
+        """
+        of = self._settings
+        kept_offline = label == of.root_token not in {of.issuing_token, of.service_token}
+        if kept_offline and not self.is_online(label):
+            raise TokenNotFound(label)
         with self._lock:
             if label not in self._opened:
                 quota = SignQuota(self._settings.sign_quota_per_hour)
