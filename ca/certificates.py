@@ -91,6 +91,7 @@ class CertificateContent:
             extensions.append((x509.ExtendedKeyUsage(purposes), False))
         if profile.policy_oids:
             extensions.append((_policies(profile.policy_oids), False))
+        extensions += _constraints(profile)
         if profile.host_names or profile.email_addresses:
             names = [*map(_general_name, self.host_names)]
             names += map(x509.RFC822Name, self.email_addresses)
@@ -218,6 +219,25 @@ def _policies(oids: tuple[str, ...]) -> x509.CertificatePolicies:
     return x509.CertificatePolicies(
         [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in oids]
     )
+
+
+def _constraints(profile: Profile) -> list[tuple[x509.ExtensionType, bool]]:
+    """What a certificate authority is held to; both are critical (RFC 5280 4.2.1.10, 4.2.1.11)."""
+    held: list[tuple[x509.ExtensionType, bool]] = []
+    permitted, excluded = (
+        [_constrained(name) for name in names] or None
+        for names in (profile.permitted_names, profile.excluded_names)
+    )
+    if permitted or excluded:
+        held.append((x509.NameConstraints(permitted, excluded), True))
+    if profile.require_explicit_policy is not None:
+        held.append((x509.PolicyConstraints(profile.require_explicit_policy, None), True))
+    return held
+
+
+def _constrained(name: str) -> x509.GeneralName:
+    kind, _, domain = name.partition(":")
+    return x509.DNSName(domain) if kind == "dns" else x509.RFC822Name(domain)
 
 
 def _crl_distribution_points(url: str) -> x509.CRLDistributionPoints:

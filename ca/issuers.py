@@ -156,7 +156,7 @@ class IssuerRecord:
             return frozenset({OCSP_PROFILE})
         if not self.policy.profiles:
             return None
-        return frozenset(self.policy.profiles) | _SERVICE_PROFILES
+        return frozenset(self.policy.profiles) | _SERVICE_PROFILES | {self.profile}
 
 
 class IssuerStore(Protocol):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from audit.events import Detail, Event
-from ca.identifiers import IssuerName
+from ca.identifiers import IssuerName, SerialNumber
 from ca.issuers import (
     CertificateKind,
     IssuerCertificate,
@@ -22,9 +23,19 @@ from ca.issuers import (
 from records.audit_log import append
 from records.database import Database
 from records.errors import Conflict, NotFound, RuleBroken
-from records.tables import issuer, issuer_certificate
+from records.tables import certificate, issuer, issuer_certificate
 
 ACTOR = "system:ceremony"
+
+
+@dataclass(frozen=True, slots=True)
+class Unended:
+    """A certificate, or an intent, that still counts."""
+
+    serial_number: SerialNumber
+    status: str
+    profile: str
+    not_after: datetime
 
 
 class Issuers:
@@ -127,6 +138,32 @@ class Issuers:
                 raise NotFound("issuer", name)
             details = {key: str(value) for key, value in columns.items()}
             self._tell(tx, "issuer.configured", name, details, now)
+
+    def unended(self, name: IssuerName, now: datetime, limit: int) -> list[Unended]:
+        """What an issuer signed, or is about to, that was not revoked and has not expired.
+
+        Certificates of its own key are left out: they end with it.
+        """
+        own_key = select(issuer.c.spki_sha256).where(issuer.c.name == name).scalar_subquery()
+        columns = certificate.c.serial, certificate.c.status, certificate.c.profile
+        query = (
+            select(*columns, certificate.c.not_after)
+            .where(certificate.c.issuer == name, certificate.c.status != "revoked")
+            .where(certificate.c.not_after >= now, certificate.c.spki_sha256 != own_key)
+            .limit(limit)
+        )
+        with self._database.read() as tx:
+            return [
+                Unended(SerialNumber.from_hex(row.serial), row.status, row.profile, row.not_after)
+                for row in tx.execute(query)
+            ]
+
+    def note(
+        self, name: IssuerName, what: str, details: Mapping[str, Detail], now: datetime
+    ) -> None:
+        """Keep in the audit log what is done with an issuer's key and leaves no row."""
+        with self._database.write() as tx:
+            self._tell(tx, what, name, details, now)
 
     def get(self, name: str) -> IssuerRecord:
         """One issuer; NotFound if there is none of that name."""

@@ -17,6 +17,7 @@ from hsm.pins import credential
 from hsm.quota import SignQuota
 from hsm.softhsm import SoftHsmStore
 from hsm.token import Token, TokenLocation
+from server.errors import TokenOffline
 from server.settings import Hsm
 
 AUDIT_KEY = "audit"
@@ -150,13 +151,12 @@ class Tokens:
     def open(self, label: str) -> Token:
         """The open token of this label.
 
-        Raises: TokenNotFound, also for the root token while it is offline; PinRejected,
-        TokenUnavailable.
+        Raises: TokenOffline, TokenNotFound, PinRejected, TokenUnavailable.
         """
         of = self._settings
         kept_offline = label == of.root_token not in {of.issuing_token, of.service_token}
         if kept_offline and not self.is_online(label):
-            raise TokenNotFound(label)
+            raise TokenOffline(label)
         with self._lock:
             if label not in self._opened:
                 quota = SignQuota(self._settings.sign_quota_per_hour)

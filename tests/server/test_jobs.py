@@ -18,7 +18,6 @@ from ca.issuance import CertificateOrder, prepare
 from ca.issuers import IssuerRecord
 from ca.names import SubjectName
 from ca.profiles import load_profile
-from hsm.errors import TokenNotFound
 from ra.applications import Application, ApplicationState
 from records.audit_log import audit_log
 from records.database import Database
@@ -29,7 +28,7 @@ from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.authorities import renew_root_crls
 from server.clock import utc_now
-from server.errors import IssuerOffline
+from server.errors import IssuerOffline, TokenOffline
 from server.jobs import EVERYWHERE, JOBS, LEASE, LEASE_LIFE, JobLoop, run_job
 from server.logs import log_to
 from server.metrics import Metrics
@@ -155,7 +154,7 @@ def test_the_service_never_uses_the_token_of_a_root(parts: Assembly, metrics: Me
     assert root.number == 1
     with parts.tokens.online(parts.settings.hsm.root_token):
         assert [step.issuer for step in renew_root_crls(parts, utc_now())] == ["root"]
-    with pytest.raises(TokenNotFound):
+    with pytest.raises(TokenOffline):
         parts.tokens.open(parts.settings.hsm.root_token)
 
 

@@ -21,7 +21,7 @@ from ca.profiles import Profile, load_profile
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE_URL = "http://127.0.0.1:8080"
 ACTOR = "system:test"
-CA_PROFILES = ("issuing", "root")
+CA_PROFILES = ("ca-link", "cross", "issuing", "root")
 LEAF_PROFILES = (
     "code-signing",
     "device",
