@@ -201,11 +201,8 @@ def issuer_for(records: Sequence[IssuerRecord], profile: Profile | None) -> Issu
     It is the current one of the authority that was made first, of those below a root whose policy
     allows the profile. So a further authority never takes over by itself.
     """
-    for record in records:
-        if (
-            not record.is_root
-            and record.may_issue(profile)
-            and current_issuer(records, record.authority) == record
-        ):
-            return record
+    for authority in dict.fromkeys(record.authority for record in records):
+        found = current_issuer(records, authority)
+        if found is not None and not found.is_root and found.may_issue(profile):
+            return found
     return None

@@ -9,6 +9,8 @@ _UNOBSERVED = (
 )
 _NOT_IN_CRL = _UNOBSERVED.replace("{channel}", "crl")
 _NOT_IN_OCSP = _UNOBSERVED.replace("{channel}", "ocsp")
+# Whose last CRL says it all: OCSP answers are given no more.
+_OF_RETIRED = "EXISTS (SELECT 1 FROM issuer i WHERE i.name = OLD.issuer AND i.state = 'retired')"
 _REVOKED_BEFORE = (
     "EXISTS (SELECT 1 FROM certificate c WHERE c.issuer = NEW.issuer AND c.serial = NEW.serial"
     " AND c.status = 'revoked' AND c.revoked_at <= NEW.observed_at)"
@@ -32,7 +34,7 @@ _CERTIFICATE_GUARDS = (
         "certificate",
         "DELETE",
         f"OLD.status = 'revoked' AND OLD.not_after >= {{now}} AND ({_NOT_IN_CRL}"
-        f" OR (OLD.sealed_der IS NOT NULL AND {_NOT_IN_OCSP}))",
+        f" OR (OLD.sealed_der IS NOT NULL AND {_NOT_IN_OCSP} AND NOT {_OF_RETIRED}))",
         "a certificate is deleted only after CRL and OCSP were seen to say revoked",
     ),
     Guard(

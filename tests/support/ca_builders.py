@@ -39,6 +39,7 @@ LEAF_PROFILES = (
 _VALUES = {
     "C": "DK",
     "O": "Tillid A/S",
+    "OU": "Authorities",
     "GN": "Kirsten",
     "SN": "Ødegaard",
     "CN": "Kirsten Ødegaard",
