@@ -117,8 +117,9 @@ def run_ceremony(
         else:
             # A certificate that a crash left without its issuer stays in the records; the new
             # one is for the same key and name, so both are true.
-            certificate = _certify(planned, record, key, (issuers, certificates, keys), now)
-            issuers.activate(planned.name, certificate, now)
+            stores_and_keys = (issuers, certificates, keys)
+            signer, certificate = _certify(planned, record, key, stores_and_keys, now)
+            issuers.activate(planned.name, certificate, now, signer)
             yield CeremonyStep(planned.name, "certificate issued", fingerprint(certificate))
 
 
@@ -149,7 +150,7 @@ def _certify(
     key: SigningKey,
     parts: tuple[IssuerStore, IssuanceStore, Keys],
     now: datetime,
-) -> x509.Certificate:
+) -> tuple[IssuerName, x509.Certificate]:
     issuers, certificates, keys = parts
     signer = record.with_key(key)
     ends = None
@@ -158,7 +159,7 @@ def _certify(
         if planned.within_parent and signer.certificate is not None:
             ends = signer.certificate.not_valid_after_utc
     order = CertificateOrder(planned.profile, planned.subject, key.public_key(), not_after=ends)
-    return certify(order, signer, certificates, now)
+    return signer.name, certify(order, signer, certificates, now)
 
 
 def _planned_record(planned: PlannedIssuer, base_url: str, key: SigningKey) -> IssuerRecord:

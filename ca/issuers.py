@@ -168,8 +168,14 @@ class IssuerStore(Protocol):
     def add(self, record: IssuerRecord, now: datetime) -> None:
         """Store an issuer that has a key and no certificate yet."""
 
-    def activate(self, name: IssuerName, certificate: x509.Certificate, now: datetime) -> None:
-        """Give an issuer its own certificate, from one of our issuers."""
+    def activate(
+        self,
+        name: IssuerName,
+        certificate: x509.Certificate,
+        now: datetime,
+        signer: IssuerName | None = None,
+    ) -> None:
+        """Give an issuer its own certificate, by one of our issuers, itself when none is named."""
 
     def install(self, name: IssuerName, added: IssuerCertificate, now: datetime) -> None:
         """Keep a further certificate of an issuer's key."""

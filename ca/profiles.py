@@ -26,6 +26,12 @@ EXTENDED_KEY_USAGES = {
     "code_signing": ExtendedKeyUsageOID.CODE_SIGNING,
     "ocsp_signing": ExtendedKeyUsageOID.OCSP_SIGNING,
 }
+_OF_AUTHORITIES = {
+    "path_length": "4.2.1.9",
+    "permitted_names": "4.2.1.10",
+    "excluded_names": "4.2.1.10",
+    "require_explicit_policy": "4.2.1.11",
+}
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
 Flag = Annotated[bool, Strict()]
@@ -171,14 +177,6 @@ def _contradictions(raw: dict[str, object]) -> list[str]:
         "key_usage: key_cert_sign is for certificate authorities (RFC 5280 4.2.1.9)": (
             authority or "key_cert_sign" not in usages
         ),
-        "path_length: it is for certificate authorities (RFC 5280 4.2.1.9)": (
-            authority or "path_length" not in raw
-        ),
-        "permitted_names, excluded_names, require_explicit_policy: they are for"
-        " certificate authorities (RFC 5280 4.2.1.10)": (
-            authority
-            or {"permitted_names", "excluded_names", "require_explicit_policy"}.isdisjoint(raw)
-        ),
         "assurance_level: a profile that names a person states one (NSIS 3.2)": (
             raw.get("names_person") is not True or "assurance_level" in raw
         ),
@@ -187,4 +185,10 @@ def _contradictions(raw: dict[str, object]) -> list[str]:
         ),
         "sha256: it is computed, not stated": "sha256" not in raw,
     } | {f"{m}: it is empty": raw.get(m) != [] for m in ("key_types", "subject", "key_usage")}
+    rules |= {
+        f"{member}: it is for certificate authorities (RFC 5280 {clause})": (
+            authority or member not in raw
+        )
+        for member, clause in _OF_AUTHORITIES.items()
+    }
     return [fault for fault, holds in rules.items() if not holds]

@@ -72,9 +72,16 @@ class Issuers:
             }
             self._tell(tx, "issuer.prepared", record.name, details, now)
 
-    def activate(self, name: IssuerName, certificate: x509.Certificate, now: datetime) -> None:
-        """Give an issuer its own certificate, from one of our issuers."""
-        self.install(name, IssuerCertificate(CertificateKind.OWN, certificate, name), now)
+    def activate(
+        self,
+        name: IssuerName,
+        certificate: x509.Certificate,
+        now: datetime,
+        signer: IssuerName | None = None,
+    ) -> None:
+        """Give an issuer its own certificate, by one of our issuers, itself when none is named."""
+        added = IssuerCertificate(CertificateKind.OWN, certificate, signer or name)
+        self.install(name, added, now)
 
     def install(self, name: IssuerName, added: IssuerCertificate, now: datetime) -> None:
         """Keep a further certificate of an issuer's key; one that is there already is left."""

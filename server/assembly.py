@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca.certificates import Issuer
+from ca.errors import Conflict
 from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
@@ -85,31 +86,26 @@ class Assembly:
 
         Raises:
             NotFound: there is no authority of that name.
+            Conflict: it has no issuer that signs.
             IssuerOffline: no authority has a certificate and may issue under the profile.
         """
         records = self.issuers.all()
         if authority is None:
             found = issuer_for(records, profile)
         else:
-            found = current_issuer(records, authority)
-            if found is None and find_issuer(records, authority) is None:
+            named = find_issuer(records, authority)
+            if named is None:
                 raise NotFound("issuer", authority)
+            found = current_issuer(records, named.authority)
+            if found is None:
+                raise Conflict(f"authority {named.authority}", "without an issuer that signs")
         if found is None:
-            name = IssuerName(authority or "issuing")
-            raise IssuerOffline(name, self.settings.hsm.issuing_token)
+            raise IssuerOffline(IssuerName("issuing"), self.settings.hsm.issuing_token)
         return found
 
     def crl_policy(self, record: IssuerRecord) -> CrlPolicy:
-        """The issuer's own, or the settings'; a root's is a month, its key is seldom at hand."""
-        of = record.policy
-        if of.crl_validity is not None and of.crl_renew_margin is not None:
-            return CrlPolicy(of.crl_validity, of.crl_renew_margin)
-        if record.is_root:
-            return CrlPolicy(timedelta(days=31), timedelta(days=10))
-        crl = self.settings.crl
-        return CrlPolicy(
-            timedelta(hours=crl.validity_hours), timedelta(hours=crl.renew_margin_hours)
-        )
+        """How long a CRL of the issuer is valid, and when the next is made."""
+        return crl_policy(self.settings, record)
 
     def crl_file(self, name: IssuerName) -> Path:
         """Where the CRL of an issuer is served from."""
@@ -146,6 +142,17 @@ class Assembly:
         """Give back connections and tokens."""
         self.database.close()
         self.tokens.close()
+
+
+def crl_policy(settings: Settings, record: IssuerRecord) -> CrlPolicy:
+    """The issuer's own, or the settings'; a root's is a month, for its key is seldom at hand."""
+    of = record.policy
+    if of.crl_validity is not None and of.crl_renew_margin is not None:
+        return CrlPolicy(of.crl_validity, of.crl_renew_margin)
+    if record.is_root:
+        return CrlPolicy(timedelta(days=31), timedelta(days=10))
+    crl = settings.crl
+    return CrlPolicy(timedelta(hours=crl.validity_hours), timedelta(hours=crl.renew_margin_hours))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from ca.errors import Conflict, Finding, Refused
 from ca.hierarchy import CeremonyStep
-from ca.issuers import OCSP_PROFILE, IssuerRecord, IssuerState
+from ca.issuers import OCSP_PROFILE, CertificateKind, IssuerRecord, IssuerState
 from records.issuers import Unended
 from revocation.publication import NEVER, IssuingKey, issue_crl
 from revocation.reasons import Reason
@@ -39,6 +39,7 @@ def retire_issuer(
         )
         return
     if record.state is not IssuerState.RETIRED:
+        _check_nothing_below(parts, record)
         if revoke:
             # First it issues no more, or what is issued meanwhile would never end.
             if record.state is IssuerState.ACTIVE and record.certificate is not None:
@@ -58,6 +59,22 @@ def still_valid(parts: Assembly, record: IssuerRecord, now: datetime) -> list[Un
     """What keeps an issuer from being retired, at most a thousand of them."""
     found = parts.issuers.unended(record.name, now, _AT_ONCE)
     return [each for each in found if each.profile != OCSP_PROFILE]
+
+
+def _check_nothing_below(parts: Assembly, record: IssuerRecord) -> None:
+    """Refuse to end an issuer while another signs by its certificate."""
+    for other in parts.issuers.all():
+        own = [each for each in other.certificates if each.kind is CertificateKind.OWN]
+        under = other.name != record.name and own and own[-1].signer == record.name
+        if under and other.state is IssuerState.ACTIVE:
+            raise Refused(
+                Finding(
+                    "issuer.retirement",
+                    "ETSI EN 319 411-1 6.4.9",
+                    f"{other.name} issues under {record.name}",
+                    f"retire {other.name} first, or renew it under a later key",
+                )
+            )
 
 
 def _check_ended(parts: Assembly, record: IssuerRecord, now: datetime) -> None:

@@ -241,8 +241,15 @@ class MemoryIssuers:
         assert record.name not in self.records
         self.records[record.name] = record
 
-    def activate(self, name: IssuerName, certificate: x509.Certificate, now: datetime) -> None:
-        self.install(name, IssuerCertificate(CertificateKind.OWN, certificate, name), now)
+    def activate(
+        self,
+        name: IssuerName,
+        certificate: x509.Certificate,
+        now: datetime,
+        signer: IssuerName | None = None,
+    ) -> None:
+        added = IssuerCertificate(CertificateKind.OWN, certificate, signer or name)
+        self.install(name, added, now)
 
     def install(self, name: IssuerName, added: IssuerCertificate, now: datetime) -> None:
         assert now.tzinfo
