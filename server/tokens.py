@@ -130,10 +130,10 @@ class Tokens:
             except (TokenNotFound, KeyNotFound):
                 continue  # an issuer that is offline signs nothing
 
-    def check_health(self) -> dict[str, HsmError | None]:
-        """What keeps each token but the root's from signing, if anything does."""
-        online = (self._settings.issuing_token, self._settings.service_token)
-        return {label: self._illness(label) for label in online}
+    def check_health(self, further: Iterable[str] = ()) -> dict[str, HsmError | None]:
+        """What keeps each token but the roots' from signing, those of further issuers as well."""
+        online = (self._settings.issuing_token, self._settings.service_token, *further)
+        return {label: self._illness(label) for label in dict.fromkeys(online)}
 
     def _illness(self, label: str) -> HsmError | None:
         try:

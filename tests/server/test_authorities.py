@@ -32,6 +32,7 @@ from tests.support.hierarchy import (
     certtool_says,
     openssl_says,
 )
+from tests.support.softhsm import SoftHsm
 from tests.support.wsgi import ask
 
 
@@ -51,6 +52,24 @@ def test_a_further_authority_is_seen_at_once_and_takes_nothing_over(site: Site) 
     assert openssl_says(site.file("leaf", leaf), root, untrusted=path, crls=crls) == "OK"
     assert site.parts.crl_policy(servers).validity == timedelta(hours=6)
     assert [step.done for step in site.create()] == ["certificate was there"]
+
+
+def test_an_authority_has_a_token_and_a_kind_of_key_of_its_own(
+    site: Site, softhsm: SoftHsm
+) -> None:
+    token = f"{site.parts.settings.hsm.issuing_token}-servers"
+    softhsm.store.create_token(token)
+    site.create(token=token, key_label="rsa", key_kind="RSA-3072", base_url="http://ca.example")
+    leaf = site.leaf(site.parts.issuing(load_profile("tls-server"), SERVERS))
+    assert site.parts.issuers.get(SERVERS).token == token
+    assert "http://ca.example/crl/servers.crl" in _addresses(leaf)
+    path = site.file("chain", site.certificate("servers"))
+    root = site.file("root", site.certificate("root"))
+    crls = site.crls("root", "servers")
+    assert openssl_says(site.file("leaf", leaf), root, untrusted=path, crls=crls) == "OK"
+    assert certtool_says(site.file("both", leaf, site.certificate("servers")), root, *crls)
+    assert site.ocsp_status(SERVERS, leaf) is ocsp.OCSPCertStatus.GOOD
+    assert run_job("check-tokens", site.parts, Metrics.of_process()) == 0
 
 
 def test_an_authority_issues_only_what_its_policy_names(site: Site) -> None:
