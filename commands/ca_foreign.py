@@ -22,15 +22,17 @@ def _request(group: click.Group) -> None:
     @click.option(
         "--out", required=True, type=OutFile(stdout=False), help="Where the request goes."
     )
-    def request(name: str, out: Path) -> Result:
-        """Write the request of an authority whose certificate comes from a foreign one.
+    @with_online
+    def request(name: str, out: Path, online: bool) -> Result:  # noqa: FBT001 - click's way
+        """Write the request of an authority to a foreign one, signed in its token.
 
-        It is signed in the token. Make the authority first: tillid ca create NAME --external.
+        Under a foreign root, make the authority first: tillid ca create NAME --external. Under our
+        own, what comes back is a cross-certificate.
         """
         from server.authorities import request_authority
         from server.clock import utc_now
 
-        with installation() as parts:
+        with at_hand(online) as parts:
             pem = request_authority(parts, name, utc_now())
         out.write_bytes(pem)
         said = f"The request is in {out}; bring what it leads to with: tillid ca install {name}."

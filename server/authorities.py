@@ -95,13 +95,13 @@ def check_policy(policy: IssuerPolicy) -> None:
 
 
 def request_authority(parts: Assembly, name: str, now: datetime) -> bytes:
-    """A PKCS#10 request (PEM) for an issuer whose certificate comes from a foreign authority.
+    """A PKCS#10 request (PEM) for a foreign authority: for the own certificate, or a cross one.
 
     What is signed is recorded before: the issuer, its key, and that a request was made.
     """
     record = newest_generation(parts, name)
-    if record.parent is not None or record.state is not IssuerState.ACTIVE:
-        raise Conflict(f"issuer {record.name}", "not one that a foreign authority certifies")
+    if record.state is not IssuerState.ACTIVE:
+        raise Conflict(f"issuer {record.name}", "not one that is certified any more")
     key = _key_of(parts, record)
     parts.issuers.note(record.name, "issuer.requested", {}, now)
     return request_certificate(record, key, load_profile(record.profile))

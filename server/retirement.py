@@ -1,8 +1,8 @@
 """The end of an issuer: nothing left alive, a last CRL, and its key destroyed and looked for.
 
 Each step looks at what is there, so what was interrupted is run again. The last CRL says that none
-follows (nextUpdate 99991231235959Z, RFC 5280 section 4.1.2.5), which ETSI EN 319 411-1 section
-6.3.9 allows only after every certificate in its scope was revoked or has expired.
+follows: its nextUpdate is 99991231235959Z, the time that never comes of RFC 5280 section 4.1.2.5.
+ETSI EN 319 411-1 allows it only after every certificate in its scope was revoked or has expired.
 """
 
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ def _check_nothing_below(parts: Assembly, record: IssuerRecord) -> None:
             raise Refused(
                 Finding(
                     "issuer.retirement",
-                    "ETSI EN 319 411-1 6.4.9",
+                    "ETSI EN 319 411-1, termination",
                     f"{other.name} issues under {record.name}",
                     f"retire {other.name} first, or renew it under a later key",
                 )
@@ -86,7 +86,7 @@ def _check_ended(parts: Assembly, record: IssuerRecord, now: datetime) -> None:
     raise Refused(
         Finding(
             "issuer.retirement",
-            "ETSI EN 319 411-1 6.3.9, 6.4.9",
+            "ETSI EN 319 411-1, last CRL",
             f"{len(alive)}{more} certificates of {record.name} are valid until {last:%F}",
             "wait until they have ended, or revoke them all with --revoke",
         )
@@ -100,7 +100,7 @@ def _revoke_all(parts: Assembly, record: IssuerRecord, actor: str, now: datetime
             raise Refused(
                 Finding(
                     "issuer.retirement",
-                    "ETSI EN 319 411-1 6.3.9",
+                    "ETSI EN 319 411-1, last CRL",
                     f"{record.name} is issuing a certificate at this moment",
                     "try again in a few seconds",
                 )

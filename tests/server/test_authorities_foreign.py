@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from ca.errors import Conflict, Refused
+from ca.errors import Conflict, MalformedRequest, Refused
 from ca.foreign import read_certificates
 from ca.hierarchy import CeremonyStep
 from ca.issuers import CertificateKind, IssuerPolicy
@@ -20,6 +20,7 @@ from server.authorities import (
     request_authority,
 )
 from server.clock import utc_now
+from server.errors import IssuerOffline
 from tests.support.authorities import SERVERS, Site
 from tests.support.hierarchy import (
     ForeignRoot,
@@ -29,6 +30,7 @@ from tests.support.hierarchy import (
 )
 from tests.support.wsgi import ask
 
+GOOD = ocsp.OCSPCertStatus.GOOD
 EXTERNAL = {"parent": None, "policy": IssuerPolicy()}
 
 
@@ -158,8 +160,32 @@ def test_an_authority_of_our_own_root_takes_no_foreign_certificate(partner: Part
                 partner.site.parts, "issuing", offered, CertificateKind.OWN, utc_now()
             )
         )
-    with pytest.raises(Conflict):
-        request_authority(partner.site.parts, "issuing", utc_now())
+
+
+def test_a_certificate_made_for_us_beside_our_own_is_kept_and_served(site: Site) -> None:
+    request = site.folder / "issuing.csr"
+    request.write_bytes(request_authority(site.parts, "issuing", utc_now()))
+    partner = Partner(site, ForeignRoot(site.folder / "foreign").make(), request)
+    leaf, cross = site.leaf(), CertificateKind.CROSS
+    offered = partner.offered()
+    list(install_certificate(site.parts, "issuing", offered, cross, utc_now()))
+    record = site.parts.issuers.get("issuing")
+    assert record.certificate != offered[0]
+    assert offered[0] in [each.certificate for each in record.certificates]
+    path, file = site.file("cross", offered[0]), site.file("leaf", leaf)
+    assert openssl_says(file, partner.root.certificate, untrusted=path) == "OK"
+    with pytest.raises(IssuerOffline):
+        request_authority(site.parts, "root", utc_now())
+
+
+@pytest.mark.parametrize("kind", ["EC-P384", "RSA-3072"])
+def test_a_request_is_signed_by_keys_of_every_kind(site: Site, kind: str) -> None:
+    site.create(**EXTERNAL, key_kind=kind)
+    request = site.folder / "servers.csr"
+    request.write_bytes(request_authority(site.parts, "servers", utc_now()))
+    partner = Partner(site, ForeignRoot(site.folder / "foreign").make(), request)
+    partner.install(partner.offered())
+    assert site.ocsp_status(SERVERS, site.leaf(site.parts.issuing(None, SERVERS))) is GOOD
 
 
 CROSS = b"""name = "cross-example"
@@ -206,6 +232,26 @@ def test_a_foreign_authority_is_certified_within_bounds(site: Site) -> None:
         )
         foreign.certify(request, leaf, *lines)
         assert verdict in openssl_says(leaf, root, untrusted=crossed)
+
+
+def test_a_foreign_authority_is_certified_by_its_request(site: Site) -> None:
+    request = site.folder / "them.csr"
+    a_request(request, "/C=SE/O=Foreign/CN=Foreign CA")
+    profile, now = load_profile("cross"), utc_now()
+    with site.online():
+        made = cross_certify(site.parts, "root", request.read_bytes(), profile, now)
+    root = site.file("root", site.certificate("root"))
+    assert openssl_says(site.file("cross", made), root, crls=site.crls("root")) == "OK"
+    assert made.subject.rfc4514_string() == "CN=Foreign CA,O=Foreign,C=SE"
+
+
+@pytest.mark.parametrize("octets", [b"", b"-----BEGIN CERTIFICATE-----", b"0" * 200_000])
+def test_what_is_neither_request_nor_certificate_is_malformed(site: Site, octets: bytes) -> None:
+    with site.online(), pytest.raises(MalformedRequest):
+        cross_certify(site.parts, "root", octets, load_profile("cross"), utc_now())
+    for reader in ("certificate", "chain"):
+        with pytest.raises(MalformedRequest):
+            read_certificates(octets, reader)
 
 
 def test_a_foreign_authority_is_not_certified_without_proof_or_bounds(site: Site) -> None:
