@@ -51,13 +51,17 @@ class StatusUrls:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """A certificate authority that can sign: name, key, and certificate once it has one."""
+    """A certificate authority that can sign: name, key, and certificate once it has one.
+
+    `profiles` are the names of those it may issue under, None when it may under any.
+    """
 
     name: IssuerName
     subject: x509.Name
     key: SigningKey
     certificate: x509.Certificate | None
     urls: StatusUrls
+    profiles: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class CertificateContent:
             extensions.append((x509.ExtendedKeyUsage(purposes), False))
         if profile.policy_oids:
             extensions.append((_policies(profile.policy_oids), False))
+        extensions += _constraints(profile)
         if profile.host_names or profile.email_addresses:
             names = [*map(_general_name, self.host_names)]
             names += map(x509.RFC822Name, self.email_addresses)
@@ -203,6 +208,25 @@ def _policies(oids: tuple[str, ...]) -> x509.CertificatePolicies:
     return x509.CertificatePolicies(
         [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in oids]
     )
+
+
+def _constraints(profile: Profile) -> list[tuple[x509.ExtensionType, bool]]:
+    """What a certificate authority is held to; both are critical (RFC 5280 4.2.1.10, 4.2.1.11)."""
+    held: list[tuple[x509.ExtensionType, bool]] = []
+    permitted, excluded = (
+        [_constrained(name) for name in names] or None
+        for names in (profile.permitted_names, profile.excluded_names)
+    )
+    if permitted or excluded:
+        held.append((x509.NameConstraints(permitted, excluded), True))
+    if profile.require_explicit_policy is not None:
+        held.append((x509.PolicyConstraints(profile.require_explicit_policy, None), True))
+    return held
+
+
+def _constrained(name: str) -> x509.GeneralName:
+    kind, _, domain = name.partition(":")
+    return x509.DNSName(domain) if kind == "dns" else x509.RFC822Name(domain)
 
 
 def _crl_distribution_points(url: str) -> x509.CRLDistributionPoints:

@@ -12,66 +12,58 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ca.certificates import Issuer, StatusUrls
+from ca.certificates import Issuer
 from ca.errors import Conflict
 from ca.identifiers import IssuerName
 from ca.issuance import CertificateOrder, IssuanceStore, issue, prepare
+from ca.issuers import (
+    AS_SETTINGS,
+    IssuerPolicy,
+    IssuerRecord,
+    IssuerStore,
+    current_issuer,
+    find_issuer,
+)
+from ca.key_quality import spki_sha256
 from ca.names import SubjectName
 from ca.profiles import Profile
 from ca.signatures import SigningKey
+
+__all__ = [
+    "CeremonyStep",
+    "IssuerRecord",
+    "IssuerStore",
+    "Keys",
+    "PlannedIssuer",
+    "certify",
+    "fingerprint",
+    "run_ceremony",
+    "signer_for",
+]
 
 ACTOR = "system:ceremony"
 
 
 @dataclass(frozen=True, slots=True)
-class IssuerRecord:
-    """One issuer: where its key lies, what it is called, and its certificate once it has one.
+class PlannedIssuer:
+    """One line of a ceremony's plan.
 
-    A root is its own parent.
+    `parent` is an authority, the planned one itself for a root; without one the certificate comes
+    from a foreign authority, by request. `curve` may be the bits of an RSA key instead. An issuer
+    `within_parent` ends with its parent if the profile would let it last longer.
     """
 
     name: IssuerName
-    parent: IssuerName
-    token: str
-    key_label: str
-    subject: x509.Name
-    base_url: str
-    certificate: x509.Certificate | None
-
-    @property
-    def urls(self) -> StatusUrls:
-        """Where relying parties fetch what this issuer publishes."""
-        return StatusUrls.under(self.base_url, self.name)
-
-    def with_key(self, key: SigningKey) -> Issuer:
-        """The issuer, able to sign."""
-        return Issuer(self.name, self.subject, key, self.certificate, self.urls)
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedIssuer:
-    """One line of a ceremony's plan."""
-
-    name: IssuerName
-    parent: IssuerName
+    parent: IssuerName | None
     profile: Profile
     subject: SubjectName
     token: str
     key_label: str
-    curve: ec.EllipticCurve
-
-
-class IssuerStore(Protocol):
-    """Where issuers are kept."""
-
-    def all(self) -> list[IssuerRecord]:
-        """Every issuer, roots first."""
-
-    def add(self, record: IssuerRecord, now: datetime) -> None:
-        """Store an issuer that has a key and no certificate yet."""
-
-    def activate(self, name: IssuerName, certificate: x509.Certificate, now: datetime) -> None:
-        """Give an issuer its certificate."""
+    curve: ec.EllipticCurve | int
+    generation: int = 1
+    policy: IssuerPolicy = AS_SETTINGS
+    base_url: str | None = None
+    within_parent: bool = False
 
 
 class Keys(Protocol):
@@ -80,8 +72,8 @@ class Keys(Protocol):
     def find(self, token: str, label: str) -> SigningKey | None:
         """The key of that label, or None."""
 
-    def generate(self, token: str, label: str, curve: ec.EllipticCurve) -> SigningKey:
-        """A new key pair that never leaves the token."""
+    def generate(self, token: str, label: str, curve: ec.EllipticCurve | int) -> SigningKey:
+        """A new key pair that never leaves the token: on a curve, or RSA of this many bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +100,49 @@ def run_ceremony(
     """
     issuers, certificates = stores
     for planned in plan:
-        record = _find(issuers, planned.name)
+        record = find_issuer(issuers.all(), planned.name)
         key = keys.find(planned.token, planned.key_label)
         _check_same(planned, record, key)
         if key is None:
             key = keys.generate(planned.token, planned.key_label, planned.curve)
             yield CeremonyStep(planned.name, f"key {planned.key_label} made in {planned.token}")
         if record is None:
-            record = _planned_record(planned, base_url)
+            record = _planned_record(planned, base_url, key)
             issuers.add(record, now)
-        if record.certificate is None:
-            # A certificate that a crash left without its issuer stays in the records; the new
-            # one is for the same key and name, so both are true.
-            certificate = _certify(planned, record, key, (issuers, certificates, keys), now)
-            issuers.activate(planned.name, certificate, now)
-            yield CeremonyStep(planned.name, "certificate issued", fingerprint(certificate))
-        else:
+        if record.certificate is not None:
             yield CeremonyStep(
                 planned.name, "certificate was there", fingerprint(record.certificate)
             )
+        elif planned.parent is None:
+            yield CeremonyStep(planned.name, "waits for its certificate from a foreign authority")
+        else:
+            # A certificate that a crash left without its issuer stays in the records; the new
+            # one is for the same key and name, so both are true.
+            stores_and_keys = (issuers, certificates, keys)
+            signer, certificate = _certify(planned, record, key, stores_and_keys, now)
+            issuers.activate(planned.name, certificate, now, signer)
+            yield CeremonyStep(planned.name, "certificate issued", fingerprint(certificate))
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
     """SHA-256 of the certificate, as colon-separated capital hexadecimal, for people to compare."""
     return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+def certify(
+    order: CertificateOrder, signer: Issuer, certificates: IssuanceStore, now: datetime
+) -> x509.Certificate:
+    """Sign for a certificate authority, as every certificate is signed: with its intent first."""
+    return issue(prepare(order, signer, now), certificates, ACTOR, now)
+
+
+def signer_for(parent: IssuerName, issuers: IssuerStore, keys: Keys) -> Issuer:
+    """The current issuer of an authority, able to sign; Conflict while it is not."""
+    above = current_issuer(issuers.all(), parent)
+    key = None if above is None else keys.find(above.token, above.key_label)
+    if above is None or key is None:
+        raise Conflict(f"issuer {parent}", "not there to sign")
+    return above.with_key(key)
 
 
 def _certify(
@@ -140,32 +151,31 @@ def _certify(
     key: SigningKey,
     parts: tuple[IssuerStore, IssuanceStore, Keys],
     now: datetime,
-) -> x509.Certificate:
+) -> tuple[IssuerName, x509.Certificate]:
     issuers, certificates, keys = parts
     signer = record.with_key(key)
-    if planned.parent != planned.name:
-        parent = _find(issuers, planned.parent)
-        parent_key = None if parent is None else keys.find(parent.token, parent.key_label)
-        if parent is None or parent_key is None:
-            raise Conflict(f"issuer {planned.parent}", "not there to sign")
-        signer = parent.with_key(parent_key)
-    order = CertificateOrder(planned.profile, planned.subject, key.public_key())
-    return issue(prepare(order, signer, now), certificates, ACTOR, now)
+    ends = None
+    if record.parent is not None and not record.is_root:
+        signer = signer_for(record.parent, issuers, keys)
+        if planned.within_parent and signer.certificate is not None:
+            ends = signer.certificate.not_valid_after_utc
+    order = CertificateOrder(planned.profile, planned.subject, key.public_key(), not_after=ends)
+    return signer.name, certify(order, signer, certificates, now)
 
 
-def _find(issuers: IssuerStore, name: IssuerName) -> IssuerRecord | None:
-    return next((record for record in issuers.all() if record.name == name), None)
-
-
-def _planned_record(planned: PlannedIssuer, base_url: str) -> IssuerRecord:
+def _planned_record(planned: PlannedIssuer, base_url: str, key: SigningKey) -> IssuerRecord:
     return IssuerRecord(
         planned.name,
         planned.parent,
         planned.token,
         planned.key_label,
         planned.subject.to_x509(),
-        base_url,
+        planned.base_url or base_url,
         None,
+        generation=planned.generation,
+        profile=planned.profile.name,
+        spki_sha256=spki_sha256(key.public_key()),
+        policy=planned.policy,
     )
 
 
@@ -175,12 +185,12 @@ def _check_same(
     """Refuse, before anything is made, a plan that differs from what is there."""
     if record is None:
         return
-    same_place = (record.parent, record.token, record.key_label) == (
+    same_place = (record.parent, record.token, record.key_label, record.generation) == (
         planned.parent,
         planned.token,
         planned.key_label,
+        planned.generation,
     )
-    certified = record.certificate
-    same_key = certified is None or (key is not None and certified.public_key() == key.public_key())
+    same_key = key is not None and record.spki_sha256 == spki_sha256(key.public_key())
     if not (same_place and same_key and record.subject == planned.subject.to_x509()):
         raise Conflict(f"issuer {planned.name}", "there already, with another key or name")

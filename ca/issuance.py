@@ -46,7 +46,7 @@ class CertificateOrder:
     """What is asked of the CA.
 
     `subject_id` and `application_id` tie it to a person's records; `publish` says that the holder
-    consented to an entry in the directories.
+    consented to an entry in the directories. `not_after` cuts the profile's validity short.
     """
 
     profile: Profile
@@ -58,6 +58,7 @@ class CertificateOrder:
     approval: Approval | None = None
     publish: bool = False
     email_addresses: tuple[str, ...] = ()
+    not_after: datetime | None = None
 
     @property
     def holder(self) -> str:
@@ -117,7 +118,10 @@ def prepare(
 ) -> PreparedCertificate:
     """Decide serial number, validity and encoding. Stores nothing and signs nothing."""
     order.profile.check_subject(order.subject)
+    _check_may_issue(issuer, order.profile)
     not_before, not_after = validity_period(order.profile, now)
+    if order.not_after is not None:
+        not_after = min(not_after, order.not_after)
     content = CertificateContent(
         issuer=issuer,
         serial_number=SerialNumber.random(node),
@@ -130,6 +134,18 @@ def prepare(
         email_addresses=order.email_addresses,
     )
     return PreparedCertificate(order, content, content.throw_away_copy())
+
+
+def _check_may_issue(issuer: Issuer, profile: Profile) -> None:
+    if issuer.profiles is not None and profile.name not in issuer.profiles:
+        raise Refused(
+            Finding(
+                "issuer.profile",
+                "RFC 3647 4.4.1, the issuer's own policy",
+                f"issuer {issuer.name} does not issue under profile {profile.name}",
+                "name another issuer; tillid ca show tells what each may issue",
+            )
+        )
 
 
 def issue(

@@ -100,7 +100,20 @@ def _use(profile: Profile) -> str:
     if not profile.certificate_authority:
         return f"{use}."
     below = "any number of" if profile.path_length is None else str(profile.path_length)
-    return f"{use}; {below} certificate authorities may stand below it."
+    return f"{use}; {below} certificate authorities may stand below it.{_bounds(profile)}"
+
+
+def _bounds(profile: Profile) -> str:
+    """What a certificate authority is held to, as a further sentence for each."""
+    said = ""
+    if profile.permitted_names:
+        said += f" What it certifies stays within {_listed(profile.permitted_names, 'or')}."
+    if profile.excluded_names:
+        said += f" It certifies nothing within {_listed(profile.excluded_names, 'or')}."
+    if profile.require_explicit_policy is not None:
+        said += " A path through it needs one of its policies"
+        said += f" from {profile.require_explicit_policy} certificates below it on."
+    return said
 
 
 def _status(profile: Profile) -> str:

@@ -26,6 +26,12 @@ EXTENDED_KEY_USAGES = {
     "code_signing": ExtendedKeyUsageOID.CODE_SIGNING,
     "ocsp_signing": ExtendedKeyUsageOID.OCSP_SIGNING,
 }
+_OF_AUTHORITIES = {
+    "path_length": "4.2.1.9",
+    "permitted_names": "4.2.1.10",
+    "excluded_names": "4.2.1.10",
+    "require_explicit_policy": "4.2.1.11",
+}
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
 Flag = Annotated[bool, Strict()]
@@ -55,6 +61,8 @@ Purpose = Literal["server_auth", "client_auth", "email_protection", "code_signin
 ObjectIdentifier = Annotated[
     str, Field(pattern=r"^([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]{0,8}))(\.(0|[1-9][0-9]{0,8}))+$")
 ]
+ConstrainedName = Annotated[str, Field(pattern=r"^(dns|email):[a-z0-9][a-z0-9.-]{0,252}$")]
+"""A domain whose host names, or whose mailboxes, a certificate authority is held to."""
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -65,6 +73,8 @@ class Profile:
     `names_person` speaks of persons natural and legal: such a certificate comes only from an
     approved application. `host_names` and `email_addresses` are what the subjectAltName holds.
     `subject` lists the attributes in their order, a trailing "?" marks an optional one.
+    `permitted_names`, `excluded_names` and `require_explicit_policy` hold a certificate authority
+    to some names and policies (RFC 5280 sections 4.2.1.10 and 4.2.1.11).
     `reuse_key` lets a subject renew a certificate with the key it has.
     `assurance_level` is the highest NSIS level a certificate of this profile can reach.
     """
@@ -81,6 +91,9 @@ class Profile:
     assurance_level: Literal["low", "substantial", "high"] | None = None
     certificate_authority: Flag = False
     path_length: Annotated[int, Strict(), Field(ge=0)] | None = None
+    permitted_names: tuple[ConstrainedName, ...] = ()
+    excluded_names: tuple[ConstrainedName, ...] = ()
+    require_explicit_policy: Annotated[int, Strict(), Field(ge=0)] | None = None
     host_names: Flag = False
     email_addresses: Flag = False
     status_urls: Flag = True
@@ -175,9 +188,6 @@ def _contradictions(raw: dict[str, object]) -> list[str]:
         "key_usage: key_cert_sign is for certificate authorities (RFC 5280 4.2.1.9)": (
             authority or "key_cert_sign" not in usages
         ),
-        "path_length: it is for certificate authorities (RFC 5280 4.2.1.9)": (
-            authority or "path_length" not in raw
-        ),
         "assurance_level: a profile that names a person states one (NSIS 3.2)": (
             raw.get("names_person") is not True or "assurance_level" in raw
         ),
@@ -186,4 +196,10 @@ def _contradictions(raw: dict[str, object]) -> list[str]:
         ),
         "sha256: it is computed, not stated": "sha256" not in raw,
     } | {f"{m}: it is empty": raw.get(m) != [] for m in ("key_types", "subject", "key_usage")}
+    rules |= {
+        f"{member}: it is for certificate authorities (RFC 5280 {clause})": (
+            authority or member not in raw
+        )
+        for member, clause in _OF_AUTHORITIES.items()
+    }
     return [fault for fault, holds in rules.items() if not holds]

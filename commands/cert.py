@@ -44,7 +44,13 @@ def group() -> None:
     multiple=True,
     help="Host name or IP address, instead of those that the request proposes.",
 )
-def issue(profile_name: str, csr: str, out: Path, host: tuple[str, ...]) -> Result:
+@click.option(
+    "--issuer",
+    help="The certificate authority that signs; else the first that may issue the profile.",
+)
+def issue(
+    profile_name: str, csr: str, out: Path, host: tuple[str, ...], issuer: str | None
+) -> Result:
     """Issue a certificate from a request file, under a profile that names no person."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -61,15 +67,16 @@ def issue(profile_name: str, csr: str, out: Path, host: tuple[str, ...]) -> Resu
         _check_writable(out)
     with installation() as parts:
         now = utc_now()
-        prepared = prepare(order, parts.issuing(), now, parts.settings.serial.node)
+        signer = parts.issuing(order.profile, issuer)
+        prepared = prepare(order, signer, now, parts.settings.serial.node)
         certificate = sign(prepared, parts.certificates, OPERATOR, now)
     pem = certificate.public_bytes(Encoding.PEM)
-    issuer, serial = prepared.content.issuer.name, SerialNumber(certificate.serial_number).hex
-    facts = {"issuer": issuer, "serial_number": serial, "out": str(out)}
+    by, serial = prepared.content.issuer.name, SerialNumber(certificate.serial_number).hex
+    facts = {"issuer": by, "serial_number": serial, "out": str(out)}
     if str(out) == "-":
         return Result({**facts, "certificate": pem.decode()}, tuple(pem.decode().splitlines()))
-    _write(out, pem, f"{issuer}/{serial}")
-    said = f"Certificate {issuer}/{serial} for {', '.join(order.host_names)} is in {out}."
+    _write(out, pem, f"{by}/{serial}")
+    said = f"Certificate {by}/{serial} for {', '.join(order.host_names)} is in {out}."
     return Result(facts, (said,))
 
 

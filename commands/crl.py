@@ -2,6 +2,7 @@
 
 import click
 
+from commands.ca_change import at_hand, with_online
 from commands.installation import installation
 from commands.output import Result, Table, verb
 
@@ -11,13 +12,17 @@ def group() -> None:
     """Certificate revocation lists: issue and show."""
 
 
-@verb(group, example="tillid crl issue")
-def issue() -> Result:
-    """Issue and publish every CRL that is due now."""
+@verb(group, example="tillid crl issue --online")
+@with_online
+def issue(online: bool) -> Result:  # noqa: FBT001 - click's way
+    """Issue and publish every CRL that is due now; those of roots only with --online."""
+    from server.authorities import renew_root_crls
+    from server.clock import utc_now
     from server.service import jobs_by_hand
 
-    with installation() as parts:
-        done = sum(jobs_by_hand(parts, ("renew-crls", "publish-crls")).values())
+    with at_hand(online) as parts:
+        done = len(list(renew_root_crls(parts, utc_now())))
+        done += sum(jobs_by_hand(parts, ("renew-crls", "publish-crls")).values())
     said = f"{done} CRLs were due and are published." if done else "No CRL is due."
     return Result({"issued": done}, (said,))
 

@@ -1,19 +1,21 @@
 """Files that a verb reads or writes, checked before anything is done that cannot be repeated."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
 
-from ca.errors import MalformedRequest
+from ca.errors import MalformedRequest, NotFound
 
 
 class OutFile(click.Path):
     """A file to be written: its folder is there and takes it, so the result will not be lost."""
 
-    def __init__(self) -> None:
-        """Take a path that is no directory."""
+    def __init__(self, *, stdout: bool = True) -> None:
+        """Take a path that is no directory; `-` is standard output, if that may be."""
         super().__init__(dir_okay=False, writable=True, path_type=Path)
+        self._stdout = stdout
 
     def convert(
         self,
@@ -23,9 +25,30 @@ class OutFile(click.Path):
     ) -> Path:
         """The path; click fails with usage when nothing could be written there."""
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if str(path) == "-" and not self._stdout:
+            self.fail("The result goes to a file.", param, ctx)
         if str(path) != "-" and not os.access(path.parent, os.W_OK | os.X_OK):
             self.fail(f"Nothing can be written in {path.parent}.", param, ctx)
         return path
+
+
+MAX_OCTETS = 1024 * 1024
+
+
+def read_octets(name: str) -> bytes:
+    """The octets of a file, at most a mebibyte, or of standard input for -.
+
+    Raises: NotFound, MalformedRequest.
+    """
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(MAX_OCTETS)
+        with Path(name).open("rb") as file:
+            return file.read(MAX_OCTETS)
+    except FileNotFoundError:
+        raise NotFound("file", name) from None
+    except OSError as error:
+        raise MalformedRequest(f"file {name}", error.strerror or "it cannot be read") from None
 
 
 def read_text(path: Path) -> str:

@@ -46,7 +46,8 @@ def _tokens() -> Iterator["Tokens"]:
 
     tokens = Tokens(settings().hsm)
     try:
-        yield tokens
+        with tokens.online(*tokens.labels):
+            yield tokens
     finally:
         tokens.close()
 

@@ -55,12 +55,16 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was fetched from outside about one certificate; `sha256` of the octets fetched."""
+    """What was fetched from outside about one certificate; `sha256` of the octets fetched.
+
+    A CRL is `last` when its issuer was retired: none follows it, and OCSP does not answer.
+    """
 
     channel: str
     sha256: bytes
     at: datetime
     number: int | None = None
+    last: bool = False
 
 
 class ErasureStore(Protocol):
@@ -203,17 +207,17 @@ class Saga:
         seen = []
         for place in case.places:
             crl = self.probe.revoked_in_crl(place, earliest)
-            ocsp = self.probe.revoked_in_ocsp(place) if crl else None
-            if crl is None or ocsp is None:
+            ocsp = self.probe.revoked_in_ocsp(place) if crl and not crl.last else None
+            if crl is None or (ocsp is None and not crl.last):
                 return None
-            seen += [(place, crl), (place, ocsp)]
+            seen += [(place, each) for each in (crl, ocsp) if each is not None]
         return seen
 
 
 def _seen_before(case: Erasure, seen: list[tuple[Place, Observation]]) -> bool:
     """Whether one of these octets was seen already: times in CRLs are whole seconds, too coarse."""
     before = evidence_text(case.evidence)
-    return any(observation.sha256.hex() in before for _, observation in seen)
+    return any(found.sha256.hex() in before for _, found in seen if not found.last)
 
 
 def _told(case: Erasure, seen: list[tuple[Place, Observation]]) -> dict[str, object]:

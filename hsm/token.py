@@ -255,6 +255,22 @@ class Token:
         self._generate(label, MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT, generate_aes)
         return WrappingKey(self, label)
 
+    def destroy_key(self, label: str) -> None:
+        """Destroy a key pair, for good. Raises: KeyNotFound, TokenUnavailable."""
+
+        def destroy_there(worker: Worker) -> None:
+            with worker.session.token.open(rw=True) as session:
+                for kind in (_PRIVATE, ObjectClass.PUBLIC_KEY):
+                    found = {Attribute.CLASS: kind, Attribute.LABEL: label}
+                    for key in list(session.get_objects(found)):
+                        key.destroy()
+
+        with exclusive(self.location.lock_dir / "keys.lock"):
+            if not self.has_key(label):
+                raise KeyNotFound(label)
+            self._run(destroy_there, label)
+        self._close_idle()  # sessions that keep a handle of it
+
     def use_private_key(self, label: str, operation: Callable[[Any], Result]) -> Result:
         """Run one operation on the PKCS#11 private key of this label."""
         return self._run(lambda worker: operation(worker.handle(_PRIVATE, label)), label)

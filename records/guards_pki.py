@@ -1,5 +1,6 @@
 """What the database refuses about certificates, their status, keys and publication."""
 
+from records.guards_issuers import ISSUER_GUARDS
 from records.triggers import Guard, changed, same_row
 
 _UNOBSERVED = (
@@ -8,6 +9,8 @@ _UNOBSERVED = (
 )
 _NOT_IN_CRL = _UNOBSERVED.replace("{channel}", "crl")
 _NOT_IN_OCSP = _UNOBSERVED.replace("{channel}", "ocsp")
+# Whose last CRL says it all: OCSP answers are given no more.
+_OF_RETIRED = "EXISTS (SELECT 1 FROM issuer i WHERE i.name = OLD.issuer AND i.state = 'retired')"
 _REVOKED_BEFORE = (
     "EXISTS (SELECT 1 FROM certificate c WHERE c.issuer = NEW.issuer AND c.serial = NEW.serial"
     " AND c.status = 'revoked' AND c.revoked_at <= NEW.observed_at)"
@@ -31,7 +34,7 @@ _CERTIFICATE_GUARDS = (
         "certificate",
         "DELETE",
         f"OLD.status = 'revoked' AND OLD.not_after >= {{now}} AND ({_NOT_IN_CRL}"
-        f" OR (OLD.sealed_der IS NOT NULL AND {_NOT_IN_OCSP}))",
+        f" OR (OLD.sealed_der IS NOT NULL AND {_NOT_IN_OCSP} AND NOT {_OF_RETIRED}))",
         "a certificate is deleted only after CRL and OCSP were seen to say revoked",
     ),
     Guard(
@@ -161,22 +164,6 @@ _SUBJECT_GUARDS = (
 )
 _STATUS_GUARDS = (
     Guard(
-        "PKI14",
-        "issuer",
-        "INSERT",
-        same_row("issuer", "name"),
-        "an issuer is never written over another",
-    ),
-    Guard(
-        "PKI14",
-        "issuer",
-        "UPDATE",
-        f"{changed('name', 'parent', 'subject')} OR NEW.status_version < OLD.status_version"
-        " OR (OLD.certificate IS NOT NULL AND NEW.certificate IS DISTINCT FROM OLD.certificate)",
-        "an issuer keeps its name and certificate, and its status versions rise",
-    ),
-    Guard("PKI14", "issuer", "DELETE", "1 = 1", "an issuer is not deleted"),
-    Guard(
         "PKI17",
         "revocation_residue",
         "INSERT",
@@ -275,4 +262,10 @@ _PUBLICATION_GUARDS = (
         "a publication is forgotten only after its directory was seen without it",
     ),
 )
-PKI_GUARDS = (*_CERTIFICATE_GUARDS, *_SUBJECT_GUARDS, *_STATUS_GUARDS, *_PUBLICATION_GUARDS)
+PKI_GUARDS = (
+    *_CERTIFICATE_GUARDS,
+    *_SUBJECT_GUARDS,
+    *_STATUS_GUARDS,
+    *_PUBLICATION_GUARDS,
+    *ISSUER_GUARDS,
+)

@@ -109,10 +109,12 @@ class OcspResponses:
                 changed[IssuerName(name)] = (version, serials)
         return changed
 
-    def count_due(self, now: datetime) -> int:
-        """How many serials wait for their responses."""
+    def count_due(self, name: IssuerName, now: datetime) -> int:
+        """How many serials of an issuer wait for their responses."""
         query = select(func.count()).where(
-            ocsp_response.c.due_at <= now, ocsp_response.c.not_after > now
+            ocsp_response.c.issuer == name,
+            ocsp_response.c.due_at <= now,
+            ocsp_response.c.not_after > now,
         )
         with self._database.read() as tx:
             return int(tx.execute(query).scalar_one())

@@ -1,8 +1,9 @@
 """Rules of the database as values, and how each engine is told of them.
 
-A guard is one condition on OLD and NEW in the SQL that SQLite and PostgreSQL share, with two
-places to fill: `{now}`, microseconds since 1970 by the database's own clock, and `{lock}`, which
-makes PostgreSQL wait for whoever is changing the row that is looked at.
+A guard is one condition on OLD and NEW in the SQL that SQLite and PostgreSQL share, with places
+to fill: `{now}`, microseconds since 1970 by the database's own clock; `{lock}`, which makes
+PostgreSQL wait for whoever is changing the row that is looked at; and `{share}`, which makes it
+wait only for whoever took that row for himself (FOR UPDATE), as a foreign key does.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ NOW = {
     "postgresql": "CAST(extract(epoch from clock_timestamp()) * 1000000 AS BIGINT)",
 }
 _LOCK = {"sqlite": "", "postgresql": " FOR NO KEY UPDATE"}
+_SHARE = {"sqlite": "", "postgresql": " FOR KEY SHARE"}
 # Temporary tables come last, so that nobody can put one in the place of a table that a guard reads.
 _SEARCH_PATH = "public, pg_temp"
 
@@ -71,7 +73,7 @@ def render(dialect: str, guards: Iterable[Guard], effects: Iterable[Effect]) -> 
     tables: dict[str, None] = {}
     for number, guard in enumerate(guards):
         name = f"guard_{number:02}_{guard.code.lower()}"
-        when = guard.when.format(now=NOW[dialect], lock=_LOCK[dialect])
+        when = guard.when.format(now=NOW[dialect], lock=_LOCK[dialect], share=_SHARE[dialect])
         refusal = _refuse(dialect, f"{guard.code}: {guard.sentence}")
         yield trigger(name, f"BEFORE {guard.event}", guard.table, when, refusal)
         tables[guard.table] = None

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,8 @@ from ca.signatures import SigningKey
 from revocation.crl import CrlHeader, build_crl, check_crl, vanished
 from revocation.errors import CrlRefused, CrlRule, EntriesVanished, PublicationFailed
 
+NEVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""The nextUpdate of a last CRL, 99991231235959Z (RFC 5280 section 4.1.2.5, ETSI EN 319 411-1)."""
 _LONGEST_VALIDITY = timedelta(days=366)
 _ONE_SECOND = timedelta(seconds=1)
 _WORLD_READABLE = 0o644
@@ -134,10 +136,13 @@ def crl_is_due(
     return None if published else CrlDue.NOT_PUBLISHED
 
 
-def issue_crl(store: CrlStore, issuing: IssuingKey, now: datetime, policy: CrlPolicy) -> CrlRecord:
-    """Build, sign, check and record the next CRL of an issuer.
+def issue_crl(
+    store: CrlStore, issuing: IssuingKey, now: datetime, policy: CrlPolicy | None
+) -> CrlRecord:
+    """Build, sign, check and record the next CRL of an issuer; without a policy its last one.
 
-    nextUpdate is inclusive, so it lies one second before thisUpdate + validity.
+    nextUpdate is inclusive, so it lies one second before thisUpdate + validity. That of the last
+    one never comes: it is for an issuer of whose certificates each was revoked or has expired.
 
     Raises:
         CrlRefused: the signed CRL breaks a rule, or the clock lies behind the latest CRL.
@@ -152,7 +157,7 @@ def issue_crl(store: CrlStore, issuing: IssuingKey, now: datetime, policy: CrlPo
     header = CrlHeader(
         number=latest.number + 1 if latest else 1,
         this_update=this_update,
-        next_update=this_update + policy.validity - _ONE_SECOND,
+        next_update=NEVER if policy is None else this_update + policy.validity - _ONE_SECOND,
     )
     crl = build_crl(issuing.certificate, issuing.key, header, snapshot.entries)
     if check_crl(crl, issuing.certificate, now) != header:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca.certificates import Issuer
-from ca.hierarchy import IssuerRecord
+from ca.errors import Conflict
 from ca.identifiers import IssuerName
+from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
+from ca.profiles import Profile
 from hsm.errors import KeyUnfit, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
@@ -22,6 +24,7 @@ from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
 from records.erasures import Erasures
+from records.errors import NotFound
 from records.issuers import Issuers
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
@@ -59,11 +62,13 @@ class Assembly:
     policy: ProofingPolicy
 
     def issuer(self, name: str) -> Issuer:
-        """An issuer with its key.
+        """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
 
         Raises: IssuerOffline when token or key is not there, KeyUnfit for another key.
         """
         record = self.issuers.get(name)
+        if record.is_root and not self.tokens.is_online(record.token):
+            raise IssuerOffline(record.name, record.token)
         try:
             key = self.tokens.find(record.token, record.key_label)
         except TokenNotFound:
@@ -75,25 +80,37 @@ class Assembly:
             raise KeyUnfit(record.key_label, "it is not the key of the issuer's certificate")
         return record.with_key(key)
 
-    def issuing(self) -> Issuer:
-        """The issuer that certifies people, staff and servers."""
-        return self.issuer(self.issuing_record().name)
+    def issuing(self, profile: Profile | None = None, authority: str | None = None) -> Issuer:
+        """The issuer that certifies under a profile, or any, able to sign."""
+        return self.issuer(self.issuing_record(profile, authority).name)
 
-    def issuing_record(self) -> IssuerRecord:
-        """The first issuer that is no root."""
-        for record in self.issuers.all():
-            if record.name != record.parent and record.certificate is not None:
-                return record
-        raise IssuerOffline(IssuerName("issuing"), self.settings.hsm.issuing_token)
+    def issuing_record(
+        self, profile: Profile | None = None, authority: str | None = None
+    ) -> IssuerRecord:
+        """The current issuer of the authority named, or else of the first that may issue it.
+
+        Raises:
+            NotFound: there is no authority of that name.
+            Conflict: it has no issuer that signs.
+            IssuerOffline: no authority has a certificate and may issue under the profile.
+        """
+        records = self.issuers.all()
+        if authority is None:
+            found = issuer_for(records, profile)
+        else:
+            named = find_issuer(records, authority)
+            if named is None:
+                raise NotFound("issuer", authority)
+            found = current_issuer(records, named.authority)
+            if found is None:
+                raise Conflict(f"authority {named.authority}", "without an issuer that signs")
+        if found is None:
+            raise IssuerOffline(IssuerName("issuing"), self.settings.hsm.issuing_token)
+        return found
 
     def crl_policy(self, record: IssuerRecord) -> CrlPolicy:
-        """How long a CRL is valid: a root's for a month, its key is seldom at hand."""
-        if record.name == record.parent:
-            return CrlPolicy(timedelta(days=31), timedelta(days=10))
-        crl = self.settings.crl
-        return CrlPolicy(
-            timedelta(hours=crl.validity_hours), timedelta(hours=crl.renew_margin_hours)
-        )
+        """How long a CRL of the issuer is valid, and when the next is made."""
+        return crl_policy(self.settings, record)
 
     def crl_file(self, name: IssuerName) -> Path:
         """Where the CRL of an issuer is served from."""
@@ -130,6 +147,17 @@ class Assembly:
         """Give back connections and tokens."""
         self.database.close()
         self.tokens.close()
+
+
+def crl_policy(settings: Settings, record: IssuerRecord) -> CrlPolicy:
+    """The issuer's own, or the settings'; a root's is a month, for its key is seldom at hand."""
+    of = record.policy
+    if of.crl_validity is not None and of.crl_renew_margin is not None:
+        return CrlPolicy(of.crl_validity, of.crl_renew_margin)
+    if record.is_root:
+        return CrlPolicy(timedelta(days=31), timedelta(days=10))
+    crl = settings.crl
+    return CrlPolicy(timedelta(hours=crl.validity_hours), timedelta(hours=crl.renew_margin_hours))
 
 
 @contextmanager

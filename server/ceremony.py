@@ -10,6 +10,7 @@ from ca.identifiers import IssuerName
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from server.assembly import Assembly
+from server.authorities import renew_root_crls
 
 ROOT = IssuerName("root")
 ISSUING = IssuerName("issuing")
@@ -53,4 +54,6 @@ def hold_ceremony(
         yield CeremonyStep(ROOT, f"token {label} made")
     url = parts.settings.public.url
     stores = (parts.issuers, parts.certificates)
-    yield from run_ceremony(plan, url, stores, parts.tokens, now)
+    with parts.tokens.online(*{planned.token for planned in plan}):
+        yield from run_ceremony(plan, url, stores, parts.tokens, now)
+        yield from renew_root_crls(parts, now)

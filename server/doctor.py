@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 
 from audit.log import TIME_TOLERANCE
-from ca.hierarchy import IssuerRecord
+from ca.issuers import IssuerRecord, IssuerState
 from hsm.errors import LockHeld
 from hsm.module import exclusive
 from hsm.softhsm import SoftHsmStore
@@ -24,6 +24,8 @@ from records.errors import DatabaseUnavailable
 from records.issuers import Issuers
 from records.personal_data import PersonalData
 from records.schema import check_schema
+from revocation.publication import crl_is_due
+from server.assembly import crl_policy
 from server.settings import Settings
 from server.tokens import Tokens
 
@@ -60,9 +62,12 @@ def examine(settings: Settings, now: datetime, *, fix: bool = False) -> Iterator
         yield _clock(database, now)
         for record in Issuers(database).all():
             if record.certificate is not None:
-                yield _crl(database, record, now)
-                yield _expiry(f"issuer {record.name}", record.certificate, now, EXPIRES_SOON)
-                yield from _ocsp_signer(settings, database, record, now)
+                yield _crl(settings, database, record, now)
+                if record.state is IssuerState.ACTIVE:
+                    whose = f"issuer {record.name}"
+                    yield _expiry(whose, record.certificate, now, EXPIRES_SOON)
+                if record.answers_ocsp:
+                    yield from _ocsp_signer(settings, database, record, now)
     yield from _staff_listener(settings, now)
 
 
@@ -135,8 +140,18 @@ def _clock(database: Database, now: datetime) -> Finding:
     return Finding("clock", ok=True, sentence="The clock is not behind the last audit head.")
 
 
-def _crl(database: Database, record: IssuerRecord, now: datetime) -> Finding:
+def _crl(settings: Settings, database: Database, record: IssuerRecord, now: datetime) -> Finding:
     latest, check = Crls(database).latest(record.name), f"CRL {record.name}"
+    if record.is_root and record.state is not IssuerState.RETIRED:
+        heading = Crls(database).crl_heading(record.name)
+        due = crl_is_due(heading, now, crl_policy(settings, record), published=True)
+        if due is not None:
+            return Finding(
+                check,
+                ok=False,
+                sentence=f"A new one is due: {due.value}.",
+                way_out="Bring the root's token, then run: tillid crl issue --online",
+            )
     if latest is not None and now < latest.next_update:
         said = f"Number {latest.number} is {_hours(now - latest.this_update)} old and valid."
         return Finding(check, ok=True, sentence=said)

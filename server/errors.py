@@ -69,6 +69,23 @@ class IssuerOffline(ServerError):
         self.token = token
 
 
+class TokenOffline(ServerError):
+    """The token holds a root key and was not brought online."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(f"token {token} is kept offline")
+        self.token = token
+
+
+class KeyStillThere(ServerError):
+    """A key that was to be destroyed is still found, or its token could not be looked into."""
+
+    def __init__(self, token: str, label: str) -> None:
+        super().__init__(f"key {label} is not seen to be gone from token {token}")
+        self.token = token
+        self.label = label
+
+
 class NoRegisters(ServerError):
     """No register is configured (REG-IDN-L4: a source must be approved before it is relied on)."""
 

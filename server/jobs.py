@@ -5,14 +5,11 @@ day decide nothing about when a job runs, so a clock that jumps cannot stop the 
 of all that share a database does the work, by lease.
 """
 
-import fcntl
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
@@ -20,8 +17,8 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from audit.log import make_head
-from ca.hierarchy import IssuerRecord
 from ca.issuance import INTENT_LIFETIME, resolve_open_intents
+from ca.issuers import IssuerRecord
 from gdpr_erasure.saga import Saga
 from publish_ldap.publication import drain
 from ra.applications import Application, ApplicationState
@@ -30,16 +27,10 @@ from records.errors import RecordsError
 from records.leases import Leases
 from records.schema import digest_in_force
 from revocation.preproduction import preproduce
-from revocation.publication import (
-    CrlDue,
-    IssuingKey,
-    crl_is_due,
-    is_published,
-    issue_crl,
-    write_published,
-)
+from revocation.publication import CrlDue, write_published
 from server.assembly import AUDIT_ORIGIN, Assembly
 from server.clock import utc_now
+from server.crls import publish_crl, renew_crl
 from server.errors import IssuerOffline
 from server.logs import get_logger
 from server.metrics import Metrics
@@ -67,16 +58,21 @@ def close_intents(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Renew the OCSP signers of every issuer that answers OCSP."""
-    records = [r for r in parts.issuers.all() if r.name != r.parent and r.certificate is not None]
+    records = [record for record in parts.issuers.all() if record.answers_ocsp]
     return _each(records, lambda record: ensure_ocsp_signer(parts, record, now))
 
 
 def produce_ocsp_responses(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Make the OCSP responses that are due, and forget those of expired certificates."""
     responses = parts.ocsp_responses
-    metrics.ocsp_responses_due.set(responses.count_due(now))
+    waiting = {
+        record: responses.count_due(record.name, now)
+        for record in parts.issuers.all()
+        if record.answers_ocsp
+    }
+    metrics.ocsp_responses_due.set(sum(waiting.values()))
     responses.forget_expired(now)
-    records = [r for r in _certified(parts) if responses.due(r.name, now, 1)]
+    records = [record for record, count in waiting.items() if count]
     return _each(records, lambda record: _produce(parts, record, now))
 
 
@@ -115,23 +111,18 @@ def _fulfil(parts: Assembly, application: Application, now: datetime) -> bool:
 
 
 def renew_crls(parts: Assembly, metrics: Metrics, now: datetime) -> int:
-    """Issue and publish every CRL that is due."""
-    return _each(_certified(parts), lambda record: _renew_crl(parts, metrics, record, now))
+    """Issue and publish every CRL that is due, but those of roots: their keys are offline."""
+    online = [record for record in _certified(parts) if not record.is_root]
+    return _each(online, lambda record: _renew_crl(parts, metrics, record, now))
 
 
 def _renew_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord, now: datetime) -> bool:
-    policy = parts.crl_policy(record)
-    heading = parts.crls.crl_heading(record.name)
-    due = crl_is_due(heading, now, policy, published=True)
-    if due is None or record.certificate is None:
-        return False
-    key = parts.issuer(record.name).key
-    issue_crl(parts.crls, IssuingKey(record.name, record.certificate, key), now, policy)
-    _publish_crl(parts, metrics, record)
+    before = parts.crls.latest(record.name)
+    due = renew_crl(parts, record, now)
     if due is CrlDue.REVOCATIONS_CHANGED:
-        for revoked_at in parts.crls.revoked_since(record.name, heading.latest):
+        for revoked_at in parts.crls.revoked_since(record.name, before):
             metrics.revocation_visible.observe((utc_now() - revoked_at).total_seconds())
-    return True
+    return due is not None
 
 
 def publish_crls(parts: Assembly, metrics: Metrics, _: datetime) -> int:
@@ -140,18 +131,10 @@ def publish_crls(parts: Assembly, metrics: Metrics, _: datetime) -> int:
 
 
 def _publish_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord) -> bool:
-    path = parts.crl_file(record.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The latest is read under the lock, so that no other process puts an older one over it.
-    with _alone_in(path.parent):
-        latest = parts.crls.latest(record.name)
-        if latest is None:
-            return False
+    latest, written = publish_crl(parts, record)
+    if latest is not None:
         metrics.crl_next_update.labels(record.name).set(latest.next_update.timestamp())
-        if is_published(path, latest):
-            return False
-        write_published(path, latest.der)
-    return True
+    return written
 
 
 def publish_entries(parts: Assembly, metrics: Metrics, now: datetime) -> int:
@@ -192,7 +175,8 @@ def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
 
 def check_tokens(parts: Assembly, metrics: Metrics, _: datetime) -> int:
     """Sign with a key of its own in every token that should be online; how many do not sign."""
-    failures = parts.tokens.check_health()
+    further = [record.token for record in parts.issuers.all() if record.answers_ocsp]
+    failures = parts.tokens.check_health(further)
     for label, failure in failures.items():
         metrics.token_healthy.labels(label).set(failure is None)
     for label, used in parts.tokens.on_standby().items():
@@ -245,17 +229,6 @@ def _each(items: Iterable[Item], act: Callable[[Item], bool]) -> int:
     if failures:
         raise failures[0]
     return done
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder against every other process of this host."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def try_job(name: str, parts: Assembly, metrics: Metrics) -> None:

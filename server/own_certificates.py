@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from ca.hierarchy import IssuerRecord
 from ca.issuance import CertificateOrder, issue, prepare
+from ca.issuers import IssuerRecord
 from ca.key_quality import SubjectPublicKey
 from ca.names import SubjectName
 from ca.profiles import load_profile
@@ -68,7 +68,7 @@ def ensure_staff_listener(parts: Assembly, now: datetime) -> tuple[Path, Path]:
     folder.mkdir(mode=0o700, exist_ok=True)
     chain, key_file = folder / "staff.pem", folder / "staff.key"
     profile = load_profile("tls-server")
-    record = parts.issuing_record()
+    record = parts.issuing_record(profile)
     key = _listener_key(key_file)
     certificate = _newest(parts, record, (key, profile.name), now)
     if certificate is None or not _lasts(certificate, now):
@@ -77,8 +77,8 @@ def ensure_staff_listener(parts: Assembly, now: datetime) -> tuple[Path, Path]:
         order = CertificateOrder(profile, subject, key.public_key(), (host,))
         certificate = _certify(parts, order, record.name, now)
     pem = certificate.public_bytes(Encoding.PEM)
-    if record.certificate is not None:
-        pem += record.certificate.public_bytes(Encoding.PEM)
+    for above in (record.certificate, *record.chain):
+        pem += b"" if above is None else above.public_bytes(Encoding.PEM)
     if not chain.exists() or chain.read_bytes() != pem:
         write_published(chain, pem)
     return chain, key_file

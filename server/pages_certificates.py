@@ -105,8 +105,8 @@ class CertificatePages:
     def _is_issuer(self, record: CertificateRecord) -> bool:
         serials = {
             each.certificate.serial_number
-            for each in self.parts.issuers.all()
-            if each.certificate is not None
+            for issuer in self.parts.issuers.all()
+            for each in issuer.certificates
         }
         return record.serial_number in serials
 

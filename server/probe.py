@@ -26,6 +26,7 @@ from gdpr_erasure.saga import Observation, Place
 from records.issuers import Issuers
 from revocation.crl import check_crl
 from revocation.errors import RevocationError
+from revocation.publication import NEVER
 from server.clock import utc_now
 
 _SECONDS = 5
@@ -59,13 +60,13 @@ class PublicProbe:
         except RevocationError:
             return None
         crl = x509.load_der_x509_crl(octets)
+        last = header.next_update == NEVER
         if (
-            header.this_update < since
-            or crl.get_revoked_certificate_by_serial_number(serial) is None
-        ):
+            header.this_update < since and not last
+        ) or crl.get_revoked_certificate_by_serial_number(serial) is None:
             return None
         digest = hashlib.sha256(octets).digest()
-        return Observation("crl", digest, utc_now(), header.number)
+        return Observation("crl", digest, utc_now(), header.number, last=last)
 
     def revoked_in_ocsp(self, place: Place) -> Observation | None:
         """The OCSP answer given now, if it verifies and says revoked."""

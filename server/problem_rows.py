@@ -16,12 +16,14 @@ import revocation.errors
 from server.errors import (
     AlreadyServing,
     IssuerOffline,
+    KeyStillThere,
     NoRegisters,
     NotAllowed,
     NotSignedIn,
     ServiceFailed,
     SettingsRefused,
     StateRefused,
+    TokenOffline,
 )
 from server.problems import FieldProblem, Problem, ProblemRaised, Row, row
 
@@ -233,8 +235,23 @@ ROWS: tuple[Row, ...] = (
     row(
         IssuerOffline,
         lambda e: _unavailable(
-            f"Issuer {e.issuer} cannot sign: its key is not in token {e.token}.",
-            "Hold the ceremony first (tillid ceremony run), or bring the token.",
+            f"Issuer {e.issuer} cannot sign: its key is not at hand in token {e.token}.",
+            "Hold the ceremony first (tillid ceremony run), or bring the token; for that of a root"
+            " add --online.",
+        ),
+    ),
+    row(
+        TokenOffline,
+        lambda e: _unavailable(
+            f"Token {e.token} holds a root key and is kept offline.",
+            "Bring the token, and add --online to the verb that needs it.",
+        ),
+    ),
+    row(
+        KeyStillThere,
+        lambda e: _unavailable(
+            f"Key {e.label} is not seen to be gone from token {e.token}.",
+            "Destroy it with the token's own tools, then run the verb again.",
         ),
     ),
     row(

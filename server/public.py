@@ -18,13 +18,15 @@ from threading import Event, Thread
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from ca.identifiers import IssuerName
+from ca.issuers import IssuerRecord, IssuerState
 from hsm.errors import HsmError
 from records.errors import NotFound, RecordsError
 from revocation.cert_ids import IssuerCertIds
 from revocation.errors import StatusUnavailable
+from revocation.ocsp import ResponseStatus, error_response
 from revocation.preproduction import Life, PreproducedResponse, find_response
 from revocation.responder import OcspResponder
 from server.assembly import Assembly, assembled
@@ -39,6 +41,7 @@ from server.settings_sources import load_settings
 _MAX_REQUEST = 4096
 # What is known of an issuer is asked for anew now and then; an unknown one at every request.
 _KNOWN_FOR = timedelta(minutes=5)
+_ISSUER_KNOWN_FOR = timedelta(seconds=5)
 _TELL_EVERY = timedelta(seconds=10)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -63,6 +66,8 @@ _LATER = Answer(
     headers=(("Retry-After", "5"), ("Cache-Control", "no-store")),
 )
 _OCSP = "application/ocsp-response"
+# Of a retired issuer, whose last CRL says it all (RFC 6960 section 2.3).
+_UNAUTHORIZED = error_response(ResponseStatus.UNAUTHORIZED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class PublicApp:
 
     parts: Assembly
     metrics: Metrics
-    _issuers: dict[str, tuple[datetime, x509.Certificate]] = field(default_factory=dict)
+    _issuers: dict[str, tuple[datetime, IssuerRecord]] = field(default_factory=dict)
     _responders: dict[str, tuple[datetime, OcspResponder]] = field(default_factory=dict)
     _crls: dict[str, ServedCrl] = field(default_factory=dict)
     held: HeldResponses = field(default_factory=HeldResponses)
@@ -133,12 +138,12 @@ class PublicApp:
             lacking = [
                 f"{record.name}: no CRL in force"
                 for record in self.parts.issuers.all()
-                if self._current_crl(record.name, now) is None
+                if record.certificate is not None and self._current_crl(record.name, now) is None
             ]
             lacking += [
                 f"{record.name}: no OCSP responder"
                 for record in self.parts.issuers.all()
-                if record.name != record.parent and self._responder(record.name, now) is None
+                if record.answers_ocsp and self._responder(record.name, now) is None
             ]
         except Exception as error:  # noqa: BLE001 - readiness is a question with a yes or no
             self._tell(error)
@@ -148,10 +153,17 @@ class PublicApp:
         return Answer("200 OK", b"ready\n")
 
     def _ca(self, _: Environ, rest: str) -> Answer:
-        record = self._issuer(rest.removesuffix(".cer")) if rest.endswith(".cer") else None
-        if record is None:
+        """The newest certificate of an issuer's key, or all of them (RFC 5280 section 4.2.2.1)."""
+        name, dot, form = rest.rpartition(".")
+        record = self._issuer(name) if dot and form in {"cer", "p7c"} else None
+        if record is None or record.certificate is None:
             return NOT_FOUND
-        return Answer("200 OK", record.public_bytes(Encoding.DER), "application/pkix-cert")
+        if form == "p7c":
+            every = [each.certificate for each in reversed(record.certificates)]
+            body = pkcs7.serialize_certificates(every, Encoding.DER)
+            return Answer("200 OK", body, "application/pkcs7-mime")
+        body = record.certificate.public_bytes(Encoding.DER)
+        return Answer("200 OK", body, "application/pkix-cert")
 
     def _crl(self, environ: Environ, rest: str) -> Answer:
         name = rest.removesuffix(".crl")
@@ -204,14 +216,16 @@ class PublicApp:
 
     def _fresh(self, name: str, asked: str | bytes, now: datetime) -> Answer:
         """The answer to a question whose response is not held."""
-        certificate = self._issuer(name)
-        if certificate is None:
+        record = self._issuer(name)
+        if record is None or record.certificate is None:
             return NOT_FOUND
+        if record.state is IssuerState.RETIRED:
+            return Answer("200 OK", _UNAUTHORIZED, _OCSP)
         octets = asked if isinstance(asked, bytes) else _from_path(asked)
         issuer = IssuerName(name)
         seen = self.held.version(issuer)
         # What was made ahead needs no token.
-        cert_ids = IssuerCertIds.of(certificate)
+        cert_ids = IssuerCertIds.of(record.certificate)
         try:
             found = find_response(octets, self.parts.ocsp_responses, (issuer, cert_ids), now)
         except StatusUnavailable:
@@ -230,25 +244,30 @@ class PublicApp:
         life = Life(now, answer.next_update)
         return _held_answer(Held.of(PreproducedResponse(life, answer.body)), now)
 
-    def _issuer(self, name: str) -> x509.Certificate | None:
+    def _issuer(self, name: str) -> IssuerRecord | None:
+        """The issuer of that name, if it has a certificate."""
         now = utc_now()
         kept = self._issuers.get(name)
-        if kept is not None and abs(now - kept[0]) < _KNOWN_FOR:
+        if kept is not None and abs(now - kept[0]) < _ISSUER_KNOWN_FOR:
             return kept[1]
         try:
-            certificate = self.parts.issuers.get(IssuerName(name)).certificate
+            record = self.parts.issuers.get(IssuerName(name))
         except (NotFound, ValueError):
             return None
-        if certificate is not None:
-            self._issuers[name] = (now, certificate)
-        return certificate
+        if record.certificate is None:
+            return None
+        self._issuers[name] = (now, record)
+        return record
 
     def _responder(self, name: str, now: datetime) -> OcspResponder | None:
         """The responder of an issuer; its certificate is renewed now and then."""
+        record = self._issuer(name)
+        if record is None or record.certificate is None or not record.answers_ocsp:
+            return None
         kept = self._responders.get(name)
         if kept is not None and abs(now - kept[0]) < _KNOWN_FOR:
             return kept[1]
-        responder = ocsp_responder(self.parts, self.parts.issuers.get(name), now)
+        responder = ocsp_responder(self.parts, record, now)
         if responder is not None:
             self._responders[name] = (now, responder)
         return responder

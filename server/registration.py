@@ -206,7 +206,7 @@ def _fulfil(parts: Assembly, application: Application, now: datetime) -> Applica
             application, signed.package, approval, StaffSignatures(parts.officers)
         )
         order = certificate_order(approved.application, signed)
-        prepared = prepare(order, parts.issuing(), now, parts.settings.serial.node)
+        prepared = prepare(order, parts.issuing(order.profile), now, parts.settings.serial.node)
         issue(prepared, parts.certificates, ACTOR, now)
     after = fulfil(application, now)
     parts.applications.update(application, after, ACTOR, now)

@@ -23,6 +23,7 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from records.errors import RecordsError
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.errors import AlreadyServing, ServiceFailed
@@ -37,6 +38,7 @@ from server.staff import staff_app
 _READY_SECONDS = 30
 _STOP_SECONDS = 10
 _STAFF_THREADS = 16
+_TRUST_SECONDS = 3
 _FIRST_JOBS = ("close-intents", "own-certificates", "renew-crls", "publish-crls")
 
 
@@ -60,7 +62,8 @@ def serve(
         _check_free(settings)
         parts = stack.enter_context(assembled(settings))
         metrics = Metrics.of_process()
-        parts.tokens.check_keys((r.token, r.key_label) for r in parts.issuers.all())
+        online = [record for record in parts.issuers.all() if not record.is_root]
+        parts.tokens.check_keys((record.token, record.key_label) for record in online)
         for name in _FIRST_JOBS:
             try_job(name, parts, metrics)
         staff = _staff_server(parts, metrics)
@@ -77,9 +80,12 @@ def serve(
         stack.callback(jobs_stop.set)
         get_logger("serve").info("serve.ready", pid=os.getpid())
         ready()
-        pause = Event()
+        pause, looked_at = Event(), time.monotonic()
         while not is_told_to_stop():
             pause.wait(0.2)
+            if time.monotonic() - looked_at > _TRUST_SECONDS:
+                looked_at = time.monotonic()
+                _try_to_trust(parts, staff)
             if public.poll() is not None:
                 raise ServiceFailed("the public listener ended", settings.state / "logs")
             if not jobs.is_alive():
@@ -117,20 +123,12 @@ class _StaffServer(Server):
 
 def _staff_server(parts: Assembly, metrics: Metrics) -> Server:
     chain, key = ensure_staff_listener(parts, utc_now())
-    trusted = parts.settings.state / "tls" / "trusted.pem"
-    trusted.write_bytes(
-        b"".join(
-            record.certificate.public_bytes(Encoding.PEM)
-            for record in parts.issuers.all()
-            if record.certificate is not None
-        )
-    )
     adapter = BuiltinSSLAdapter(str(chain), str(key))
     # A client may come without a certificate (applicants, pages by link); one that is presented
     # must be ours, and is looked up in the records at every request.
     adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
     adapter.context.verify_mode = ssl.CERT_OPTIONAL
-    adapter.context.load_verify_locations(trusted)
+    _trust_issuers(parts, adapter.context)
     staff = parts.settings.staff
     address = (staff.host, staff.port)
     server = _StaffServer(address, staff_app(parts, metrics), numthreads=_STAFF_THREADS)
@@ -140,6 +138,24 @@ def _staff_server(parts: Assembly, metrics: Metrics) -> Server:
     except OSError as error:
         raise _port_taken(parts.settings, staff.host, staff.port, error) from None
     return server
+
+
+def _try_to_trust(parts: Assembly, staff: Server) -> None:
+    """Look for issuers that were made since; without a database there is another time."""
+    try:
+        _trust_issuers(parts, staff.ssl_adapter.context)
+    except RecordsError as error:
+        get_logger("serve").warning("serve.issuers_unread", exc_info=error)
+
+
+def _trust_issuers(parts: Assembly, context: ssl.SSLContext) -> None:
+    """Let clients present certificates of every issuer there is now; those known stay trusted."""
+    pem = "".join(
+        each.certificate.public_bytes(Encoding.PEM).decode()
+        for record in parts.issuers.all()
+        for each in record.certificates
+    )
+    context.load_verify_locations(cadata=pem)
 
 
 def _check_free(settings: Settings) -> None:

@@ -23,7 +23,7 @@ def enrol_officer(
     """
     parsed = parse_request(request)
     profile = load_profile("staff")
-    issuing = parts.issuing()
+    issuing = parts.issuing(profile)
     officer = parts.officers.redeem(token, "enrolment", now)
     organisation = dict(SubjectName.from_x509(issuing.subject).attributes)
     subject = SubjectName.of(

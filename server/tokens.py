@@ -6,8 +6,8 @@ named by its label or by a PKCS#11 URI; one that has a standby signs through bot
 (`hsm.standby`).
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,6 +28,7 @@ from hsm.quota import SignQuota
 from hsm.software import SEALING_KEY, SoftwareKeys
 from hsm.standby import TokenPair
 from hsm.token import Token, TokenLocation
+from server.errors import TokenOffline
 from server.logs import get_logger
 from server.settings import Hsm
 from server.token_places import TokenPlaces, token_label
@@ -51,6 +52,7 @@ class Tokens:
         self._opened: dict[str, Token] = {}
         self._pairs: dict[str, TokenPair] = {}
         self._software: dict[str, SoftwareKeys] = {}
+        self._online: frozenset[str] = frozenset()
         self._lock = Lock()
         self.standby_changed: Callable[[str, bool], None] = lambda _, __: None
         """Told the label of a token, and whether its standby is used, when that changes."""
@@ -88,6 +90,25 @@ class Tokens:
         """
         change_pin(lambda: self.open(name), lambda: self._places.pin_changed(name))
 
+    @contextmanager
+    def online(self, *labels: str) -> Iterator[None]:
+        """Let tokens that are kept offline be used until the block ends: those of root keys."""
+        before = self._online
+        labels = tuple(map(self._places.name, labels))
+        self._online = before | frozenset(labels)
+        try:
+            yield
+        finally:
+            self._online = before
+            for label in frozenset(labels) - before:
+                opened = self._opened.pop(label, None)
+                if opened is not None:
+                    opened.close()
+
+    def is_online(self, label: str) -> bool:
+        """Whether a token that holds a root key was brought online."""
+        return self._places.name(label) in self._online
+
     def find(self, token: str, label: str) -> SigningKey | None:
         """The key of that label, or None."""
         try:
@@ -95,9 +116,10 @@ class Tokens:
         except KeyNotFound:
             return self._find_software(token, label)
 
-    def generate(self, token: str, label: str, curve: ec.EllipticCurve) -> SigningKey:
-        """A new key pair that never leaves the token."""
-        return self.generate_kind(token, label, kind_of_curve(curve))
+    def generate(self, token: str, label: str, curve: ec.EllipticCurve | int) -> SigningKey:
+        """A new key pair that never leaves the token: on a curve, or RSA of this many bits."""
+        kind = KeyKind(f"RSA-{curve}") if isinstance(curve, int) else kind_of_curve(curve)
+        return self.generate_kind(token, label, kind)
 
     def generate_kind(self, token: str, label: str, kind: KeyKind) -> SigningKey:
         """A new key pair of any kind; one of ML-DSA is in files where the settings allow it.
@@ -152,10 +174,10 @@ class Tokens:
             except (TokenNotFound, KeyNotFound):
                 continue  # an issuer that is offline signs nothing
 
-    def check_health(self) -> dict[str, HsmError | None]:
-        """What keeps each token but the root's from signing, if anything does."""
-        online = [name for name in self.labels if name != self._settings.root_token]
-        return {token_label(name): self._illness(name) for name in online}
+    def check_health(self, further: Iterable[str] = ()) -> dict[str, HsmError | None]:
+        """What keeps each token but the roots' from signing, those of further issuers as well."""
+        online = (*(name for name in self.labels if name != self._settings.root_token), *further)
+        return {token_label(name): self._illness(name) for name in dict.fromkeys(online)}
 
     def on_standby(self) -> dict[str, bool]:
         """Of each token that has a standby, whether this process uses the standby now."""
@@ -185,9 +207,12 @@ class Tokens:
     def open(self, name: str) -> Token:
         """The open token of this label or URI.
 
-        Raises: TokenNotFound, TokenAmbiguous, PinRejected, TokenUnavailable.
+        Raises: TokenOffline, TokenNotFound, TokenAmbiguous, PinRejected, TokenUnavailable.
         """
-        name = self._places.name(name)
+        name, of = self._places.name(name), self._settings
+        kept_offline = name == of.root_token not in {of.issuing_token, of.service_token}
+        if kept_offline and not self.is_online(name):
+            raise TokenOffline(token_label(name))
         with self._lock:
             if name not in self._opened:
                 quota = SignQuota(self._settings.sign_quota_per_hour)

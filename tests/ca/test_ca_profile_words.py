@@ -53,6 +53,21 @@ def test_an_authority_says_what_may_stand_below_it() -> None:
     assert "; 0 certificate authorities" in sentences(load_profile("issuing"))["use"]
 
 
+def test_an_authority_says_what_it_is_held_to() -> None:
+    held = replace(
+        load_profile("cross"),
+        permitted_names=("dns:example.org", "email:example.org"),
+        excluded_names=("dns:secret.example.org",),
+        require_explicit_policy=0,
+    )
+    told = sentences(held)["use"]
+    assert "stays within dns:example.org or email:example.org." in told
+    assert "certifies nothing within dns:secret.example.org." in told
+    assert "needs one of its policies from 0 certificates below it on." in told
+    (changed,) = differences(load_profile("cross"), held)
+    assert told in changed
+
+
 def test_an_optional_attribute_is_called_so() -> None:
     assert (
         "pseudonym (pseudonym, optional)"

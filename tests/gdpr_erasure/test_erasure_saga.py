@@ -46,6 +46,7 @@ class MemoryErasures:
     cases: dict[str, Erasure] = field(default_factory=dict)
     observed: list[tuple[Place, str]] = field(default_factory=list)
     destroyed: set[Place] | None = None
+    retired: bool = False
     frozen: bool = False
 
     def unrevoked(self, subject_id: str, now: datetime) -> tuple[Place, ...]:
@@ -90,8 +91,9 @@ class MemoryErasures:
         assert not self.good
         assert not self.published
         assert self.frozen
+        channels = ("crl",) if self.retired else ("crl", "ocsp")
         for place in self.revoked:
-            assert {(place, "crl"), (place, "ocsp")} <= set(self.observed)
+            assert {(place, channel) for channel in channels} <= set(self.observed)
         self.destroyed = set(self.revoked)
         evidence = {**case.evidence, "destroyed": {"certificates": len(self.revoked)}}
         return self._move(
@@ -117,11 +119,13 @@ class ScriptedProbe:
     this_update: datetime = NOW - timedelta(minutes=1)
     number: int = 1
     answers: int = 0
+    last: bool = False
 
     def revoked_in_crl(self, place: Place, since: datetime) -> Observation | None:
-        if place not in self.crl or self.this_update < since:
+        if place not in self.crl or (self.this_update < since and not self.last):
             return None
-        return Observation("crl", sha256(b"crl %d" % self.number).digest(), NOW, self.number)
+        digest = sha256(b"crl %d" % self.number).digest()
+        return Observation("crl", digest, NOW, self.number, last=self.last)
 
     def revoked_in_ocsp(self, place: Place) -> Observation | None:
         if place not in self.ocsp:
@@ -216,6 +220,14 @@ def test_a_crl_of_the_same_second_that_was_seen_before_proves_nothing() -> None:
     assert scene.carry_on() is ErasureState.DESTROYED
     scene.probe.renew(scene.now)
     assert scene.carry_on() is ErasureState.DONE
+
+
+def test_after_the_last_crl_of_an_issuer_nothing_newer_is_waited_for() -> None:
+    place = a_place()
+    scene = Scene.approved(place)
+    scene.probe.crl, scene.probe.last, scene.store.retired = {place}, True, True
+    assert scene.carry_on() is ErasureState.DONE
+    assert {channel for _, channel in scene.store.observed} == {"crl"}
 
 
 def test_a_certificate_issued_after_the_request_is_waited_for() -> None:

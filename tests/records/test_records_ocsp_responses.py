@@ -59,7 +59,7 @@ def test_an_issued_certificate_is_due_and_an_intent_is_not(
     _, serial = issued(stores)
 
     assert the_due(responses) == DueResponse(serial, 0, Good())
-    assert responses.count_due(NOW) == 1
+    assert responses.count_due(ISSUING, NOW) == 1
 
 
 def test_what_was_kept_is_found_by_its_hash_and_due_again_at_half_life(

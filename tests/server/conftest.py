@@ -9,9 +9,12 @@ from server.assembly import Assembly
 from server.jobs import run_job
 from server.metrics import Metrics
 from server.public import PublicApp
+from tests.support.authorities import site
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
 from tests.support.staff import Browser, Office, an_app, an_officer
+
+__all__ = ["site"]
 
 
 @pytest.fixture(scope="session")

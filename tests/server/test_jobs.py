@@ -13,9 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca.errors import SigningFailed
-from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import CertificateOrder, prepare
+from ca.issuers import IssuerRecord
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from ra.applications import Application, ApplicationState
@@ -26,8 +26,9 @@ from records.leases import Leases
 from records.officers import Role
 from revocation.reasons import Reason
 from server.assembly import Assembly
+from server.authorities import renew_root_crls
 from server.clock import utc_now
-from server.errors import IssuerOffline
+from server.errors import IssuerOffline, TokenOffline
 from server.jobs import EVERYWHERE, JOBS, LEASE, LEASE_LIFE, JobLoop, run_job
 from server.logs import log_to
 from server.metrics import Metrics
@@ -135,10 +136,26 @@ def test_a_root_that_is_locked_away_holds_up_no_other_issuer(
     parts: Assembly, metrics: Metrics
 ) -> None:
     assert [record.name for record in parts.issuers.all()] == ["root", "issuing"]
-    with pytest.raises(IssuerOffline):
-        run_job("renew-crls", without(parts, "root"), metrics)
+    served = parts.crl_file(IssuerName("root")).read_bytes()
+    assert run_job("renew-crls", without(parts, "root"), metrics) == 1
     assert served_number(parts) == 1
-    assert not parts.crl_file(IssuerName("root")).exists()
+    assert parts.crl_file(IssuerName("root")).read_bytes() == served
+
+
+def test_the_service_never_uses_the_token_of_a_root(parts: Assembly, metrics: Metrics) -> None:
+    with pytest.raises(IssuerOffline):
+        parts.issuer("root")
+    (under_root,) = parts.certificates.find(issuer="root", profile="issuing")
+    place = under_root.issuer, under_root.serial_number
+    parts.certificates.revoke(*place, Reason.SUPERSEDED, "system:operator", utc_now())
+    assert run_job("renew-crls", parts, metrics) == 1  # the issuing one's first
+    root = parts.crls.latest(IssuerName("root"))
+    assert root is not None
+    assert root.number == 1
+    with parts.tokens.online(parts.settings.hsm.root_token):
+        assert [step.issuer for step in renew_root_crls(parts, utc_now())] == ["root"]
+    with pytest.raises(TokenOffline):
+        parts.tokens.open(parts.settings.hsm.root_token)
 
 
 def test_a_token_that_is_not_there_is_an_issuer_offline(parts: Assembly) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from ca.identifiers import IssuerName, SerialNumber
+from ca.key_quality import spki_sha256
 from records.database import Database
 from records.issuers import Issuers
 from revocation.reasons import Reason
@@ -24,6 +25,7 @@ from server.jobs import run_job
 from server.logs import get_logger, log_to
 from server.metrics import Metrics
 from server.public import PublicApp
+from tests.support.ca_builders import a_root
 from tests.support.installation import an_installation
 from tests.support.ocsp_client import an_issued_serial, request_for, said
 from tests.support.revocation_pki import new_key
@@ -208,10 +210,17 @@ def test_a_new_issuer_is_known_at_once(softhsm: SoftHsm, tmp_path: Path, metrics
         assert ask(app, "/ca/second.cer").status == 404
         issuing = parts.issuers.get("issuing")
         assert issuing.certificate is not None
-        second = dataclasses.replace(issuing, name=IssuerName("second"), certificate=None)
+        made = a_root(now=utc_now())
+        assert made.certificate is not None
+        second = dataclasses.replace(
+            issuing,
+            name=IssuerName("second"),
+            certificate=None,
+            spki_sha256=spki_sha256(made.key.public_key()),
+        )
         parts.issuers.add(second, utc_now())
         assert ask(app, "/ca/second.cer").status == 404
-        parts.issuers.activate(IssuerName("second"), issuing.certificate, utc_now())
+        parts.issuers.activate(IssuerName("second"), made.certificate, utc_now())
         assert ask(app, "/ca/second.cer").status == 200
 
 
@@ -221,7 +230,7 @@ def test_readiness_names_everything_that_lacks(
     with an_installation(softhsm, tmp_path / "state") as parts:
         answer = ask(PublicApp(parts, metrics), "/readyz")
     assert answer.status == 503
-    assert b"root: no CRL in force\nissuing: no CRL in force\n" in answer.body
+    assert b"issuing: no CRL in force\nissuing: no OCSP responder\n" in answer.body
 
 
 def test_a_request_asks_the_database_no_more_than_it_must(app: PublicApp, parts: Assembly) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from audit.log import make_head
+from ca.identifiers import IssuerName
 from gdpr_erasure.saga import ErasureState
 from ra.applications import Application, refuse
 from ra.requirements import finding
@@ -74,11 +75,24 @@ class Story:
         self._certificates(now)
         self._people(now)
         self._applications(now)
+        self._issuers(now)
         key = ec.generate_private_key(ec.SECP256R1())
         with audit_log(self.stores.database) as log:
             head = make_head(log, key, now + timedelta(seconds=30), bytes(32), ORIGIN)
         assert head is not None
         self.names |= {"issuer": ISSUING, "head": head.size, "now": _micros(now)}
+        self.names |= {"superseded": "issuing-2", "retired": "issuing-3"}
+
+    def _issuers(self, now: datetime) -> None:
+        """One that gave way to a later generation, and one whose key was destroyed."""
+        issuers = self.stores.issuers
+        for generation in (2, 3):
+            self.stores.further_issuer(generation, now)
+            issuers.supersede(IssuerName(f"issuing-{generation}"), now)
+        retired = IssuerName("issuing-3")
+        issuers.retire(retired, now)
+        self.stores.last_crl(retired, now)
+        issuers.record_destruction(retired, now)
 
     def _officers(self, now: datetime) -> None:
         stores = self.stores

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ca.certificates import CertificateContent, Issuer, StatusUrls
 from ca.errors import Conflict
-from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import CertificateOrder, PreparedCertificate, issue, prepare
+from ca.issuers import CertificateKind, IssuerCertificate, IssuerRecord, IssuerState
 from ca.key_uses import KeyUses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
@@ -22,7 +22,7 @@ from ca.signatures import SigningKey
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE_URL = "http://127.0.0.1:8080"
 ACTOR = "system:test"
-CA_PROFILES = ("issuing", "root")
+CA_PROFILES = ("ca-link", "cross", "issuing", "root")
 LEAF_PROFILES = (
     "code-signing",
     "device",
@@ -40,6 +40,7 @@ LEAF_PROFILES = (
 _VALUES = {
     "C": "DK",
     "O": "Tillid A/S",
+    "OU": "Authorities",
     "GN": "Kirsten",
     "SN": "Ødegaard",
     "CN": "Kirsten Ødegaard",
@@ -234,16 +235,37 @@ class MemoryIssuers:
     records: dict[IssuerName, IssuerRecord] = field(default_factory=dict)
 
     def all(self) -> list[IssuerRecord]:
-        return sorted(self.records.values(), key=lambda r: (r.name != r.parent, r.name))
+        return sorted(self.records.values(), key=lambda record: not record.is_root)
 
     def add(self, record: IssuerRecord, now: datetime) -> None:
         assert now.tzinfo
         assert record.name not in self.records
         self.records[record.name] = record
 
-    def activate(self, name: IssuerName, certificate: x509.Certificate, now: datetime) -> None:
+    def activate(
+        self,
+        name: IssuerName,
+        certificate: x509.Certificate,
+        now: datetime,
+        signer: IssuerName | None = None,
+    ) -> None:
+        added = IssuerCertificate(CertificateKind.OWN, certificate, signer or name)
+        self.install(name, added, now)
+
+    def install(self, name: IssuerName, added: IssuerCertificate, now: datetime) -> None:
         assert now.tzinfo
-        self.records[name] = replace(self.records[name], certificate=certificate)
+        before = self.records[name]
+        own = added.kind is CertificateKind.OWN
+        self.records[name] = replace(
+            before,
+            certificate=added.certificate if own else before.certificate,
+            certificates=(*before.certificates, added),
+        )
+
+    def supersede(self, name: IssuerName, now: datetime) -> None:
+        assert now.tzinfo
+        assert self.records[name].state is IssuerState.ACTIVE
+        self.records[name] = replace(self.records[name], state=IssuerState.SUPERSEDED)
 
 
 @dataclass
@@ -255,7 +277,8 @@ class SoftwareKeys:
     def find(self, token: str, label: str) -> SigningKey | None:
         return self.made.get((token, label))
 
-    def generate(self, token: str, label: str, curve: ec.EllipticCurve) -> SigningKey:
+    def generate(self, token: str, label: str, curve: ec.EllipticCurve | int) -> SigningKey:
         assert (token, label) not in self.made
-        self.made[token, label] = ec.generate_private_key(curve)
+        of_rsa = isinstance(curve, int)
+        self.made[token, label] = an_rsa_key(curve) if of_rsa else ec.generate_private_key(curve)
         return self.made[token, label]

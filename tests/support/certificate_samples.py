@@ -65,7 +65,7 @@ def _issuer(profile: Profile, chance: random.Random) -> Issuer:
     if profile.name == "root":
         subject = SubjectName.of(_attributes(profile, chance)).to_x509()
         return replace(a_root(), subject=subject, certificate=None)
-    return a_root() if profile.name == "issuing" else an_issuer()
+    return a_root() if profile.certificate_authority else an_issuer()
 
 
 def _attributes(profile: Profile, chance: random.Random) -> Iterator[tuple[str, str]]:
@@ -74,6 +74,7 @@ def _attributes(profile: Profile, chance: random.Random) -> Iterator[tuple[str, 
     values = {
         "C": chance.choice(("DK", "GL", "FO", "SE", "IS")),
         "O": " ".join(_some(WORDS, chance)) + " A/S",
+        "OU": "Authorities",
         "GN": given,
         "SN": family,
         "CN": f"{given} {family}" if "GN" in profile.subject else " ".join(_some(WORDS, chance)),

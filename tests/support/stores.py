@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import text
 
 from ca.certificates import Issuer, assemble, sign_octets
-from ca.hierarchy import IssuerRecord
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import CertificateOrder, PreparedCertificate, prepare
+from ca.issuers import IssuerRecord
+from ca.key_quality import spki_sha256
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from hsm.errors import IntegrityFailed
@@ -75,6 +76,8 @@ class Stores:
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
 
+    further_keys: dict[IssuerName, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         self.personal = PersonalData(lambda: self.wrapping_key)
         self.issuers = Issuers(self.database)
@@ -92,22 +95,41 @@ class Stores:
         return self.issuers.get(ISSUING).with_key(self.issuer_key)
 
     def _make_issuer(self) -> None:
+        self.further_keys[ISSUING] = self.issuer_key
+        self._add_issuer(ISSUING, 1, utc_now())
+
+    def further_issuer(self, generation: int, now: datetime) -> IssuerName:
+        """A later generation of the issuer, with a key of its own."""
+        name = IssuerName(f"{ISSUING}-{generation}")
+        self.further_keys[name] = ec.generate_private_key(ec.SECP256R1())
+        self._add_issuer(name, generation, now)
+        return name
+
+    def _add_issuer(self, name: IssuerName, generation: int, now: datetime) -> None:
+        key = self.further_keys[name]
         subject = SubjectName.of([("C", "DK"), ("O", "Tillid Test"), ("CN", "Issuing CA")])
         record = IssuerRecord(
-            ISSUING,
+            name,
             ISSUING,
             "token",
-            "issuing-ca",
+            f"{name}-ca",
             subject.to_x509(),
             "http://127.0.0.1:8080",
             None,
+            generation=generation,
+            profile="root",
+            spki_sha256=spki_sha256(key.public_key()),
         )
-        now = utc_now()
         self.issuers.add(record, now)
-        signer = record.with_key(self.issuer_key)
-        order = CertificateOrder(load_profile("root"), subject, self.issuer_key.public_key())
-        prepared = prepare(order, signer, now)
-        self.issuers.activate(ISSUING, signed(prepared), now)
+        order = CertificateOrder(load_profile("root"), subject, key.public_key())
+        self.issuers.activate(name, signed(prepare(order, record.with_key(key), now)), now)
+
+    def last_crl(self, name: IssuerName, now: datetime) -> CrlRecord:
+        """The CRL of a retired issuer that none follows."""
+        certificate = self.issuers.get(name).certificate
+        assert certificate is not None
+        issuing = IssuingKey(name, certificate, self.further_keys[name])
+        return issue_crl(self.crls, issuing, now, None)
 
     def intend(
         self, order: CertificateOrder, now: datetime, serial: SerialNumber | None = None

@@ -154,14 +154,53 @@ def upgrade() -> None:
     op.create_table(
         "issuer",
         sa.Column("name", sa.String(length=32), nullable=False),
-        sa.Column("parent", sa.String(length=32), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("parent", sa.String(length=32), nullable=True),
         sa.Column("token", sa.String(length=64), nullable=False),
         sa.Column("key_label", sa.String(length=64), nullable=False),
+        sa.Column("spki_sha256", sa.String(length=64), nullable=False),
+        sa.Column("profile", sa.String(length=41), nullable=False),
         sa.Column("subject", sa.LargeBinary(), nullable=False),
         sa.Column("base_url", sa.Text(), nullable=False),
-        sa.Column("certificate", sa.LargeBinary(), nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("profiles", sa.Text(), nullable=False),
+        sa.Column("crl_validity_seconds", sa.Integer(), nullable=True),
+        sa.Column("crl_margin_seconds", sa.Integer(), nullable=True),
         sa.Column("status_version", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", records.database.UtcTime(), nullable=False),
+        sa.Column("key_destroyed_at", records.database.UtcTime(), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('active', 'superseded', 'retired')", name=op.f("ck_issuer_state")
+        ),
+        sa.CheckConstraint(
+            "key_destroyed_at IS NULL OR state = 'retired'", name=op.f("ck_issuer_key_destroyed")
+        ),
+        sa.CheckConstraint(
+            "(crl_validity_seconds IS NULL) = (crl_margin_seconds IS NULL)",
+            name=op.f("ck_issuer_crl_policy"),
+        ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_issuer")),
+        sa.UniqueConstraint("spki_sha256", name=op.f("uq_issuer_spki_sha256")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "issuer_certificate",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("signer", sa.String(length=32), nullable=True),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("der", sa.LargeBinary(), nullable=False),
+        sa.Column("chain", sa.LargeBinary(), nullable=False),
+        sa.Column("installed_at", records.database.UtcTime(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('own', 'new-with-old', 'old-with-new', 'cross')",
+            name=op.f("ck_issuer_certificate_kind"),
+        ),
+        sa.PrimaryKeyConstraint("issuer", "number", name=op.f("pk_issuer_certificate")),
+        sa.UniqueConstraint(
+            "issuer", "fingerprint", name=op.f("uq_issuer_certificate_issuer_fingerprint")
+        ),
         sqlite_with_rowid=False,
     )
     op.create_table(

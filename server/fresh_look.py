@@ -1,0 +1,52 @@
+"""Whether a key is in a token, seen by a process that has never used it.
+
+Run as `python -m server.fresh_look TOKEN LABEL`; ends with 0 when the key is there, with 9 when it
+is gone, and with anything else when that could not be found out.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from server.settings import Settings
+from server.settings_sources import environment_name, load_settings
+from server.tokens import Tokens
+
+_THERE, _GONE = 0, 9
+_SECONDS = 60
+
+
+def is_gone(settings: Settings, token: str, label: str) -> bool:
+    """Whether a process of its own finds the token without the key.
+
+    False also when the process could not look: what was not seen is not claimed.
+    """
+    root = Path(__file__).resolve().parent.parent
+    given = {
+        environment_name("hsm", key): "" if value is None else str(value)
+        for key, value in settings.hsm.model_dump().items()
+    }
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "server.fresh_look", token, label],
+            env=os.environ | given | {"TILLID_STATE": str(settings.state), "PYTHONPATH": str(root)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return ended.returncode == _GONE
+
+
+def main(token: str, label: str) -> int:
+    """Look, and give the exit code."""
+    tokens = Tokens(load_settings(os.environ, Path.cwd()).hsm)
+    with tokens.online(token):
+        return _THERE if tokens.open(token).has_key(label) else _GONE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))
