@@ -5,6 +5,7 @@ HsmError
 │   ├── ModuleForked        open the token again in a process of its own
 │   └── LockHeld            another process has not let go of the lock file
 ├── TokenNotFound           no token of that label in the module
+│   └── TokenLocked         custodians hold its PIN, and were not asked
 ├── PinRejected             the PIN is wrong, expired or locked
 │   └── PinUnreadable       the file that should hold the PIN cannot be read
 ├── KeyNotFound             no key of that label in the token
@@ -50,6 +51,12 @@ class TokenNotFound(HsmError):
     """No token of this label is present in the module."""
 
     meaning = "no such token"
+
+
+class TokenLocked(TokenNotFound):
+    """Custodians hold the PIN, and nobody asked them: to the process it is as if it were away."""
+
+    meaning = "custodians hold the PIN of the token"
 
 
 class PinRejected(HsmError):

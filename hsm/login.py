@@ -13,7 +13,7 @@ import pkcs11
 
 from hsm.errors import HsmError, PinRejected
 from hsm.module import Module, exclusive, load_module, meaning_of
-from hsm.pins import read_pin
+from hsm.pins import PIN_PAD, read_pin
 
 LOGIN_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.0)
 """Seconds to wait after each failed try to open a token while another program logs in to it."""
@@ -28,7 +28,7 @@ class TokenLocation:
     module: Path
     label: str
     pin_file: Path
-    """A file, `fd:N` or `credential:NAME`, see `hsm.pins`."""
+    """A file, `fd:N`, `credential:NAME` or `pinpad:`, see `hsm.pins`."""
     lock_dir: Path
 
     @property
@@ -68,6 +68,9 @@ def _log_in_once(location: TokenLocation, module: Module) -> None:
     token = module.token(location.label)
     if location.label in module.logins:
         return
+    if location.pin_file == PIN_PAD:
+        module.logins[location.label] = _log_in_at_device(token, location.label)
+        return
     pin = read_pin(location.pin_file)
     # A job that runs again and again must not use up the token's tries with one wrong PIN.
     attempt = (location.label, hashlib.sha256(pin.encode()).digest())
@@ -80,3 +83,10 @@ def _log_in_once(location: TokenLocation, module: Module) -> None:
     except (pkcs11.PinIncorrect, pkcs11.PinLenRange):
         module.rejected_pins.add(attempt)
         raise
+
+
+def _log_in_at_device(token: pkcs11.Token, label: str) -> pkcs11.Session:
+    """Log in with what is typed or put in at the device (PKCS#11 v2.40 section 5.6, C_Login)."""
+    if not token.flags & pkcs11.TokenFlag.PROTECTED_AUTHENTICATION_PATH:
+        raise PinRejected(label, "the device does not ask for PINs by itself")
+    return token.open(user_pin=pkcs11.PROTECTED_AUTH)

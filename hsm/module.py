@@ -143,6 +143,14 @@ class Module:
         answer = ask(session.handle, ctypes.byref(info))  # type: ignore[attr-defined]  # no stub of it
         return answer == _CKR_OK and info.state in _USER_STATES
 
+    def has_token(self, label: str) -> bool:
+        """Whether a token of this label is there now."""
+        try:
+            with self.gate.inside():
+                return self._present_token(label) is not None
+        except pkcs11.PKCS11Error as error:
+            raise meaning_of(error, label) from error
+
     def token(self, label: str) -> pkcs11.Token:
         """The token of this label. Raises: pkcs11.NoSuchToken, MultipleTokensReturned."""
         return self.library.get_token(token_label=label)

@@ -1,6 +1,7 @@
 """Where a PIN comes from: a file, a systemd credential, or a descriptor the process was born with.
 
 A path `credential:NAME` is a file of $CREDENTIALS_DIRECTORY (systemd.exec(5), LoadCredential=).
+The path `pinpad:` says that the device asks for the PIN by itself, past this program.
 A path `fd:N` is an open descriptor of a file, not of a pipe: the PIN is not kept in memory, so it
 is read again when the token has come back.
 """
@@ -9,6 +10,8 @@ import os
 from pathlib import Path
 
 from hsm.errors import PinUnreadable
+
+PIN_PAD = Path("pinpad:")
 
 CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 

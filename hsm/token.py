@@ -152,6 +152,19 @@ class Token:
         """What the token says of all private and secret keys, by label."""
         return self._run(lambda worker: _key_facts(worker.session), self.location.label)
 
+    def device(self) -> str:
+        """Maker, model and serial number, as the device says them (CK_TOKEN_INFO)."""
+        return self._run(lambda worker: _device(worker.session.token), self.location.label)
+
+    def change_pin(self, old: str, new: str) -> None:
+        """Give the token another PIN; the login stays. Raises: PinRejected, TokenUnavailable."""
+
+        def change(worker: _Worker) -> None:
+            with worker.session.token.open(rw=True) as session:
+                session.set_pin(old, new)
+
+        self._run(change, self.location.label)
+
     def check_key(self, label: str) -> None:
         """Whether a private key was made in the token and can never have left it.
 
@@ -379,3 +392,8 @@ def _key_facts(session: pkcs11.Session) -> list[KeyFacts]:
         for key in list(session.get_objects({Attribute.CLASS: kind}))
     ]
     return sorted((facts_of(key) for key in found), key=lambda facts: facts.label)
+
+
+def _device(token: pkcs11.Token) -> str:
+    serial = token.serial.decode("ascii", "replace")
+    return " ".join(f"{token.manufacturer_id} {token.model} {serial}".split())

@@ -4,21 +4,37 @@ Each purpose has its own key: an issuer's in its own token; in the service token
 answers of each issuer, one for audit heads and receipts, and one that wraps data keys.
 """
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca.certificates import SigningKey
-from hsm.errors import HsmError, KeyExists, KeyNotFound, TokenNotFound
+from ceremony.custody import BY_DEVICE, Custody
+from hsm.errors import (
+    HsmError,
+    KeyExists,
+    KeyNotFound,
+    PinUnreadable,
+    TokenLocked,
+    TokenNotFound,
+)
 from hsm.keys import WrappingKey
-from hsm.pins import credential
+from hsm.login import load_for
+from hsm.pins import PIN_PAD, credential
 from hsm.quota import SignQuota
 from hsm.softhsm import SoftHsmStore
 from hsm.token import Token, TokenLocation
+from revocation.publication import write_published
 from server.errors import TokenOffline
 from server.settings import Hsm
+
+AskPin = Callable[[str, Custody], str]
+"""Asks custodians for the PIN of a token."""
 
 AUDIT_KEY = "audit"
 PERSONAL_DATA_KEY = "personal-data"
@@ -30,36 +46,39 @@ def ocsp_key(issuer: str) -> str:
 
 
 class Tokens:
-    """Opens each token once and finds keys in it; implements `ca.hierarchy.Keys`."""
+    """Opens each token once and finds keys in it; implements `ceremony.site.TokenRoom`.
 
-    def __init__(self, settings: Hsm) -> None:
+    A token whose PIN custodians hold is as good as away, unless there is somebody to ask them.
+    """
+
+    def __init__(self, settings: Hsm, ask_pin: AskPin | None = None) -> None:
         """Remember where the tokens are; none is opened yet."""
         self._settings = settings
+        self._ask_pin = ask_pin
         self._opened: dict[str, Token] = {}
         self._online: frozenset[str] = frozenset()
+        self._pins: dict[str, Path] = {}
         self._lock = Lock()
 
-    def create_missing(self) -> list[str]:
-        """Make the SoftHSM tokens that are not there; the labels of those made.
+    def create_missing(self, *wanted: str) -> list[str]:
+        """Make the SoftHSM tokens that are not there, all when none is named; those made.
 
         On any other module tokens are made with its own tools.
         """
         store = self._store()
         if store is None:
             return []
-        wanted = (
-            self._settings.root_token,
-            self._settings.issuing_token,
-            self._settings.service_token,
-        )
-        missing = [label for label in wanted if label not in store.labels()]
+        missing = [label for label in wanted or self.labels if label not in store.labels()]
         for label in missing:
             store.create_token(label)
         return missing
 
     @contextmanager
     def online(self, *labels: str) -> Iterator[None]:
-        """Let tokens that are kept offline be used until the block ends: those of root keys."""
+        """Let tokens that are kept offline be used until the block ends: those of root keys.
+
+        Then PINs that custodians gave for them are forgotten.
+        """
         before = self._online
         self._online = before | frozenset(labels)
         try:
@@ -70,6 +89,7 @@ class Tokens:
                 opened = self._opened.pop(label, None)
                 if opened is not None:
                     opened.close()
+                self._forget_pin(label)
 
     def is_online(self, label: str) -> bool:
         """Whether a token that holds a root key was brought online."""
@@ -147,6 +167,8 @@ class Tokens:
         for token in self._opened.values():
             token.close()
         self._opened.clear()
+        for label in list(self._pins):
+            self._forget_pin(label)
 
     def open(self, label: str) -> Token:
         """The open token of this label.
@@ -160,7 +182,7 @@ class Tokens:
         with self._lock:
             if label not in self._opened:
                 quota = SignQuota(self._settings.sign_quota_per_hour)
-                self._opened[label] = Token.open(self.location(label), quota)
+                self._opened[label] = Token.open(self._unlocked(label), quota)
             return self._opened[label]
 
     def location(self, label: str) -> TokenLocation:
@@ -171,11 +193,94 @@ class Tokens:
         store = self._store()
         if store is not None:
             store.activate()
-            return store.location(label)
-        pins = self._settings.pin_directory
-        pin_file = credential(f"{label}.pin") or pins / f"{label}.pin"
-        return TokenLocation(self._settings.module, label, pin_file, pins)
+            found = store.location(label)
+        else:
+            pins = self._settings.pin_directory
+            pin_file = credential(f"{label}.pin") or pins / f"{label}.pin"
+            found = TokenLocation(self._settings.module, label, pin_file, pins)
+        return replace(found, pin_file=self._pins.get(label, found.pin_file))
+
+    # --- What only a ceremony does, and custodians --------------------------------------------
+
+    @property
+    def makes_tokens(self) -> bool:
+        """Whether tokens are made here: only SoftHSM's are."""
+        return self._store() is not None
+
+    def is_present(self, label: str) -> bool:
+        """Whether the token is there, made to the end."""
+        store = self._store()
+        if store is not None:
+            return label in store.labels()
+        return load_for(self.location(label)).has_token(label)
+
+    def create(self, label: str, pins: tuple[str, str] | None = None) -> None:
+        """Make a token, or finish one; `pins` are kept nowhere. Raises: TokenNotFound."""
+        store = self._store()
+        if store is None:
+            raise TokenNotFound(label, "make it with the tools of the device's maker")
+        store.create_token(label, pins)
+
+    def custody(self, label: str) -> Custody | None:
+        """How the PIN of a token is split, if it is. Raises: PinUnreadable."""
+        try:
+            return Custody.parse(self._custody_file(label).read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise PinUnreadable(str(self._custody_file(label))) from error
+
+    def keep_custody(self, label: str, custody: Custody) -> None:
+        """Remember how the PIN of a token is split."""
+        path = self._custody_file(label)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_published(path, custody.encode())
+
+    def unlock(self, label: str, pin: str) -> None:
+        """Use this PIN for the token while it is online; it is in memory alone."""
+        self._use(label, _in_memory(pin))
+
+    def use_pin_pad(self, label: str) -> None:
+        """Let the device ask for the PIN of this token, now and whenever people are there."""
+        self.keep_custody(label, BY_DEVICE)
+        self._use(label, PIN_PAD)
+
+    def _use(self, label: str, source: Path) -> None:
+        with self._lock:
+            self._forget_pin(label)
+            self._pins[label] = source
+            opened = self._opened.pop(label, None)
+        if opened is not None:
+            opened.close()
+
+    def _forget_pin(self, label: str) -> None:
+        kind, _, descriptor = str(self._pins.pop(label, "")).partition(":")
+        if kind == "fd":
+            os.close(int(descriptor))
+
+    def _unlocked(self, label: str) -> TokenLocation:
+        """The location of a token, after its custodians were asked if they have to be."""
+        custody = None if label in self._pins else self.custody(label)
+        if custody is None:
+            return self.location(label)
+        if self._ask_pin is None:
+            raise TokenLocked(label)
+        by_device = custody.by_device
+        self._pins[label] = PIN_PAD if by_device else _in_memory(self._ask_pin(label, custody))
+        return self.location(label)
+
+    def _custody_file(self, label: str) -> Path:
+        store = self._store()
+        folder = self._settings.pin_directory if store is None else store.pins
+        return folder / f"{label}.custodians"
 
     def _store(self) -> SoftHsmStore | None:
         folder = self._settings.softhsm_directory
         return None if folder is None else SoftHsmStore(folder, self._settings.module)
+
+
+def _in_memory(pin: str) -> Path:
+    """A source of this PIN that is no file of any disk and is handed down to no process."""
+    descriptor = os.memfd_create("pin", os.MFD_CLOEXEC)
+    os.write(descriptor, pin.encode())
+    return Path(f"fd:{descriptor}")
