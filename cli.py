@@ -17,7 +17,7 @@ from commands.failures import report_unforeseen, run
 NOUNS = {
     "demo": "The whole story of one credential, played on real parts.",
     "serve": "Run the service: the public and the staff listener, and the jobs.",
-    "ceremony": "Make the root and the issuing certificate authority.",
+    "ceremony": "Make the certificate authorities: script, rehearsal, custodians, transcript.",
     "ca": "Certificate authorities: make, renew, certify, retire, list, show.",
     "profile": "Certificate profiles: list and show them.",
     "officer": "Officers: invite, enrol, list, one-time links.",

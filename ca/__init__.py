@@ -1,4 +1,4 @@
-"""The certificate authority: names, requests, profiles, pre-issuance rules, issuance, ceremony.
+"""The certificate authority: names, requests, profiles, pre-issuance rules, issuance, hierarchy.
 
 May import `hsm` and `audit`. Start reading in `ca.issuance`.
 """

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca.certificates import Issuer
 from ca.errors import Conflict
@@ -28,6 +27,7 @@ from ca.key_quality import spki_sha256
 from ca.names import SubjectName
 from ca.profiles import Profile
 from ca.signatures import SigningKey
+from hsm.key_kinds import KeyKind
 
 __all__ = [
     "CeremonyStep",
@@ -49,7 +49,7 @@ class PlannedIssuer:
     """One line of a ceremony's plan.
 
     `parent` is an authority, the planned one itself for a root; without one the certificate comes
-    from a foreign authority, by request. `curve` may be the bits of an RSA key instead. An issuer
+    from a foreign authority, by request. Without a `key_kind` the key is there already. An issuer
     `within_parent` ends with its parent if the profile would let it last longer.
     """
 
@@ -59,7 +59,7 @@ class PlannedIssuer:
     subject: SubjectName
     token: str
     key_label: str
-    curve: ec.EllipticCurve | int
+    key_kind: KeyKind | None
     generation: int = 1
     policy: IssuerPolicy = AS_SETTINGS
     base_url: str | None = None
@@ -72,8 +72,8 @@ class Keys(Protocol):
     def find(self, token: str, label: str) -> SigningKey | None:
         """The key of that label, or None."""
 
-    def generate(self, token: str, label: str, curve: ec.EllipticCurve | int) -> SigningKey:
-        """A new key pair that never leaves the token: on a curve, or RSA of this many bits."""
+    def generate(self, token: str, label: str, kind: KeyKind) -> SigningKey:
+        """A new key pair that never leaves the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,9 @@ def run_ceremony(
         key = keys.find(planned.token, planned.key_label)
         _check_same(planned, record, key)
         if key is None:
-            key = keys.generate(planned.token, planned.key_label, planned.curve)
+            if planned.key_kind is None:
+                raise Conflict(f"key {planned.key_label} in {planned.token}", "not there")
+            key = keys.generate(planned.token, planned.key_label, planned.key_kind)
             yield CeremonyStep(planned.name, f"key {planned.key_label} made in {planned.token}")
         if record is None:
             record = _planned_record(planned, base_url, key)

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ca.certificates import Issuer, validity_period
 from ca.errors import Conflict, Finding, Refused
@@ -28,8 +27,11 @@ from ca.issuers import (
     IssuerStore,
     current_issuer,
 )
+from ca.key_quality import key_type
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
+from ca.signatures import VerifyingKey
+from hsm.key_kinds import KeyKind
 
 Parts = tuple[IssuerStore, IssuanceStore, Keys]
 _WORTH_RENEWING = timedelta(days=1)
@@ -162,10 +164,8 @@ def _certified(record: IssuerRecord) -> x509.Certificate:
     return record.certificate
 
 
-def _kind_of_key(certificate: x509.Certificate) -> ec.EllipticCurve | int:
+def _kind_of_key(certificate: x509.Certificate) -> KeyKind:
     key = certificate.public_key()
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return key.curve
-    if isinstance(key, rsa.RSAPublicKey):
-        return key.key_size
-    raise Conflict("key", "of a kind that is not made here")
+    if not isinstance(key, VerifyingKey):
+        raise Conflict("key", "of a kind that is not made here")
+    return KeyKind(key_type(key))

@@ -8,6 +8,7 @@ HsmError
 ├── TokenNotFound           no token of that label in the module
 ├── TokenAmbiguous          more than one token fits
 ├── TokenInUse              a token that holds keys is not made again
+│   └── TokenLocked         custodians hold its PIN, and were not asked
 ├── PinRejected             the PIN is wrong, expired or locked
 │   ├── PinUnreadable       the file that should hold the PIN cannot be read
 │   └── PinKeptElsewhere    the PIN is in no file that could be written
@@ -73,6 +74,12 @@ class TokenInUse(HsmError):
     """The token holds keys, which making it again would destroy."""
 
     meaning = "the token holds keys"
+
+
+class TokenLocked(TokenNotFound):
+    """Custodians hold the PIN, and nobody asked them: to the process it is as if it were away."""
+
+    meaning = "custodians hold the PIN of the token"
 
 
 class PinRejected(HsmError):

@@ -12,7 +12,7 @@ import pkcs11
 
 from hsm.errors import HsmError, PinRejected
 from hsm.module import Module, exclusive, load_module, meaning_of, pin_digest
-from hsm.pins import read_pins
+from hsm.pins import PIN_PAD, read_pins
 
 LOGIN_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.0)
 """Seconds to wait after each failed try to open a token while another program logs in to it."""
@@ -30,7 +30,7 @@ class TokenLocation:
     module: Path
     label: str
     pin_file: Path
-    """A file, `fd:N` or `credential:NAME`, see `hsm.pins`."""
+    """A file, `fd:N`, `credential:NAME` or `pinpad:`, see `hsm.pins`."""
     lock_dir: Path
     serial: str = ""
     manufacturer: str = ""
@@ -79,6 +79,9 @@ def log_in(location: TokenLocation, module: Module) -> None:
 def _log_in_once(location: TokenLocation, module: Module) -> None:
     token = module.token(location.label, location.serial, location.manufacturer, location.model)
     if location.name in module.logins:
+        return
+    if location.pin_file == PIN_PAD:
+        module.log_in_at_device(location.name, token)
         return
     failure: Exception = PinRejected(location.name, "not tried again")
     for pin in read_pins(location.pin_file):

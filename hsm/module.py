@@ -154,6 +154,14 @@ class Module:
         answer = ask(session.handle, ctypes.byref(info))  # type: ignore[attr-defined]  # no stub of it
         return answer == _CKR_OK and info.state in _USER_STATES
 
+    def has_token(self, label: str) -> bool:
+        """Whether a token of this label is there now."""
+        try:
+            with self.gate.inside():
+                return self._present_token(label) is not None
+        except pkcs11.PKCS11Error as error:
+            raise meaning_of(error, label) from error
+
     def token(
         self, label: str, serial: str = "", manufacturer: str = "", model: str = ""
     ) -> pkcs11.Token:
@@ -181,6 +189,14 @@ class Module:
             self.accepted_pins[name] = pin_digest(pin)
         except pkcs11.UserAlreadyLoggedIn:
             self.logins[name] = self.worker_session(token)
+
+    def log_in_at_device(self, name: str, token: pkcs11.Token) -> None:
+        """Log in with what is typed or put in at the device (PKCS#11 v2.40 section 5.6)."""
+        if not token.flags & pkcs11.TokenFlag.PROTECTED_AUTHENTICATION_PATH:
+            raise PinRejected(name, "the device does not ask for PINs by itself")
+        self.logins[name] = token.open(
+            user_pin=pkcs11.PROTECTED_AUTH, attribute_mapper=self.attributes
+        )
 
     def worker_session(self, token: pkcs11.Token, *, rw: bool = False) -> pkcs11.Session:
         """A session that uses the login there is."""

@@ -1,6 +1,7 @@
 """Where a PIN comes from: a file, a systemd credential, or a descriptor the process was born with.
 
 A path `credential:NAME` is a file of $CREDENTIALS_DIRECTORY (systemd.exec(5), LoadCredential=).
+The path `pinpad:` says that the device asks for the PIN by itself, past this program.
 A path `fd:N` is an open descriptor of a file, not of a pipe: the PIN is not kept in memory, so it
 is read again when the token has come back.
 
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from hsm.errors import PinUnreadable
 from hsm.files import write_owner_only
+
+PIN_PAD = Path("pinpad:")
 
 CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 
@@ -34,7 +37,7 @@ def new_pin_file(pin_file: Path) -> Path:
 
 def is_file(source: Path) -> bool:
     """Whether the PIN is in a file, which can be written anew."""
-    return str(source).partition(":")[0] not in {"fd", "credential"}
+    return str(source).partition(":")[0] not in {"fd", "credential", "pinpad"}
 
 
 def read_pins(source: Path) -> list[str]:

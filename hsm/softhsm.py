@@ -51,7 +51,7 @@ class SoftHsmStore:
 
     def prepare(self) -> None:
         """Make the directories, for the owner alone, and write the configuration."""
-        for folder in (self.directory, self._tokens, self._copies, self._pins, self._locks):
+        for folder in (self.directory, self._tokens, self._copies, self.pins, self._locks):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         text = _template().read_text(encoding="utf-8").replace("@TOKENS@", str(self._tokens))
         if not self._configuration.exists() or self._configuration.read_text() != text:
@@ -71,10 +71,11 @@ class SoftHsmStore:
         self.repair()
         os.environ[_CONFIGURATION_VARIABLE] = wanted
 
-    def create_token(self, label: str) -> TokenLocation:
+    def create_token(self, label: str, pins: tuple[str, str] | None = None) -> TokenLocation:
         """Make a token with random PINs, or finish one that a crash left half made.
 
         The PINs are written before the token exists, so no token is ever without its PINs.
+        `pins`, the security officer's and the user's, are written nowhere: others keep them.
         Raises: TokenUnavailable, ValueError for a label that would not stand in a file name.
         """
         if not _LABEL.fullmatch(label):
@@ -82,8 +83,10 @@ class SoftHsmStore:
         self.activate()
         with exclusive(self._login_lock):
             if label not in self.labels():
-                so_pin = keep_pin(self._pins / f"{label}.so-pin")
-                pin = keep_pin(self._pins / f"{label}.pin")
+                so_pin, pin = pins or (
+                    keep_pin(self.pins / f"{label}.so-pin"),
+                    keep_pin(self.pins / f"{label}.pin"),
+                )
                 serial = load_module(self.module).initialise_token(label, so_pin, pin)
                 self._copy(label, self._folder_of(label, serial))
         return self.location(label)
@@ -92,7 +95,7 @@ class SoftHsmStore:
         """Where the token of this label is opened. Raises: TokenNotFound."""
         if label not in self.labels():
             raise TokenNotFound(label)
-        return TokenLocation(self.module, label, self._pins / f"{label}.pin", self._locks)
+        return TokenLocation(self.module, label, self.pins / f"{label}.pin", self._locks)
 
     def labels(self) -> list[str]:
         """Labels of the finished tokens, sorted."""
@@ -164,7 +167,8 @@ class SoftHsmStore:
         return self.directory / "token-objects"
 
     @property
-    def _pins(self) -> Path:
+    def pins(self) -> Path:
+        """Where the PINs are, and what is known of PINs that are not."""
         return self.directory / "pins"
 
     @property

@@ -166,6 +166,10 @@ class Token:
         """SHA-256 of the PIN that this process logged in with, if it did."""
         return self._module.accepted_pins.get(self.location.name)
 
+    def device(self) -> str:
+        """Maker, model and serial number, as the device says them (CK_TOKEN_INFO)."""
+        return self._run(lambda worker: _device(worker.session.token), self.location.name)
+
     def check_key(self, label: str) -> None:
         """Whether a private key was made in the token and can never have left it.
 
@@ -407,3 +411,8 @@ def _key_facts(session: pkcs11.Session) -> list[KeyFacts]:
         for key in list(session.get_objects({Attribute.CLASS: kind}))
     ]
     return sorted((facts_of(key) for key in found), key=lambda facts: facts.label)
+
+
+def _device(token: pkcs11.Token) -> str:
+    serial = token.serial.decode("ascii", "replace")
+    return " ".join(f"{token.manufacturer_id} {token.model} {serial}".split())

@@ -13,7 +13,7 @@ from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
 from ca.profiles import Profile
-from hsm.errors import KeyUnfit, TokenNotFound
+from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
 from ra.proofing import Registers
@@ -34,6 +34,7 @@ from records.schema import check_schema
 from revocation.publication import CrlPolicy
 from server.clock import utc_now
 from server.errors import IssuerOffline, NoRegisters
+from server.held_pins import AskPin
 from server.settings import Settings
 from server.tokens import Tokens
 
@@ -71,6 +72,8 @@ class Assembly:
             raise IssuerOffline(record.name, record.token)
         try:
             key = self.tokens.find(record.token, record.key_label)
+        except TokenLocked:
+            raise  # it is there, and custodians can open it
         except TokenNotFound:
             raise IssuerOffline(record.name, record.token) from None
         if key is None:
@@ -161,14 +164,18 @@ def crl_policy(settings: Settings, record: IssuerRecord) -> CrlPolicy:
 
 
 @contextmanager
-def assembled(settings: Settings, *, checked: bool = True) -> Iterator[Assembly]:
-    """Join the parts and take them apart again.
+def assembled(
+    settings: Settings, *, checked: bool = True, ask_pin: AskPin | None = None
+) -> Iterator[Assembly]:
+    """Join the parts and take them apart again; `ask_pin` opens tokens that custodians hold.
 
     Raises:
         MalformedRequest: the list of compromised keys cannot be read.
         DatabaseUnavailable: the database is not there, not durable, or of another schema.
     """
-    assembly = _join(settings, Database(settings.database.url.reveal()), Tokens(settings.hsm))
+    assembly = _join(
+        settings, Database(settings.database.url.reveal()), Tokens(settings.hsm, ask_pin)
+    )
     try:
         if checked:
             assembly.database.check_durable()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca.errors import Conflict, Finding, Refused
 from ca.foreign import check_offered, cross_order, request_certificate
@@ -26,18 +25,11 @@ from ca.names import SubjectName
 from ca.profiles import Profile, load_profile, profile_names
 from ca.signatures import SigningKey
 from ca.succession import complete_succession, renew, successor
+from hsm.key_kinds import KeyKind
 from server.assembly import Assembly
 from server.crls import renew_crl
 from server.errors import IssuerOffline
 from server.own_certificates import ensure_ocsp_signer
-
-KEY_KINDS: dict[str, ec.EllipticCurve | int] = {
-    "EC-P256": ec.SECP256R1(),
-    "EC-P384": ec.SECP384R1(),
-    "EC-P521": ec.SECP521R1(),
-    "RSA-3072": 3072,
-    "RSA-4096": 4096,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +65,7 @@ def create_authority(parts: Assembly, asked: NewAuthority, now: datetime) -> Ite
         asked.subject,
         asked.token,
         asked.key_label,
-        KEY_KINDS[asked.key_kind],
+        KeyKind(asked.key_kind),
         policy=asked.policy,
         base_url=asked.base_url,
         within_parent=True,
@@ -157,7 +149,7 @@ def rekey_authority(
     if planned is None:
         planned = _waiting(parts, record)
     elif key_kind is not None:
-        planned = replace(planned, curve=KEY_KINDS[key_kind])
+        planned = replace(planned, key_kind=KeyKind(key_kind))
     if planned is not None:
         stores = (parts.issuers, parts.certificates)
         yield from run_ceremony((planned,), record.base_url, stores, parts.tokens, now)
@@ -228,7 +220,7 @@ def _waiting(parts: Assembly, record: IssuerRecord) -> PlannedIssuer | None:
         SubjectName.from_x509(newest.subject),
         newest.token,
         newest.key_label,
-        0,  # the key is there
+        None,
         generation=newest.generation,
         policy=newest.policy,
         base_url=newest.base_url,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import audit.errors
 import ca.errors
+import ceremony.errors
 import gdpr_erasure.errors
 import hsm.errors
 import publish_ldap.errors
@@ -211,6 +212,31 @@ def _chain_broken(error: audit.errors.ChainBroken) -> Problem:
     )
 
 
+def _script_faulty(error: ceremony.errors.ScriptFaulty) -> Problem:
+    count = len(error.faults)
+    return Problem(
+        type="script-faulty",
+        title="The ceremony cannot be held so",
+        status=400,
+        detail=f"{error.source} has {count} {'fault' if count == 1 else 'faults'}.",
+        way_out="Correct what is listed, then run `tillid ceremony check`.",
+        errors=tuple(
+            FieldProblem(f"line {fault.line}: {fault.key}", fault.problem, fault.way_out)
+            for fault in error.faults
+        ),
+    )
+
+
+def _no_terminal(_: ceremony.errors.NoTerminal) -> Problem:
+    return Problem(
+        type="no-terminal",
+        title="There is nobody to ask",
+        status=400,
+        detail="People take part in this, and no terminal is attached.",
+        way_out="Run it at a terminal; `tillid ceremony rehearse --unattended` needs none.",
+    )
+
+
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")
 
@@ -237,7 +263,7 @@ ROWS: tuple[Row, ...] = (
         lambda e: _unavailable(
             f"Issuer {e.issuer} cannot sign: its key is not at hand in token {e.token}.",
             "Hold the ceremony first (tillid ceremony run), or bring the token; for that of a root"
-            " add --online.",
+            " add --online, and bring its custodians to a terminal if they hold its PIN.",
         ),
     ),
     row(
@@ -280,6 +306,13 @@ ROWS: tuple[Row, ...] = (
     row(
         gdpr_erasure.errors.Conflict,
         lambda e: _conflict(f"The erasure {e.case_id} is {e.state}."),
+    ),
+    row(
+        hsm.errors.TokenLocked,
+        lambda e: _unavailable(
+            f"Custodians hold the PIN of token {e.subject}.",
+            "Bring as many as are needed to a terminal, and run it there.",
+        ),
     ),
     row(
         hsm.errors.QuotaExhausted,
@@ -333,6 +366,41 @@ ROWS: tuple[Row, ...] = (
         lambda _: _unavailable("A CRL could not be written, or a status could not be read."),
     ),
     row(revocation.errors.CrlRefused, lambda e: _unavailable(f"The CRL was held back: {e}.")),
+    row(ceremony.errors.ScriptFaulty, _script_faulty),
+    row(ceremony.errors.NoTerminal, _no_terminal),
+    row(
+        ceremony.errors.ShareRefused,
+        lambda e: _unreadable(f"of the shares, {e}"),
+    ),
+    row(
+        ceremony.errors.Conflict,
+        lambda e: _conflict(_sentence(f"the ceremony {e.name} cannot go on: {e.why}")),
+    ),
+    row(
+        ceremony.errors.ClockBehind,
+        lambda e: _unavailable(
+            f"The clock says {e.now:%F %T}, but the ceremony was at {e.last:%F %T} already.",
+            "Set the clock, then run the same command again.",
+        ),
+    ),
+    row(
+        ceremony.errors.JournalDamaged,
+        lambda e: _unavailable(
+            f"Line {e.line} of {e.path} is not what was written there.",
+            "Keep a copy, and find out who changed it; a ceremony of another name can begin anew.",
+        ),
+    ),
+    row(
+        ceremony.errors.Unwritable,
+        lambda e: _unavailable(
+            f"{e.path} cannot be written: {e.why}.",
+            "Make room, then run the same command again: it goes on from there.",
+        ),
+    ),
+    row(
+        ceremony.errors.TranscriptMalformed,
+        lambda e: _malformed(ca.errors.MalformedRequest(f"transcript {e.path}", e.why)),
+    ),
     row(audit.errors.ChainBroken, _chain_broken),
     row(audit.errors.HeadMalformed, lambda _: _unreadable("the file does not hold a signed head")),
     row(

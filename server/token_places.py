@@ -63,9 +63,16 @@ class TokenPlaces:
         wanted = dict.fromkeys(uri.token for uri in named if uri.token and self._is_ours(uri))
         return [label for label in wanted if label not in there]
 
-    def create(self, name: str) -> TokenLocation:
+    @property
+    def pins(self) -> Path:
+        """Where the PIN files are."""
+        store = self.store
+        return self._settings.pin_directory if store is None else store.pins
+
+    def create(self, name: str, pins: tuple[str, str] | None = None) -> TokenLocation:
         """Make a token in a free slot with random PINs, which are files from before it exists.
 
+        `pins` for a SoftHSM token, the security officer's and the user's, are written nowhere.
         Raises: TokenUnavailable without a free slot, PinKeptElsewhere, ValueError for a label
         that would not stand in a file name.
         """
@@ -73,7 +80,7 @@ class TokenPlaces:
         if not uri.token:
             raise ValueError("a token that is made needs a label")
         if store is not None and self._is_ours(uri):
-            return store.create_token(uri.token)
+            return store.create_token(uri.token, pins)
         location = self.location(name)
         if not is_file(location.pin_file):
             raise PinKeptElsewhere(str(location.pin_file))

@@ -8,11 +8,13 @@ named by its label or by a PKCS#11 URI; one that has a standby signs through bot
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca.signatures import SigningKey
+from ceremony.custody import BY_DEVICE, Custody
 from hsm.errors import (
     HsmError,
     KeyExists,
@@ -21,14 +23,16 @@ from hsm.errors import (
     TokenInUse,
     TokenNotFound,
 )
-from hsm.key_kinds import KeyKind, kind_of_curve
+from hsm.key_kinds import KeyKind
 from hsm.keys import WrappingKey
+from hsm.login import load_for
 from hsm.pin_change import change_pin
 from hsm.quota import SignQuota
 from hsm.software import SEALING_KEY, SoftwareKeys
 from hsm.standby import TokenPair
 from hsm.token import Token, TokenLocation
 from server.errors import TokenOffline
+from server.held_pins import AskPin, HeldPins
 from server.logs import get_logger
 from server.settings import Hsm
 from server.token_places import TokenPlaces, token_label
@@ -43,12 +47,16 @@ def ocsp_key(issuer: str) -> str:
 
 
 class Tokens:
-    """Opens each token once and finds keys in it; implements `ca.hierarchy.Keys`."""
+    """Opens each token once and finds keys in it; implements `ceremony.site.TokenRoom`.
 
-    def __init__(self, settings: Hsm) -> None:
+    A token whose PIN custodians hold is as good as away, unless there is somebody to ask them.
+    """
+
+    def __init__(self, settings: Hsm, ask_pin: AskPin | None = None) -> None:
         """Remember where the tokens are; none is opened yet."""
         self._settings = settings
         self._places = TokenPlaces(settings)
+        self._pins = HeldPins(self._places.pins, ask_pin)
         self._opened: dict[str, Token] = {}
         self._pairs: dict[str, TokenPair] = {}
         self._software: dict[str, SoftwareKeys] = {}
@@ -57,12 +65,14 @@ class Tokens:
         self.standby_changed: Callable[[str, bool], None] = lambda _, __: None
         """Told the label of a token, and whether its standby is used, when that changes."""
 
-    def create_missing(self) -> list[str]:
-        """Make the SoftHSM tokens that are not there; the labels of those made.
+    def create_missing(self, *wanted: str) -> list[str]:
+        """Make the SoftHSM tokens that are not there, all when none is named; those made.
 
         On any other module tokens are made with its own tools, or with `tillid hsm init`.
         """
         missing = self._places.missing()
+        if wanted:
+            missing = [label for label in missing if label in wanted]
         for label in missing:
             self._places.create(label)
         return missing
@@ -92,7 +102,10 @@ class Tokens:
 
     @contextmanager
     def online(self, *labels: str) -> Iterator[None]:
-        """Let tokens that are kept offline be used until the block ends: those of root keys."""
+        """Let tokens that are kept offline be used until the block ends: those of root keys.
+
+        Then PINs that custodians gave for them are forgotten.
+        """
         before = self._online
         labels = tuple(map(self._places.name, labels))
         self._online = before | frozenset(labels)
@@ -104,6 +117,7 @@ class Tokens:
                 opened = self._opened.pop(label, None)
                 if opened is not None:
                     opened.close()
+                self._pins.forget(token_label(label))
 
     def is_online(self, label: str) -> bool:
         """Whether a token that holds a root key was brought online."""
@@ -116,14 +130,10 @@ class Tokens:
         except KeyNotFound:
             return self._find_software(token, label)
 
-    def generate(self, token: str, label: str, curve: ec.EllipticCurve | int) -> SigningKey:
-        """A new key pair that never leaves the token: on a curve, or RSA of this many bits."""
-        kind = KeyKind(f"RSA-{curve}") if isinstance(curve, int) else kind_of_curve(curve)
-        return self.generate_kind(token, label, kind)
+    def generate(self, token: str, label: str, kind: KeyKind) -> SigningKey:
+        """A new key pair that never leaves the token.
 
-    def generate_kind(self, token: str, label: str, kind: KeyKind) -> SigningKey:
-        """A new key pair of any kind; one of ML-DSA is in files where the settings allow it.
-
+        One of ML-DSA is in files where the settings allow it.
         Raises: KeyExists, KeyKindUnsupported, TokenUnavailable.
         """
         try:
@@ -203,6 +213,7 @@ class Tokens:
             token.close()
         self._pairs.clear()
         self._opened.clear()
+        self._pins.forget_all()
 
     def open(self, name: str) -> Token:
         """The open token of this label or URI.
@@ -216,6 +227,7 @@ class Tokens:
         with self._lock:
             if name not in self._opened:
                 quota = SignQuota(self._settings.sign_quota_per_hour)
+                self._pins.ask(token_label(name))
                 self._opened[name] = Token.open(self.location(name), quota)
             return self._opened[name]
 
@@ -224,7 +236,9 @@ class Tokens:
 
         Raises: TokenNotFound, TokenUnavailable.
         """
-        return self._places.location(name)
+        found = self._places.location(name)
+        given = self._pins.given(token_label(name))
+        return found if given is None else replace(found, pin_file=given)
 
     def _signer(self, name: str) -> Token | TokenPair:
         """The token, or the pair of it and its standby."""
@@ -266,6 +280,50 @@ class Tokens:
                 folder, lambda: _wrapping_key(self.open(token), SEALING_KEY)
             )
         return self._software[token]
+
+    # --- What only a ceremony does, and custodians --------------------------------------------
+
+    @property
+    def makes_tokens(self) -> bool:
+        """Whether tokens are made here: only SoftHSM's are."""
+        return self._places.store is not None
+
+    def is_present(self, name: str) -> bool:
+        """Whether the token is there, made to the end."""
+        store = self._places.store
+        if store is not None:
+            return token_label(name) in store.labels()
+        return load_for(self.location(name)).has_token(token_label(name))
+
+    def create(self, name: str, pins: tuple[str, str] | None = None) -> None:
+        """Make a token, or finish one; `pins` are kept nowhere. Raises: TokenNotFound."""
+        if not self.makes_tokens:
+            raise TokenNotFound(name, "make it with the tools of the device's maker")
+        self._places.create(name, pins)
+
+    def custody(self, name: str) -> Custody | None:
+        """How the PIN of a token is split, if it is. Raises: PinUnreadable."""
+        return self._pins.custody(token_label(name))
+
+    def keep_custody(self, name: str, custody: Custody) -> None:
+        """Remember how the PIN of a token is split."""
+        self._pins.keep_custody(token_label(name), custody)
+
+    def unlock(self, name: str, pin: str) -> None:
+        """Use this PIN for the token while it is online; it is in memory alone."""
+        self._reopened_with(name, lambda label: self._pins.give(label, pin))
+
+    def use_pin_pad(self, name: str) -> None:
+        """Let the device ask for the PIN of this token, now and whenever people are there."""
+        self.keep_custody(name, BY_DEVICE)
+        self._reopened_with(name, self._pins.leave_to_device)
+
+    def _reopened_with(self, name: str, change: Callable[[str], None]) -> None:
+        with self._lock:
+            change(token_label(name))
+            opened = self._opened.pop(self._places.name(name), None)
+        if opened is not None:
+            opened.close()
 
 
 def _wrapping_key(token: Token, label: str) -> WrappingKey:

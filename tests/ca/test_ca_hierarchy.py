@@ -6,7 +6,6 @@ from itertools import islice
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca.errors import Conflict, Refused
 from ca.hierarchy import CeremonyStep, IssuerRecord, PlannedIssuer, fingerprint, run_ceremony
@@ -15,6 +14,7 @@ from ca.issuance import INTENT_LIFETIME, resolve_open_intents
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from ca.signatures import SigningKey
+from hsm.key_kinds import KeyKind
 from tests.support.ca_builders import (
     BASE_URL,
     NOW,
@@ -33,9 +33,9 @@ def a_plan() -> tuple[PlannedIssuer, ...]:
     root, issuing = load_profile("root"), load_profile("issuing")
     return (
         PlannedIssuer(ROOT, ROOT, root, a_subject(root, "Tillid Root CA"), "root-token", "root-ca",
-                      ec.SECP384R1()),
+                      KeyKind.EC_P384),
         PlannedIssuer(ISSUING, ROOT, issuing, a_subject(issuing, "Tillid Issuing CA"),
-                      "issuing-token", "issuing-ca", ec.SECP256R1()),
+                      "issuing-token", "issuing-ca", KeyKind.EC_P256),
     )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def test_a_parent_without_a_certificate_certifies_nobody_else() -> None:
 
 
 def test_a_key_on_another_curve_than_the_profile_asks_for_is_refused() -> None:
-    plan = (replace(a_plan()[0], curve=ec.SECP256R1()),)
+    plan = (replace(a_plan()[0], key_kind=KeyKind.EC_P256),)
     with pytest.raises(Refused, match="a key of type EC-P256 is not allowed"):
         Site().hold(plan)
 

@@ -13,6 +13,7 @@ from ca.issuance import issue, prepare
 from ca.profiles import load_profile
 from ca.signatures import SigningKey
 from hsm.errors import KeyNotFound
+from hsm.key_kinds import KeyKind
 from server.clock import utc_now
 from tests.support.approvals import AnOfficer, an_approved_order
 from tests.support.ca_builders import (
@@ -45,14 +46,14 @@ class TokenKeys:
         except KeyNotFound:
             return None
 
-    def generate(self, token: str, label: str, curve: ec.EllipticCurve) -> SigningKey:
-        return self.softhsm.token(token).generate_ec_key(label, curve)
+    def generate(self, token: str, label: str, kind: KeyKind) -> SigningKey:
+        return self.softhsm.token(token).generate_key(label, kind)
 
 
-def planned(name: IssuerName, label: str, curve: ec.EllipticCurve) -> PlannedIssuer:
+def planned(name: IssuerName, label: str, kind: KeyKind) -> PlannedIssuer:
     profile = load_profile(name)
     subject = a_subject(profile, f"Tillid {name}")
-    return PlannedIssuer(name, ROOT, profile, subject, f"ca-{name}", label, curve)
+    return PlannedIssuer(name, ROOT, profile, subject, f"ca-{name}", label, kind)
 
 
 def test_a_hierarchy_in_two_tokens_issues_what_relying_parties_verify(
@@ -60,7 +61,7 @@ def test_a_hierarchy_in_two_tokens_issues_what_relying_parties_verify(
 ) -> None:
     now, keys = utc_now(), TokenKeys(softhsm)
     issuers, store = MemoryIssuers(), MemoryIssuance()
-    plan = (planned(ROOT, "root", ec.SECP384R1()), planned(ISSUING, "issuing", ec.SECP256R1()))
+    plan = (planned(ROOT, "root", KeyKind.EC_P384), planned(ISSUING, "issuing", KeyKind.EC_P256))
     for _ in range(2):
         steps = list(run_ceremony(plan, BASE_URL, (issuers, store), keys, now))
     assert [step.done for step in steps] == ["certificate was there"] * 2

@@ -81,7 +81,7 @@ def test_the_layers_name_every_package_once() -> None:
     assert sorted([*layered, "cli"]) == sorted(top_level_names())
 
 
-@pytest.mark.parametrize("library", ["sqlalchemy", "flask", "ldap3", "pkcs11"])
+@pytest.mark.parametrize("library", ["sqlalchemy", "flask", "ldap3", "pkcs11", "shamir_mnemonic"])
 def test_each_outside_door_has_one_package_that_may_open_it(library: str) -> None:
     (sources,) = (
         set(contract["source_modules"])

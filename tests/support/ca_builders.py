@@ -18,6 +18,7 @@ from ca.key_uses import KeyUses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
 from ca.signatures import SigningKey
+from hsm.key_kinds import KeyKind
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE_URL = "http://127.0.0.1:8080"
@@ -277,8 +278,10 @@ class SoftwareKeys:
     def find(self, token: str, label: str) -> SigningKey | None:
         return self.made.get((token, label))
 
-    def generate(self, token: str, label: str, curve: ec.EllipticCurve | int) -> SigningKey:
+    def generate(self, token: str, label: str, kind: KeyKind) -> SigningKey:
         assert (token, label) not in self.made
-        of_rsa = isinstance(curve, int)
-        self.made[token, label] = an_rsa_key(curve) if of_rsa else ec.generate_private_key(curve)
+        family, size = kind.split("-")
+        self.made[token, label] = (
+            an_rsa_key(int(size)) if family == "RSA" else ec.generate_private_key(_CURVES[size])
+        )
         return self.made[token, label]

@@ -1,0 +1,63 @@
+"""The script in sentences: what will happen, and what the administrator reads out."""
+
+from ceremony.script import (
+    Attendance,
+    Binding,
+    Bound,
+    Closing,
+    MakeCrl,
+    MakeIssuer,
+    MakeKey,
+    MakeToken,
+    Script,
+    Split,
+    Step,
+)
+
+_PIN = {
+    "custodians": "its PIN is put together by the custodians and is nowhere on disk",
+    "file": "its PIN is random and lies in a file for the owner alone",
+    "module": "its device asks for the PIN by itself",
+}
+
+
+def sentence(step: Step, binding: Binding | None = None) -> str:
+    """What a step does; with the device where the binding says it."""
+    bound = binding.token if binding else {}
+    match step:
+        case Attendance():
+            said = "Everybody types their name, and compares the clock."
+        case Split():
+            said = _split(step, bound.get(step.token))
+        case MakeToken():
+            here = bound.get(step.token)
+            known = f" (the device {here.label}; {_PIN[here.pin]})" if here else ""
+            said = f"Token {step.token}{known} is made, or opened where it is there."
+        case MakeKey():
+            said = f"Key {step.label} ({step.type}) is made in token {step.token}, and tried."
+        case MakeIssuer():
+            name = ", ".join(f"{attribute}={value}" for attribute, value in step.subject.items())
+            by = "itself" if step.do == "root" else step.parent
+            said = f"Issuer {step.issuer} ({name}; key {step.key}) is certified by {by}."
+        case MakeCrl():
+            said = f"The first CRL of issuer {step.issuer} is signed."
+        case Closing():
+            said = "What was made is read out and compared; the transcript is signed."
+    return said
+
+
+def _split(step: Split, bound: Bound | None) -> str:
+    if bound is not None and bound.pin != "custodians":
+        return f"The PIN of token {step.token} is not split: the binding says so."
+    return (
+        f"A new PIN for token {step.token} is split into {step.shares} shares,"
+        f" of which {step.threshold} are needed."
+    )
+
+
+def people(script: Script) -> list[str]:
+    """Who has to be there."""
+    return [
+        f"{role}: {number.needed} of {number.of}" if number.of > 1 else f"{role}: 1"
+        for role, number in script.roles.items()
+    ]

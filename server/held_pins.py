@@ -1,0 +1,81 @@
+"""PINs that are in no file: those that custodians hold, and those that a device asks for itself."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ceremony.custody import Custody
+from hsm.errors import PinUnreadable, TokenLocked
+from hsm.pins import PIN_PAD
+from revocation.publication import write_published
+
+AskPin = Callable[[str, Custody], str]
+"""Asks custodians for the PIN of a token."""
+
+
+class HeldPins:
+    """How the PINs of tokens are split, and those that were given and not yet forgotten."""
+
+    def __init__(self, folder: Path, ask: AskPin | None) -> None:
+        """`folder` is where the PIN files are; without `ask` nobody is there to be asked."""
+        self._folder = folder
+        self._ask = ask
+        self._given: dict[str, Path] = {}
+
+    def given(self, label: str) -> Path | None:
+        """Where the PIN is read from, if it was given."""
+        return self._given.get(label)
+
+    def custody(self, label: str) -> Custody | None:
+        """How the PIN of a token is split, if it is. Raises: PinUnreadable."""
+        try:
+            return Custody.parse(self._file(label).read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise PinUnreadable(str(self._file(label))) from error
+
+    def keep_custody(self, label: str, custody: Custody) -> None:
+        """Remember how the PIN of a token is split."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_published(self._file(label), custody.encode())
+
+    def ask(self, label: str) -> None:
+        """Ask the custodians, if there are any and they were not asked. Raises: TokenLocked."""
+        custody = None if label in self._given else self.custody(label)
+        if custody is None:
+            return
+        if self._ask is None:
+            raise TokenLocked(label)
+        self._given[label] = PIN_PAD if custody.by_device else _in_memory(self._ask(label, custody))
+
+    def give(self, label: str, pin: str) -> None:
+        """Use this PIN; it is in memory alone."""
+        self.forget(label)
+        self._given[label] = _in_memory(pin)
+
+    def leave_to_device(self, label: str) -> None:
+        """Let the device ask for the PIN."""
+        self.forget(label)
+        self._given[label] = PIN_PAD
+
+    def forget(self, label: str) -> None:
+        """Forget a PIN that was given."""
+        kind, _, descriptor = str(self._given.pop(label, "")).partition(":")
+        if kind == "fd":
+            os.close(int(descriptor))
+
+    def forget_all(self) -> None:
+        """Forget every PIN that was given."""
+        for label in list(self._given):
+            self.forget(label)
+
+    def _file(self, label: str) -> Path:
+        return self._folder / f"{label}.custodians"
+
+
+def _in_memory(pin: str) -> Path:
+    """A source of this PIN that is no file of any disk and is handed down to no process."""
+    descriptor = os.memfd_create("pin", os.MFD_CLOEXEC)
+    os.write(descriptor, pin.encode())
+    return Path(f"fd:{descriptor}")
