@@ -24,7 +24,7 @@ from sqlalchemy import insert
 from audit.events import Event
 from ca.identifiers import SerialNumber
 from ca.issuance import CertificateOrder, issue, prepare
-from ca.key_quality import CHECKS, _shows_one_prime, check_key
+from ca.key_quality import CHECKS, _is_prime, check_key
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from hsm.softhsm import SoftHsmStore
@@ -153,7 +153,7 @@ def _rsa_checks(key: rsa.RSAPublicKey, signature: bytes, octets: bytes, *, cheap
     checks = CHECKS[:-1] if cheap else CHECKS[-1:]
 
     def look() -> None:
-        _shows_one_prime.cache_clear()
+        _is_prime.cache_clear()
         assert [check.found(key) for check in checks] == [None] * len(checks)
 
     found = beside(
