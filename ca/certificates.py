@@ -100,7 +100,7 @@ class CertificateContent:
 
 def _tbs_certificate(content: CertificateContent, algorithm: bytes) -> bytes:
     """The to-be-signed octets; a library's parser and the rules read them before anybody signs."""
-    extensions = (_extension(*each) for each in content.expected_extensions())
+    extensions = [_extension(*each) for each in content.expected_extensions()]
     return der.sequence(
         _VERSION_3,
         der.integer(content.serial_number),
@@ -113,10 +113,19 @@ def _tbs_certificate(content: CertificateContent, algorithm: bytes) -> bytes:
     )
 
 
-@functools.lru_cache(maxsize=256)  # all but two are the same in every certificate of a profile
 def _extension(value: x509.ExtensionType, critical: bool) -> bytes:  # noqa: FBT001 - as in x509
+    # Of a profile's extensions all but two are the same in every certificate. One of those two may
+    # name a person, and that is not kept.
+    own = isinstance(value, x509.SubjectAlternativeName | x509.SubjectKeyIdentifier)
+    return _encode(value, critical) if own else _encode_once(value, critical)
+
+
+def _encode(value: x509.ExtensionType, critical: bool) -> bytes:  # noqa: FBT001 - as in x509
     octets = der.octet_string(value.public_bytes())
     return der.sequence(_oid(value.oid), der.TRUE if critical else b"", octets)
+
+
+_encode_once = functools.lru_cache(maxsize=256)(_encode)
 
 
 @functools.cache

@@ -173,7 +173,8 @@ def issue_all(
     """Sign prepared certificates, each at most once; one outcome each, in their order.
 
     What forbids or fails one certificate is its outcome, as `issue` would raise it. An error of the
-    database is raised: what was intended by then is closed by `resolve_open_intents`.
+    database is raised: what was intended by then is closed by `resolve_open_intents`. A batch is to
+    be so small that the token signs it well within INTENT_LIFETIME.
     """
     run = _Run(batch, store, actor, now)
     run.approve()

@@ -23,7 +23,7 @@ _SHOWN = 20
 def issue_all_of(requests: Path, profile: str, out: Path) -> Result:
     """Issue for every request of a folder; exits with 10 if one of them got nothing."""
     from ca.profiles import load_profile
-    from server.bulk_issuance import SUFFIXES, issue_requests, request_files
+    from server.bulk_issuance import SUFFIXES, alone_in, issue_requests, request_files
 
     load_profile(profile)  # before anything is done, for every request would be refused
     files = request_files(requests)
@@ -31,7 +31,7 @@ def issue_all_of(requests: Path, profile: str, out: Path) -> Result:
         endings = ", ".join(sorted(SUFFIXES))
         raise click.UsageError(f"{requests} holds no request: no file that ends in {endings}.")
     _make_folder(requests, out)
-    with installation() as parts:
+    with alone_in(out), installation() as parts:
         items = issue_requests(parts, parts.issuing(), profile, files, out)
         try:
             return _result(list(_with_progress(items, len(files))), out)

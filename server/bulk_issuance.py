@@ -4,9 +4,11 @@ A certificate goes to a file of its request's name. What is there already is lef
 and did not reach its file, because the run was interrupted, is written from the records.
 """
 
+import fcntl
+import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -92,6 +94,24 @@ def issue_requests(
             yield from _issue(parts, issuer, waiting)
             waiting, size = [], _next_size(size, time.monotonic() - began)
     yield from _issue(parts, issuer, waiting)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder for one run, for two would issue twice.
+
+    Raises:
+        Conflict: another run holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"folder {folder}", "in use by another run") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _next_size(size: int, seconds: float) -> int:

@@ -163,6 +163,16 @@ def test_two_requests_of_one_name_stop_before_anything_is_done(
     assert list(folders.out.glob("*")) == []
 
 
+def test_two_runs_for_one_folder_do_not_issue_at_the_same_time(
+    tillid: Operator, folders: Folders
+) -> None:
+    folders.a_request("a")
+    folders.out.mkdir()
+    with bulk.alone_in(folders.out):
+        assert tillid(*folders.arguments()).code == 7
+    assert tillid(*folders.arguments()).result["counts"] == {"issued": 1}
+
+
 def test_an_empty_folder_and_the_folder_of_the_requests_are_wrong_usage(
     tillid: Operator, folders: Folders
 ) -> None:
