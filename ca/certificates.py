@@ -1,38 +1,30 @@
 """What a certificate will say, and its encoding before and after the signature.
 
-The to-be-signed octets come out of a copy signed with a throw-away key of the issuer's own kind:
-the copy is what the rules look at, and its tbsCertificate is what the token signs, octet for octet.
+The to-be-signed octets are written here (RFC 5280 section 4.1), for a builder would cost several
+times a signature. A throw-away copy with nothing for a signature carries them: the copy is what the
+rules look at, read back by another library, and its tbsCertificate is what the token signs, octet
+for octet.
 """
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
+from ca import der
 from ca.errors import SigningFailed
 from ca.identifiers import IssuerName, SerialNumber
-from ca.key_quality import SubjectPublicKey, key_type
+from ca.key_quality import SubjectPublicKey, spki
 from ca.names import SubjectName
 from ca.profiles import EXTENDED_KEY_USAGES, Profile
 from ca.requests import ip_address
 from ca.signatures import SigningKey, algorithm_of
 
-_MAKERS: dict[str, Callable[[], SigningKey]] = {
-    "EC-P256": lambda: ec.generate_private_key(ec.SECP256R1()),
-    "EC-P384": lambda: ec.generate_private_key(ec.SECP384R1()),
-    "EC-P521": lambda: ec.generate_private_key(ec.SECP521R1()),
-    "Ed25519": ed25519.Ed25519PrivateKey.generate,
-    "ML-DSA-44": mldsa.MLDSA44PrivateKey.generate,
-    "ML-DSA-65": mldsa.MLDSA65PrivateKey.generate,
-    "ML-DSA-87": mldsa.MLDSA87PrivateKey.generate,
-}
+_VERSION_3 = der.element(der.context(0), der.integer(2))
+_NO_SIGNATURE = bytes(64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,30 +97,57 @@ class CertificateContent:
         return extensions
 
     def throw_away_copy(self) -> x509.Certificate:
-        """The certificate, signed with a key that is nobody's."""
-        builder = (
-            x509.CertificateBuilder()
-            .serial_number(int(self.serial_number))
-            .issuer_name(self.issuer.subject)
-            .subject_name(self.subject.to_x509())
-            .public_key(self.public_key)
-            .not_valid_before(self.not_before)
-            .not_valid_after(self.not_after)
-        )
-        for extension, critical in self.expected_extensions():
-            builder = builder.add_extension(extension, critical)
-        algorithm = algorithm_of(self.issuer.key)
-        return builder.sign(
-            _throw_away_key(self.issuer.key),
-            algorithm.hash_algorithm,
-            rsa_padding=algorithm.rsa_padding,
-        )
+        """The certificate with a signature of zeros, which verifies under no key."""
+        algorithm = algorithm_of(self.issuer.key).identifier
+        tbs = _tbs_certificate(self, algorithm)
+        return x509.load_der_x509_certificate(_certificate(tbs, algorithm, _NO_SIGNATURE))
+
+
+def _tbs_certificate(content: CertificateContent, algorithm: bytes) -> bytes:
+    """The to-be-signed octets; a library's parser and the rules read them before anybody signs."""
+    extensions = [_extension(*each) for each in content.expected_extensions()]
+    return der.sequence(
+        _VERSION_3,
+        der.integer(content.serial_number),
+        algorithm,
+        content.issuer.subject.public_bytes(),
+        der.sequence(der.choice_time(content.not_before), der.choice_time(content.not_after)),
+        content.subject.to_x509().public_bytes(),
+        spki(content.public_key),
+        der.element(der.context(3), der.sequence(*extensions)),
+    )
+
+
+def _extension(value: x509.ExtensionType, critical: bool) -> bytes:  # noqa: FBT001 - as in x509
+    # Of a profile's extensions all but two are the same in every certificate. One of those two may
+    # name a person, and that is not kept.
+    own = isinstance(value, x509.SubjectAlternativeName | x509.SubjectKeyIdentifier)
+    return _encode(value, critical) if own else _encode_once(value, critical)
+
+
+def _encode(value: x509.ExtensionType, critical: bool) -> bytes:  # noqa: FBT001 - as in x509
+    octets = der.octet_string(value.public_bytes())
+    return der.sequence(_oid(value.oid), der.TRUE if critical else b"", octets)
+
+
+_encode_once = functools.lru_cache(maxsize=256)(_encode)
+
+
+@functools.cache
+def _oid(identifier: x509.ObjectIdentifier) -> bytes:
+    return der.oid(identifier.dotted_string)
+
+
+def _certificate(tbs: bytes, algorithm: bytes, signature: bytes) -> bytes:
+    return der.sequence(tbs, algorithm, der.bit_string(signature))
 
 
 def subject_of(tbs_certificate: bytes) -> bytes:
     """The DER of the subject name in to-be-signed octets that we encoded ourselves."""
-    octets: bytes = asn1_x509.TbsCertificate.load(tbs_certificate)["subject"].dump()
-    return octets
+    # The parser needs some algorithm, and does not compare it with the one inside.
+    anything = der.sequence(der.oid("1.2.840.10045.4.3.2"))
+    copy = x509.load_der_x509_certificate(_certificate(tbs_certificate, anything, _NO_SIGNATURE))
+    return copy.subject.public_bytes()
 
 
 def validity_period(profile: Profile, now: datetime) -> tuple[datetime, datetime]:
@@ -148,7 +167,9 @@ def assemble(copy: x509.Certificate, signature: bytes, issuer: Issuer) -> x509.C
     Raises:
         SigningFailed: the signature does not verify under the key that relying parties know.
     """
-    certificate = x509.load_der_x509_certificate(_with_signature(copy, signature))
+    algorithm = algorithm_of(issuer.key).identifier
+    octets = _certificate(copy.tbs_certificate_bytes, algorithm, signature)
+    certificate = x509.load_der_x509_certificate(octets)
     if certificate.tbs_certificate_bytes != copy.tbs_certificate_bytes:
         raise SigningFailed("the certificate's octets are not those that were checked")
     try:
@@ -160,42 +181,24 @@ def assemble(copy: x509.Certificate, signature: bytes, issuer: Issuer) -> x509.C
 
 def _verify(issuer: Issuer, signature: bytes, octets: bytes) -> None:
     """Verify with the key in the issuer's certificate, or the token's own while there is none."""
-    known = issuer.key if issuer.certificate is None else issuer.certificate
-    algorithm_of(issuer.key).verify(known.public_key(), signature, octets)
+    known = issuer.key.public_key() if issuer.certificate is None else _key_of(issuer.certificate)
+    algorithm_of(issuer.key).verify(known, signature, octets)
 
 
-def _with_signature(copy: x509.Certificate, signature: bytes) -> bytes:
-    der, tbs = copy.public_bytes(Encoding.DER), copy.tbs_certificate_bytes
-    start = der.index(tbs) + len(tbs)
-    algorithm = der[start : start + 2 + der[start + 1]]
-    bit_string = _tlv(0x03, b"\0" + signature)
-    return _tlv(0x30, tbs + algorithm + bit_string)
-
-
-def _tlv(tag: int, value: bytes) -> bytes:
-    short_form = 0x80
-    if len(value) < short_form:
-        return bytes((tag, len(value))) + value
-    length = len(value).to_bytes((len(value).bit_length() + 7) // 8, "big")
-    return bytes((tag, short_form | len(length))) + length + value
-
-
-def _throw_away_key(like: SigningKey) -> SigningKey:
-    return _throw_away(key_type(like.public_key()))
-
-
-@functools.cache
-def _throw_away(kind: str) -> SigningKey:
-    family, _, size = kind.partition("-")
-    if family == "RSA":
-        return rsa.generate_private_key(65537, int(size))
-    return _MAKERS[kind]()
+@functools.lru_cache(maxsize=64)
+def _key_of(certificate: x509.Certificate) -> object:
+    return certificate.public_key()
 
 
 def _authority_key_identifier(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
     if issuer.certificate is None:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
-    ski = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return _key_identifier_of(issuer.certificate)
+
+
+@functools.lru_cache(maxsize=64)
+def _key_identifier_of(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    ski = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski.value)
 
 
@@ -204,6 +207,7 @@ def _general_name(host: str) -> x509.GeneralName:
     return x509.DNSName(host) if address is None else x509.IPAddress(address)
 
 
+@functools.cache
 def _policies(oids: tuple[str, ...]) -> x509.CertificatePolicies:
     return x509.CertificatePolicies(
         [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in oids]
@@ -229,11 +233,13 @@ def _constrained(name: str) -> x509.GeneralName:
     return x509.DNSName(domain) if kind == "dns" else x509.RFC822Name(domain)
 
 
+@functools.lru_cache(maxsize=64)
 def _crl_distribution_points(url: str) -> x509.CRLDistributionPoints:
     name = x509.UniformResourceIdentifier(url)
     return x509.CRLDistributionPoints([x509.DistributionPoint([name], None, None, None)])
 
 
+@functools.lru_cache(maxsize=64)
 def _information_access(urls: StatusUrls, *, ocsp: bool) -> x509.AuthorityInformationAccess:
     methods = [(AuthorityInformationAccessOID.CA_ISSUERS, urls.certificate)]
     if ocsp:

@@ -1,11 +1,15 @@
 """Issuance: no signature by a CA key without a committed row that holds what is signed.
 
 The order is prepare, intent (committed and synced), lint, sign, verify, commit. A certificate
-leaves this module only after its row says issued. An intent that a crash left open is closed by
+leaves this module only after its row says issued. An intent that comes to nothing is closed by
 revoking its serial: the token may have signed it.
+
+Many certificates share their two transactions, for a synced commit costs as much as many
+signatures. What befalls one of them leaves the others as they are.
 """
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -19,7 +23,7 @@ from ca.certificates import (
     sign_octets,
     validity_period,
 )
-from ca.errors import Finding, MalformedRequest, Refused
+from ca.errors import CaError, Finding, MalformedRequest, Refused
 from ca.failpoints import reach
 from ca.identifiers import IssuerName, SerialNumber
 from ca.key_quality import SubjectPublicKey, spki_sha256
@@ -28,6 +32,7 @@ from ca.names import SubjectName
 from ca.profiles import Profile
 from ca.rules import lint
 from ca.signed_data import verify_detached
+from hsm.errors import HsmError
 
 # An intent older than this belongs to nobody any more; its own process can no longer commit it.
 INTENT_LIFETIME = timedelta(seconds=10)
@@ -59,6 +64,10 @@ class CertificateOrder:
     publish: bool = False
     email_addresses: tuple[str, ...] = ()
     not_after: datetime | None = None
+    spki_sha256: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spki_sha256", spki_sha256(self.public_key))
 
     @property
     def holder(self) -> str:
@@ -67,6 +76,8 @@ class CertificateOrder:
 
     def check_key_uses(self, uses: KeyUses) -> None:
         """Refuse the order if its key may not be certified for its holder."""
+        if uses == KeyUses():
+            return  # as nearly always, and the holder's name need not be encoded
         reuse = self.profile.reuse_key
         check_key_uses(uses, self.holder, self.application_id, reuse=reuse)
 
@@ -85,23 +96,29 @@ class PreparedCertificate:
         return self.copy.tbs_certificate_bytes
 
 
+Signed = tuple[PreparedCertificate, x509.Certificate]
+Outcome = x509.Certificate | Exception
+"""A certificate that is recorded as issued, or why there is none."""
+
+
 class IssuanceStore(Protocol):
-    """What issuance needs of the database; each call is one committed transaction."""
+    """What issuance needs of the database; each call is one transaction, committed whole or not."""
 
-    def record_intent(self, prepared: PreparedCertificate, actor: str, now: datetime) -> None:
-        """Store serial, tbsCertificate and the audit event; Conflict if the serial was used.
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """What a store raises when a row may not be; anything else speaks of the store itself."""
 
-        The uses of the key are checked once more inside the transaction, so that of two orders at
-        once for one key the second is refused.
+    def record_intents(
+        self, batch: Sequence[PreparedCertificate], actor: str, now: datetime
+    ) -> None:
+        """Store serials, tbsCertificates and audit events; Conflict if a serial was used.
+
+        The uses of each key are checked inside the transaction, so that of two orders at once for
+        one key the second is refused.
         """
 
-    def record_certificate(
-        self, prepared: PreparedCertificate, certificate: x509.Certificate, now: datetime
-    ) -> None:
-        """Turn the intent into an issued certificate; Conflict if it is an intent no more."""
-
-    def uses_of_key(self, spki_sha256: str) -> KeyUses:
-        """What the key of this digest (hexadecimal) was certified for, and whether it leaked."""
+    def record_certificates(self, batch: Sequence[Signed], now: datetime) -> None:
+        """Turn intents into issued certificates; Conflict if one is an intent no more."""
 
     def is_approving_officer(self, certificate: x509.Certificate) -> bool:
         """Whether this very certificate is the active one of an approving officer."""
@@ -158,24 +175,125 @@ def issue(
             recorded stays revoked.
         Conflict: the serial was used before, or the intent was closed as orphaned.
         SigningFailed: what came back from the token does not verify.
+        HsmError: the token did not sign.
     """
+    (outcome,) = issue_all([prepared], store, actor, now)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def issue_all(
+    batch: Sequence[PreparedCertificate], store: IssuanceStore, actor: str, now: datetime
+) -> list[Outcome]:
+    """Sign prepared certificates, each at most once; one outcome each, in their order.
+
+    What forbids or fails one certificate is its outcome, as `issue` would raise it. An error of the
+    database is raised: what was intended by then is closed by `resolve_open_intents`. A batch is to
+    be so small that the token signs it well within INTENT_LIFETIME.
+    """
+    run = _Run(batch, store, actor, now)
+    run.approve()
+    run.intend()
+    run.sign()
+    run.record()
+    run.close_orphans()
+    return [run.outcomes[index] for index in range(len(batch))]
+
+
+class _Run:
+    """One call of `issue_all`: which of the batch go on, and the outcomes of those that do not."""
+
+    def __init__(
+        self,
+        batch: Sequence[PreparedCertificate],
+        store: IssuanceStore,
+        actor: str,
+        now: datetime,
+    ) -> None:
+        self._batch, self._store, self._actor, self._now = batch, store, actor, now
+        self._going_on = list(range(len(batch)))
+        self._signed: dict[int, x509.Certificate] = {}
+        self._orphans: list[int] = []
+        self.outcomes: dict[int, Outcome] = {}
+
+    def approve(self) -> None:
+        """Keep those that need no approval or have one."""
+        for index in self._going_on:
+            try:
+                check_approval(self._batch[index].order, self._store)
+            except CaError as error:
+                self.outcomes[index] = error
+        self._drop_decided()
+
+    def intend(self) -> None:
+        """Commit what will be signed before anything is."""
+        self._together(
+            self._going_on,
+            lambda these: self._store.record_intents(
+                [self._batch[index] for index in these], self._actor, self._now
+            ),
+        )
+        self._drop_decided()
+        for name in {self._batch[index].order.profile.name: None for index in self._going_on}:
+            reach("issue.intended", name)
+
+    def sign(self) -> None:
+        """Let the gate look at each, then the token sign it, then verify what came back."""
+        for index in self._going_on:
+            try:
+                self._signed[index] = _sign(self._batch[index])
+            except (CaError, HsmError) as error:
+                self.outcomes[index] = error
+                self._orphans.append(index)
+        self._drop_decided()
+
+    def record(self) -> None:
+        """Commit the certificates; only then are they outcomes."""
+        self._together(
+            self._going_on,
+            lambda these: self._store.record_certificates(
+                [(self._batch[index], self._signed[index]) for index in these], self._now
+            ),
+        )
+        self._orphans += [index for index in self._going_on if index in self.outcomes]
+        self._drop_decided()
+        for index in self._going_on:
+            self.outcomes[index] = self._signed[index]
+            reach("issue.recorded", self._batch[index].order.profile.name)
+
+    def close_orphans(self) -> None:
+        """Revoke the serials of intents that came to nothing."""
+        for index in self._orphans:
+            content = self._batch[index].content
+            self._store.revoke_orphan(content.issuer.name, content.serial_number, self._now)
+
+    def _together(self, these: Sequence[int], record: Callable[[Sequence[int]], None]) -> None:
+        """Record all at once; if that is refused each half, down to the one that is at fault."""
+        if not these:
+            return
+        try:
+            record(these)
+        except self._store.refusals as error:
+            if len(these) == 1:
+                self.outcomes[these[0]] = error
+                return
+            middle = len(these) // 2
+            self._together(these[:middle], record)
+            self._together(these[middle:], record)
+
+    def _drop_decided(self) -> None:
+        self._going_on = [index for index in self._going_on if index not in self.outcomes]
+
+
+def _sign(prepared: PreparedCertificate) -> x509.Certificate:
     content, profile = prepared.content, prepared.order.profile.name
-    check_approval(prepared.order, store)
-    prepared.order.check_key_uses(store.uses_of_key(spki_sha256(content.public_key)))
-    store.record_intent(prepared, actor, now)
-    reach("issue.intended", profile)
-    try:
-        lint(prepared.copy, content)
-    except Refused:
-        store.revoke_orphan(content.issuer.name, content.serial_number, now)
-        raise
+    lint(prepared.copy, content)
     reach("issue.linted", profile)
     signature = sign_octets(content.issuer.key, prepared.tbs_certificate)
     reach("issue.signed", profile)
     certificate = assemble(prepared.copy, signature, content.issuer)
     reach("issue.verified", profile)
-    store.record_certificate(prepared, certificate, now)
-    reach("issue.recorded", profile)
     return certificate
 
 
@@ -210,7 +328,7 @@ def check_approval(order: CertificateOrder, store: IssuanceStore) -> None:
         "email_addresses": list(order.email_addresses),
         "profile": {"name": order.profile.name, "sha256": order.profile.sha256},
         "publication_consent": order.publish,
-        "spki_sha256": spki_sha256(order.public_key),
+        "spki_sha256": order.spki_sha256,
         "subject": [list(pair) for pair in order.subject.attributes],
         "validity_days": order.profile.validity_days,
     }

@@ -7,6 +7,7 @@ not on their curve, or at infinity, never become a key: the library refuses to l
 
 import functools
 import hashlib
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -36,6 +37,7 @@ _PRIMES = tuple(n for n in range(2, 752) if all(n % d for d in range(2, math.isq
 _ODD_PRIMES_PRODUCT = math.prod(_PRIMES[1:])
 # The first 39 primes divide the number M that the faulty generator used for every key size.
 _ROCA_PRIMES = _PRIMES[1:39]
+_OTHER_FACTOR = 2**127 - 1  # a prime, and of no RSA key
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WAY_OUT = "make a new key: P-256, P-384, P-521, or RSA of 2048 to 4096 bits with exponent 65537"
 
@@ -163,18 +165,67 @@ def _close_primes(numbers: rsa.RSAPublicNumbers) -> str | None:
 
 
 def _prime_power(numbers: rsa.RSAPublicNumbers) -> str | None:
-    return "the RSA modulus is a prime or a power of one" if _shows_one_prime(numbers.n) else None
+    if _is_power(numbers.n) or _is_prime(numbers.n):
+        return "the RSA modulus is a prime or a power of one"
+    return None
+
+
+def _is_power(modulus: int) -> bool:
+    """Whether the modulus is a k-th power, k > 2; squares and small factors are refused before."""
+    highest = modulus.bit_length() // (_PRIMES[-1].bit_length() - 1)
+    return any(
+        _may_be_power(modulus, k) and _root(modulus, k) ** k == modulus
+        for k in itertools.takewhile(lambda k: k <= highest, _PRIMES[1:])
+    )
+
+
+def _may_be_power(number: int, k: int) -> bool:
+    """No for most numbers: modulo a prime q = mk + 1 the m-th power of a k-th power is 0 or 1."""
+    q = _one_more_than_a_multiple(k)
+    return pow(number % q, (q - 1) // k, q) <= 1
+
+
+@functools.cache
+def _one_more_than_a_multiple(k: int) -> int:
+    return next(
+        q
+        for q in itertools.count(2 * k + 1, 2 * k)
+        if all(q % d for d in range(3, math.isqrt(q) + 1, 2))
+    )
+
+
+def _root(number: int, k: int) -> int:
+    """The whole part of the k-th root, by Newton's method from above."""
+    root = 1 << -(-number.bit_length() // k)
+    while (lower := ((k - 1) * root + number // root ** (k - 1)) // k) < root:
+        root = lower
+    return root
 
 
 @functools.lru_cache(maxsize=256)
-def _shows_one_prime(modulus: int) -> bool:
-    """Whether a^n - a shares a factor with n, as it does for every power n = p^k.
+def _is_prime(modulus: int) -> bool:
+    """Whether the library takes the modulus for a factor of a private key, which must be prime.
 
-    By Fermat a^p = a modulo p, so p divides both. For a product of two large primes a factor in
-    common is as likely as guessing one. This is the one costly check, so an answer is kept:
-    the gate looks again at the key that the request was read with.
+    Its test of primes is ten times as fast as one exponentiation in Python, and has no other door.
+    It is still the costly check, so an answer is kept: the gate looks again at the key that the
+    request was read with.
     """
-    return math.gcd(pow(2, modulus, modulus) - 2, modulus) != 1
+    rest = (modulus - 1) * (_OTHER_FACTOR - 1)
+    exponent = next(e for e in itertools.count(3, 2) if math.gcd(e, rest) == 1)
+    d = pow(exponent, -1, rest)
+    try:
+        rsa.RSAPrivateNumbers(
+            p=modulus,
+            q=_OTHER_FACTOR,
+            d=d,
+            dmp1=d % (modulus - 1),
+            dmq1=d % (_OTHER_FACTOR - 1),
+            iqmp=pow(_OTHER_FACTOR, -1, modulus),
+            public_numbers=rsa.RSAPublicNumbers(exponent, modulus * _OTHER_FACTOR),
+        ).private_key()
+    except ValueError:
+        return False
+    return True
 
 
 _BR = "CA/B BR 6.1.1.3"

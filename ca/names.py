@@ -83,14 +83,15 @@ def _finding(sentence: str) -> Finding:
 def _faults(attribute: str, value: str) -> list[Finding]:
     if attribute not in _OIDS:
         return [_finding("the name holds an attribute that no profile knows")]
+    # Printable ASCII is in every normal form, and its letters are Latin: most names end here.
+    plain = value.isascii() and value.isprintable()
     rules = {
         "is empty or has blanks at its ends": value != "" and value == value.strip(),
         f"is longer than {_UPPER_BOUND} characters": len(value) <= _UPPER_BOUND,
-        "is not in Unicode normal form C": unicodedata.is_normalized("NFC", value),
-        "holds a control or bidirectional character": _FORBIDDEN_CATEGORIES.isdisjoint(
-            map(unicodedata.category, value)
-        ),
-        "holds a letter of another script than Latin": all(map(_is_latin, value)),
+        "is not in Unicode normal form C": plain or unicodedata.is_normalized("NFC", value),
+        "holds a control or bidirectional character": plain
+        or _FORBIDDEN_CATEGORIES.isdisjoint(map(unicodedata.category, value)),
+        "holds a letter of another script than Latin": plain or all(map(_is_latin, value)),
     } | _own_rules(attribute, value)
     return [_finding(f"{attribute} {broken}") for broken, holds in rules.items() if not holds]
 

@@ -118,8 +118,13 @@ class Profile:
 
     def x509_key_usage(self) -> x509.KeyUsage:
         """The key usage extension's value."""
-        flags = {usage: usage in self.key_usage for usage in get_args(KeyUsageBit)}
-        return x509.KeyUsage(encipher_only=False, decipher_only=False, **flags)
+        return _key_usage(self.key_usage)
+
+
+@functools.cache
+def _key_usage(words: tuple[KeyUsageBit, ...]) -> x509.KeyUsage:
+    flags = {usage: usage in words for usage in get_args(KeyUsageBit)}
+    return x509.KeyUsage(encipher_only=False, decipher_only=False, **flags)
 
 
 def load_profile(name: str, folder: Path = SHIPPED) -> Profile:
@@ -143,6 +148,7 @@ def profile_names(folder: Path = SHIPPED) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in folder.glob("*.toml")))
 
 
+@functools.lru_cache(maxsize=64)
 def parse_profile(octets: bytes, source: str) -> Profile:
     """Turn TOML into a profile; ProfileFaulty names every fault found."""
     try:

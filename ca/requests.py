@@ -158,6 +158,8 @@ def _check_host_name(name: str) -> str:
 
 def ip_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The IP address that a name is, or None."""
+    if ":" not in name and not name[-1:].isdigit():
+        return None  # at once, for an exception costs more than all the rest
     try:
         return ipaddress.ip_address(name)
     except ValueError:

@@ -80,6 +80,30 @@ def issue(
     return Result(facts, (said,))
 
 
+@verb(
+    group,
+    example="tillid cert issue-folder requests/ --profile tls-server --out certificates/",
+)
+@click.argument("requests", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--profile", required=True, help="A profile that names no person.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder for the certificates, each under the name of its request.",
+)
+def issue_folder(requests: Path, profile: str, out: Path) -> Result:
+    """Issue for every request file of a folder, in batches.
+
+    Takes files that end in .csr, .req, .pem or .der; each names its hosts itself. A request that is
+    refused does not keep the others from their certificates. Run it again to go on where it was
+    interrupted: what is in its file already is left as it is.
+    """
+    from commands.cert_folder import issue_all_of
+
+    return issue_all_of(requests, profile, out)
+
+
 @verb(group, example="tillid cert show issuing/01ab…")
 @click.argument("certificate")
 def show(certificate: str) -> Result:

@@ -1,6 +1,6 @@
 """Where the audit log is kept: events appended in the transaction of what they tell of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import takewhile
@@ -15,23 +15,32 @@ from records.tables import audit_event, audit_head
 
 _APPEND_LOCK = 7418457
 _PAGE = 1000
+_INSERT = insert(audit_event)
+_LAST = select(func.max(audit_event.c.sequence))
 
 
 def append(tx: Connection, event: Event, now: datetime) -> int:
-    """Add an event to the log inside the caller's transaction; gives its sequence number.
+    """Add an event to the log inside the caller's transaction; gives its sequence number."""
+    return append_all(tx, [event], now)
+
+
+def append_all(tx: Connection, events: Sequence[Event], now: datetime) -> int:
+    """Add events to the log inside the caller's transaction; gives the first sequence number.
 
     Writers queue up here: SQLite has one writer at a time, PostgreSQL gets a lock that ends with
-    the transaction.
+    the transaction. So a caller does what else it has to do first.
     """
     _wait_for_turn(tx)
-    sequence = _size(tx)
-    entry = seal_event(event, sequence, now)
+    first = _size(tx)
+    entries = [seal_event(event, number, now) for number, event in enumerate(events, first)]
     tx.execute(
-        insert(audit_event).values(
-            sequence=sequence, header=entry.header, leaf_sha256=entry.leaf_hash
-        )
+        _INSERT,
+        [
+            {"sequence": each.sequence, "header": each.header, "leaf_sha256": each.leaf_hash}
+            for each in entries
+        ],
     )
-    return sequence
+    return first
 
 
 class AuditLog:
@@ -111,5 +120,5 @@ def _octets(value: object) -> bytes:
 
 
 def _size(tx: Connection) -> int:
-    largest = tx.execute(select(func.max(audit_event.c.sequence))).scalar()
+    largest = tx.execute(_LAST).scalar()
     return 0 if largest is None else largest + 1

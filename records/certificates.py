@@ -3,28 +3,29 @@
 Implements `ca.issuance.IssuanceStore` and `revocation.status.StatusSource`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, select, update
 
 from audit.events import Event
-from ca.certificates import CertificateContent, subject_of
-from ca.errors import Conflict
+from ca.certificates import CertificateContent
+from ca.errors import CaError, Conflict
 from ca.identifiers import IssuerName, SerialNumber
-from ca.issuance import PreparedCertificate
-from ca.key_quality import spki_sha256
+from ca.issuance import CertificateOrder, PreparedCertificate, Signed
 from ca.key_uses import KeyUse, KeyUses
-from records.audit_log import append
+from records.audit_log import append, append_all
 from records.database import Database
-from records.errors import DatabaseUnavailable, NotFound, RuleBroken
+from records.errors import Conflict as TakenAlready
+from records.errors import DatabaseUnavailable, Erased, NotFound, RuleBroken
+from records.key_uses import keep_compromised, uses_of_keys, wait_for_keys
 from records.personal_data import PersonalData
 from records.tables import (
     certificate,
-    compromised_key,
     officer,
     officer_certificate,
     publication,
@@ -39,6 +40,21 @@ from revocation.status import Good, Revoked, Status, Unknown
 _COMPROMISED = frozenset({Reason.KEY_COMPROMISE, Reason.CA_COMPROMISE})
 # The guards that refuse a serial number which a certificate has, or had.
 _SERIAL_USED = frozenset({"PKI06", "PKI07"})
+_INSERT = insert(certificate)
+_ISSUE = (
+    update(certificate)
+    .where(
+        certificate.c.issuer == bindparam("of_issuer"),
+        certificate.c.serial == bindparam("of_serial"),
+        certificate.c.status == "intent",
+    )
+    .values(
+        status="issued",
+        sealed_der=bindparam("sealed_der"),
+        fingerprint=bindparam("fingerprint"),
+        issued_at=bindparam("issued_at"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,62 +94,42 @@ class Certificates:
         self._personal = personal
         self._directories = directories
 
-    def record_intent(self, prepared: PreparedCertificate, actor: str, now: datetime) -> None:
-        """Commit what will be signed before it is signed."""
-        content, order = prepared.content, prepared.order
-        details = {"profile": order.profile.name, "profile_sha256": order.profile.sha256}
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """What is raised when a row may not be; implements `ca.issuance.IssuanceStore`."""
+        return (CaError, RuleBroken, TakenAlready, Erased)
+
+    def record_intents(
+        self, batch: Sequence[PreparedCertificate], actor: str, now: datetime
+    ) -> None:
+        """Commit what will be signed before it is signed; all of it or nothing."""
+        # In one order for everybody, for the guards lock the subjects.
+        batch = sorted(batch, key=lambda prepared: prepared.order.subject_id or "")
         try:
             with self._database.write() as tx:
-                key = spki_sha256(order.public_key)
-                _wait_for_key(tx, key)
-                order.check_key_uses(self._uses_of_key(tx, key))
-                self._insert_intent(tx, prepared, now)
-                append(tx, Event("certificate.intended", actor, _name(content), details), now)
+                self._check_keys(tx, [prepared.order for prepared in batch])
+                tx.execute(_INSERT, [self._intent(tx, prepared, now) for prepared in batch])
+                append_all(tx, [_intended(prepared, actor) for prepared in batch], now)
         except RuleBroken as error:
             if error.code not in _SERIAL_USED:
                 raise
-            raise Conflict(f"certificate {_name(content)}", "used already") from None
+            raise Conflict(f"certificate {_name(batch[0].content)}", "used already") from None
 
-    def record_certificate(
-        self, prepared: PreparedCertificate, issued: x509.Certificate, now: datetime
-    ) -> None:
-        """Commit the signed certificate and what is to be done with it."""
-        content, order = prepared.content, prepared.order
-        fingerprint = issued.fingerprint(hashes.SHA256()).hex()
-        der = issued.public_bytes(Encoding.DER)
+    def record_certificates(self, batch: Sequence[Signed], now: datetime) -> None:
+        """Commit signed certificates and what is to be done with them; all of it or nothing."""
         with self._database.write() as tx:
-            changed = tx.execute(
-                update(certificate)
-                .where(_is(content.issuer.name, content.serial_number))
-                .where(certificate.c.status == "intent")
-                .values(
-                    status="issued",
-                    sealed_der=self._seal(tx, order.subject_id, der),
-                    fingerprint=fingerprint,
-                    issued_at=now,
-                )
-            ).rowcount
-            if changed != 1:
-                raise Conflict(f"certificate {_name(content)}", "an intent no more")
-            for directory in self._directories if order.publish else ():
-                tx.execute(
-                    insert(publication).values(
-                        directory=directory,
-                        issuer=content.issuer.name,
-                        serial=content.serial_number.hex,
-                        subject_id=order.subject_id,
-                        state="pending",
-                        retry_at=now,
-                    )
-                )
-            details = {"fingerprint": fingerprint}
-            event = Event("certificate.issued", "system:issuance", _name(content), details)
-            append(tx, event, now)
+            rows = [self._issued(tx, *signed, now) for signed in batch]
+            if tx.execute(_ISSUE, rows).rowcount != len(rows):
+                raise Conflict(f"certificate {_name(batch[0][0].content)}", "an intent no more")
+            published = [row for prepared, _ in batch for row in self._publications(prepared, now)]
+            if published:
+                tx.execute(insert(publication), published)
+            append_all(tx, [_issued(*signed) for signed in batch], now)
 
     def uses_of_key(self, spki_sha256: str) -> KeyUses:
-        """What the key was certified for; implements `ca.issuance.IssuanceStore`."""
+        """What the key was certified for."""
         with self._database.read() as tx:
-            return self._uses_of_key(tx, spki_sha256)
+            return uses_of_keys(tx, [spki_sha256], self._compromised)[spki_sha256]
 
     def is_approving_officer(self, signer: x509.Certificate) -> bool:
         """Whether this very certificate is good and belongs to an active approving officer."""
@@ -186,7 +182,7 @@ class Certificates:
             if not _revoke(tx, issuer, serial, ("issued", reason), now):
                 raise Conflict(f"certificate {issuer}/{serial.hex}", before.status)
             if reason in _COMPROMISED:
-                _keep_compromised(tx, before.spki_sha256)
+                keep_compromised(tx, before.spki_sha256)
             tx.execute(
                 update(publication)
                 .where(publication.c.issuer == issuer, publication.c.serial == serial.hex)
@@ -231,32 +227,65 @@ class Certificates:
         with self._database.read() as tx:
             return [_record(row) for row in tx.execute(query)]
 
-    def _uses_of_key(self, tx: Connection, key: str) -> KeyUses:
-        rows = tx.execute(select(certificate).where(certificate.c.spki_sha256 == key)).all()
-        kept = select(compromised_key).where(compromised_key.c.spki_sha256 == key)
-        return KeyUses(
-            compromised=key in self._compromised or tx.execute(kept).first() is not None,
-            certified=tuple(map(_key_use, rows)),
-        )
+    def _check_keys(self, tx: Connection, orders: Sequence[CertificateOrder]) -> None:
+        """Refuse an order for a key that is in use, be it by one before it in the batch."""
+        keys = {order.spki_sha256 for order in orders}
+        wait_for_keys(tx, keys)
+        uses = dict(uses_of_keys(tx, keys, self._compromised))
+        for order in orders:
+            before = uses[order.spki_sha256]
+            order.check_key_uses(before)
+            if len(keys) < len(orders):
+                own = KeyUse(order.holder, order.application_id, may_exist=True)
+                uses[order.spki_sha256] = replace(before, certified=(*before.certified, own))
 
-    def _insert_intent(self, tx: Connection, prepared: PreparedCertificate, now: datetime) -> None:
+    def _intent(
+        self, tx: Connection, prepared: PreparedCertificate, now: datetime
+    ) -> dict[str, object]:
         content, order = prepared.content, prepared.order
-        tx.execute(
-            insert(certificate).values(
-                issuer=content.issuer.name,
-                serial=content.serial_number.hex,
-                status="intent",
-                profile=order.profile.name,
-                profile_sha256=order.profile.sha256,
-                subject_id=order.subject_id,
-                application_id=order.application_id,
-                not_before=content.not_before,
-                not_after=content.not_after,
-                spki_sha256=spki_sha256(order.public_key),
-                sealed_tbs=self._seal(tx, order.subject_id, prepared.tbs_certificate),
-                intended_at=now,
-            )
-        )
+        return {
+            "issuer": content.issuer.name,
+            "serial": content.serial_number.hex,
+            "status": "intent",
+            "profile": order.profile.name,
+            "profile_sha256": order.profile.sha256,
+            "subject_id": order.subject_id,
+            "application_id": order.application_id,
+            "not_before": content.not_before,
+            "not_after": content.not_after,
+            "spki_sha256": order.spki_sha256,
+            "sealed_tbs": self._seal(tx, order.subject_id, prepared.tbs_certificate),
+            "intended_at": now,
+        }
+
+    def _issued(
+        self,
+        tx: Connection,
+        prepared: PreparedCertificate,
+        issued: x509.Certificate,
+        now: datetime,
+    ) -> dict[str, object]:
+        der = issued.public_bytes(Encoding.DER)
+        return {
+            "of_issuer": prepared.content.issuer.name,
+            "of_serial": prepared.content.serial_number.hex,
+            "sealed_der": self._seal(tx, prepared.order.subject_id, der),
+            "fingerprint": _fingerprint(issued),
+            "issued_at": now,
+        }
+
+    def _publications(
+        self, prepared: PreparedCertificate, now: datetime
+    ) -> Iterator[dict[str, object]]:
+        for directory in self._directories if prepared.order.publish else ():
+            yield {
+                "directory": directory,
+                "issuer": prepared.content.issuer.name,
+                "serial": prepared.content.serial_number.hex,
+                "subject_id": prepared.order.subject_id,
+                "state": "pending",
+                "retry_at": now,
+            }
 
     def _seal(self, tx: Connection, subject_id: str | None, octets: bytes) -> bytes:
         if subject_id is None:
@@ -269,25 +298,19 @@ class Certificates:
         return self._personal.open(tx, subject_id, "core", sealed)
 
 
-def _wait_for_key(tx: Connection, key: str) -> None:
-    """Orders for one key go one after the other; SQLite has one writer anyway."""
-    if tx.dialect.name == "postgresql":
-        tx.execute(select(func.pg_advisory_xact_lock(int(key[:15], 16))))
+def _intended(prepared: PreparedCertificate, actor: str) -> Event:
+    profile = prepared.order.profile
+    details = {"profile": profile.name, "profile_sha256": profile.sha256}
+    return Event("certificate.intended", actor, _name(prepared.content), details)
 
 
-def _key_use(row: Row[tuple[object, ...]]) -> KeyUse:
-    """Whose a certificate is: no subject id, and its octets are in clear."""
-    orphaned = row.status == "revoked" and row.issued_at is None
-    holder = row.subject_id or subject_of(row.sealed_tbs).hex()
-    return KeyUse(holder, row.application_id, may_exist=not orphaned)
+def _issued(prepared: PreparedCertificate, issued: x509.Certificate) -> Event:
+    details = {"fingerprint": _fingerprint(issued)}
+    return Event("certificate.issued", "system:issuance", _name(prepared.content), details)
 
 
-def _keep_compromised(tx: Connection, key: str) -> None:
-    # Two certificates of one key may be revoked for its compromise, one after the other.
-    known = select(compromised_key).where(compromised_key.c.spki_sha256 == key)
-    _wait_for_key(tx, key)
-    if tx.execute(known).first() is None:
-        tx.execute(insert(compromised_key).values(spki_sha256=key))
+def _fingerprint(issued: x509.Certificate) -> str:
+    return issued.fingerprint(hashes.SHA256()).hex()
 
 
 def _revoke(

@@ -1,4 +1,4 @@
-/* CPU seconds that a signature costs in C alone: C_SignInit and C_Sign in a loop, with locks on.
+/* CPU and wall seconds of a signature in C alone: C_SignInit and C_Sign in a loop, with locks on.
  *
  *   csign MODULE TOKEN-LABEL PIN-FILE KEY-LABEL MECHANISM OCTETS TIMES
  */
@@ -48,7 +48,7 @@ int main(int count, char **words) {
     ul session, key, found, class = 3, i, times, octets, length;
     char pin[128] = "";
     unsigned char input[512] = {0}, signature[1024];
-    struct timespec began, ended;
+    struct timespec began[2], ended[2];
     if (count != 8) return 2;
     void *module = dlopen(words[1], RTLD_NOW);
     any_call get = module ? (any_call)dlsym(module, "C_GetFunctionList") : NULL;
@@ -66,15 +66,18 @@ int main(int count, char **words) {
     struct mechanism how = {strtoul(words[5], NULL, 0), NULL, 0};
     octets = strtoul(words[6], NULL, 0);
     times = strtoul(words[7], NULL, 0);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &began);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &began[0]);
+    clock_gettime(CLOCK_MONOTONIC, &began[1]);
     for (i = 0; i < times; i++) {
         input[octets - 1] = (unsigned char)i;
         length = sizeof signature;
         must(list->call[SIGN_INIT](session, &how, key), "C_SignInit");
         must(list->call[SIGN](session, input, octets, signature, &length), "C_Sign");
     }
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
-    printf("%.9f\n", ((double)(ended.tv_sec - began.tv_sec) +
-                      (double)(ended.tv_nsec - began.tv_nsec) / 1e9) / (double)times);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended[0]);
+    clock_gettime(CLOCK_MONOTONIC, &ended[1]);
+    for (i = 0; i < 2; i++)
+        printf("%.9f\n", ((double)(ended[i].tv_sec - began[i].tv_sec) +
+                          (double)(ended[i].tv_nsec - began[i].tv_nsec) / 1e9) / (double)times);
     return 0;
 }

@@ -22,6 +22,20 @@ def has_compiler() -> bool:
     return shutil.which("cc") is not None
 
 
+def c_loop(
+    location: TokenLocation, key: tuple[str, tuple[str, str]], times: int
+) -> tuple[float, float]:
+    """CPU and wall seconds of one signature by C; `key`: its label, and the mechanism."""
+    label, mechanism = key
+    program = compiled(SOURCE, location.pin_file.with_name("csign"), "-O2")
+    words = [str(program), str(location.module), location.label, str(location.pin_file), label]
+    done = subprocess.run(
+        [*words, *mechanism, str(times)], check=True, capture_output=True, text=True
+    )
+    cpu, wall = map(float, done.stdout.split())
+    return cpu, wall
+
+
 def beside_c(
     sign: Callable[[], object],
     location: TokenLocation,
@@ -33,17 +47,11 @@ def beside_c(
 
     CPU time, for the two are processes of their own, and what else runs here meets them unequally.
     """
-    label, mechanism = key
-    program = compiled(SOURCE, location.pin_file.with_name("csign"), "-O2")
-    words = [str(program), str(location.module), location.label, str(location.pin_file), label]
     taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
         started = time.process_time()
         for _ in range(times):
             sign()
         taken[0].append((time.process_time() - started) / times)
-        done = subprocess.run(
-            [*words, *mechanism, str(times)], check=True, capture_output=True, text=True
-        )
-        taken[1].append(float(done.stdout))
+        taken[1].append(c_loop(location, key, times)[0])
     return statistics.median(taken[0]), statistics.median(taken[1])

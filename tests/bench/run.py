@@ -1,5 +1,7 @@
 """`./dev bench [NAME...]`: what each path costs, beside its floor in the same run.
 
+`./dev bench issue` is a run of its own, which writes docs/performance.md.
+
 Only the ratios mean anything: machines are shared and noisy. Each figure is the median of rounds in
 which the path and its floor take turns.
 """
@@ -23,10 +25,7 @@ from sqlalchemy import insert
 
 from audit.events import Event
 from ca.identifiers import SerialNumber
-from ca.issuance import CertificateOrder, issue, prepare
-from ca.key_quality import CHECKS, _shows_one_prime, check_key
-from ca.names import SubjectName
-from ca.profiles import load_profile
+from ca.key_quality import CHECKS, _is_prime, check_key
 from hsm.softhsm import SoftHsmStore
 from records.audit_log import append
 from records.tables import lease
@@ -36,6 +35,7 @@ from revocation.reasons import Reason
 from revocation.status import Good
 from server.assembly import Assembly
 from server.clock import utc_now
+from tests.bench import issue
 from tests.bench.csign import ECDSA, RSA_PKCS, beside_c, has_compiler
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
@@ -111,24 +111,6 @@ def signing_rsa(parts: Assembly) -> Measured:
     return Measured(path, "software key", *found)
 
 
-def issuance(parts: Assembly) -> Measured:
-    """One durable certificate, beside the bare signature in the token."""
-    profile, key = load_profile("tls-server"), ec.generate_private_key(ec.SECP256R1())
-    order = CertificateOrder(
-        profile, SubjectName.of([("CN", "a.example")]), key.public_key(), ("a.example",)
-    )
-    issuing, algorithm = parts.issuing(), ec.ECDSA(hashes.SHA256())
-    token = issuing.key
-    assert isinstance(token, ec.EllipticCurvePrivateKey)
-
-    def one() -> None:
-        now = utc_now()
-        issue(prepare(order, issuing, now), parts.certificates, "system:operator", now)
-
-    found = beside(one, lambda: token.sign(b"x" * 700, algorithm), 60)
-    return Measured("one durable certificate (SQLite)", "signature in the token", *found)
-
-
 def keys(parts: Assembly) -> Iterator[Measured]:
     """Every check of a key once, beside one verification with it."""
     del parts
@@ -153,7 +135,7 @@ def _rsa_checks(key: rsa.RSAPublicKey, signature: bytes, octets: bytes, *, cheap
     checks = CHECKS[:-1] if cheap else CHECKS[-1:]
 
     def look() -> None:
-        _shows_one_prime.cache_clear()
+        _is_prime.cache_clear()
         assert [check.found(key) for check in checks] == [None] * len(checks)
 
     found = beside(
@@ -214,7 +196,7 @@ def audit(parts: Assembly) -> Measured:
     return Measured("audit event, 100 a transaction", "plain insert", path / 100, floor / 100)
 
 
-_ALL = (signing, signing_rsa, issuance, keys, crl, ocsp, audit)
+_ALL = (signing, signing_rsa, keys, crl, ocsp, audit)
 BENCHES = {each.__name__: each for each in _ALL}
 
 
@@ -230,10 +212,15 @@ def prepared() -> Iterator[Assembly]:
 
 def main() -> int:
     """Run the benches named on the command line, all by default; prints a table."""
+    if sys.argv[1:2] == ["issue"]:
+        return issue.main(sys.argv[2:])
     wanted = sys.argv[1:] or list(BENCHES)
     unknown = [name for name in wanted if name not in BENCHES]
     if unknown:
-        print(f"bench: there is no {unknown[0]}; there are: {', '.join(BENCHES)}", file=sys.stderr)
+        print(
+            f"bench: there is no {unknown[0]}; there are: issue, {', '.join(BENCHES)}",
+            file=sys.stderr,
+        )
         return 2
     print(f"{os.cpu_count()} cores, medians of {ROUNDS} rounds; only the ratios mean anything\n")
     print("| path | a time | floor | a time | path / floor |\n|---|---|---|---|---|")

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,10 @@ from ca.certificates import Issuer, StatusUrls, assemble, sign_octets, validity_
 from ca.errors import SigningFailed
 from ca.identifiers import SERIAL_RANDOM_BITS, IssuerName, SerialNumber
 from ca.profiles import load_profile
+from ca.signatures import algorithm_of
 from server.clock import utc_now
 from tests.support.ca_builders import (
+    CA_PROFILES,
     LEAF_PROFILES,
     NOW,
     a_key,
@@ -143,6 +145,34 @@ def test_the_addresses_are_those_under_which_the_issuer_publishes() -> None:
     points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     assert [each.access_location.value for each in access] == [urls.ocsp, urls.certificate]
     assert [name.value for point in points for name in point.full_name or ()] == [urls.crl]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "EC-P521"])
+@pytest.mark.parametrize("profile", [*LEAF_PROFILES, *CA_PROFILES])
+def test_our_encoding_is_that_of_another_builder_octet_for_octet(profile: str, kind: str) -> None:
+    prepared = a_prepared(profile, an_issuer(kind))
+    content, key = prepared.content, prepared.content.issuer.key
+    builder = x509.CertificateBuilder(
+        content.issuer.subject,
+        content.subject.to_x509(),
+        content.public_key,
+        content.serial_number,
+        content.not_before.replace(tzinfo=None),
+        content.not_after.replace(tzinfo=None),
+    )
+    for extension, critical in content.expected_extensions():
+        builder = builder.add_extension(extension, critical)
+    built = builder.sign(key, algorithm_of(key).hash_algorithm)  # type: ignore[arg-type]
+    assert built.tbs_certificate_bytes == prepared.tbs_certificate
+
+
+@pytest.mark.parametrize("year", [2049, 2050])
+def test_dates_on_both_sides_of_2050_read_back_as_they_were_decided(year: int) -> None:
+    now = datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)
+    prepared = a_prepared("tls-server", a_root(), now=now)
+    copy = prepared.copy
+    assert copy.not_valid_before_utc == now
+    assert copy.not_valid_after_utc == prepared.content.not_after
 
 
 def test_the_signature_is_as_strong_as_the_key() -> None:

@@ -52,7 +52,7 @@ class Site:
     def __post_init__(self) -> None:
         for part, names in (
             (self.issuers, ("add", "activate")),
-            (self.certificates, ("record_intent", "record_certificate")),
+            (self.certificates, ("record_intents", "record_certificates")),
             (self.keys, ("generate",)),
         ):
             for name in names:
@@ -76,7 +76,7 @@ class Site:
         return self.issuers.records[name]
 
 
-EFFECTS = ("generate", "add", "record_intent", "record_certificate", "activate") * 2
+EFFECTS = ("generate", "add", "record_intents", "record_certificates", "activate") * 2
 
 
 def certificate_of(record: IssuerRecord) -> x509.Certificate:

@@ -95,8 +95,8 @@ def test_a_key_that_returns_garbage_gives_no_certificate(answer: Answer) -> None
     issuer, _ = recording(store, answer)
     with pytest.raises(SigningFailed):
         issue(a_prepared("staff", issuer), store, ACTOR, NOW)
-    assert store.steps == ["intent", "sign"]
-    assert states(store) == ["intent"]
+    assert store.steps == ["intent", "sign", "revoke"]
+    assert states(store) == ["revoked"]
 
 
 def test_a_key_that_raises_leaves_an_intent_for_recovery() -> None:
@@ -185,7 +185,7 @@ def test_an_intent_closed_while_the_token_was_slow_is_not_handed_out() -> None:
 
 def test_an_open_intent_is_resolved_only_after_its_lifetime() -> None:
     store, prepared = MemoryIssuance(), a_prepared()
-    store.record_intent(prepared, ACTOR, NOW)
+    store.record_intents([prepared], ACTOR, NOW)
     named = (prepared.content.issuer.name, prepared.content.serial_number)
     for age in (timedelta(0), INTENT_LIFETIME - SECOND, INTENT_LIFETIME):
         assert resolve_open_intents(store, NOW + age) == []
@@ -199,7 +199,7 @@ def test_an_intent_closed_by_another_process_is_not_counted() -> None:
             return False
 
     store = ClosedMeanwhile()
-    store.record_intent(a_prepared(), ACTOR, NOW)
+    store.record_intents([a_prepared()], ACTOR, NOW)
     assert resolve_open_intents(store, NOW + 2 * INTENT_LIFETIME) == []
 
 

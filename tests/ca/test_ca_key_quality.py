@@ -15,6 +15,7 @@ from tests.support.ca_builders import a_key, an_rsa_key
 from tests.support.request_builders import an_rsa_modulus
 from tests.support.weak_keys import (
     a_prime,
+    a_prime_after_a_multiple,
     a_prime_power,
     a_product_of_close_primes,
     a_roca_modulus,
@@ -36,7 +37,10 @@ WEAK_MODULI = {
     "square": (lambda: a_prime_power(2048, 2), "key.fermat"),
     "cube": (lambda: a_prime_power(2048, 3), "key.prime-power"),
     "fifth power": (lambda: a_prime_power(3072, 5), "key.prime-power"),
+    "seventh power": (lambda: a_prime_power(4096, 7), "key.prime-power"),
+    "high power": (lambda: a_prime_power(2048, 127), "key.prime-power"),
     "prime": (lambda: a_prime(2048), "key.prime-power"),
+    "prime after a multiple": (lambda: a_prime_after_a_multiple(2048), "key.prime-power"),
 }
 
 

@@ -72,10 +72,10 @@ def test_an_issued_certificate_is_good_and_its_body_comes_back(stores: Stores) -
 
 def test_an_intent_becomes_a_certificate_once(stores: Stores) -> None:
     prepared = stores.intend(server_order(), NOW)
-    stores.certificates.record_certificate(prepared, signed(prepared), NOW)
+    stores.certificates.record_certificates([(prepared, signed(prepared))], NOW)
 
     with pytest.raises(Conflict):
-        stores.certificates.record_certificate(prepared, signed(prepared), NOW)
+        stores.certificates.record_certificates([(prepared, signed(prepared))], NOW)
 
 
 def test_a_serial_is_intended_once(stores: Stores) -> None:
@@ -133,7 +133,7 @@ def test_an_orphan_is_revoked_and_never_issued(stores: Stores) -> None:
     assert not stores.certificates.revoke_orphan(*place, NOW)
 
     with pytest.raises(Conflict):
-        stores.certificates.record_certificate(prepared, signed(prepared), NOW)
+        stores.certificates.record_certificates([(prepared, signed(prepared))], NOW)
     status = stores.certificates.status_of(*place)
     assert isinstance(status, Revoked)
     assert status.reason is Reason.SUPERSEDED
@@ -158,7 +158,7 @@ def test_either_the_certificate_or_its_orphan_wins_never_both(stores: Stores) ->
 
 def issued(stores: Stores, prepared: PreparedCertificate, certificate: x509.Certificate) -> bool:
     try:
-        stores.certificates.record_certificate(prepared, certificate, NOW)
+        stores.certificates.record_certificates([(prepared, certificate)], NOW)
     except Conflict:
         return False
     return True

@@ -59,7 +59,7 @@ def an_intent(parts: Assembly, now: datetime) -> SerialNumber:
     subject = SubjectName.of([("CN", "web.example")])
     order = CertificateOrder(load_profile("tls-server"), subject, key, ("web.example",))
     prepared = prepare(order, parts.issuing(), now)
-    parts.certificates.record_intent(prepared, "system:test", now)
+    parts.certificates.record_intents([prepared], "system:test", now)
     return prepared.content.serial_number
 
 
@@ -249,7 +249,7 @@ def test_what_fails_again_and_again_is_tried_less_and_less(
         _, signed = parts.applications.approval(application)
         order = certificate_order(application, signed)
         prepared = prepare(order, parts.issuing(), now)
-        parts.certificates.record_intent(prepared, "system:test", now)
+        parts.certificates.record_intents([prepared], "system:test", now)
         parts.certificates.revoke_orphan(ISSUING, prepared.content.serial_number, now)
 
     monkeypatch.setattr("server.jobs.fulfil_application", orphaned)

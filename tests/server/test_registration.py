@@ -105,7 +105,7 @@ def test_an_orphaned_serial_is_no_certificate(bureau: Bureau) -> None:
     _, signed = bureau.parts.applications.approval(left)
     parts, now = bureau.parts, utc_now()
     prepared = prepare(certificate_order(left, signed), parts.issuing(), now)
-    parts.certificates.record_intent(prepared, "system:test", now)
+    parts.certificates.record_intents([prepared], "system:test", now)
     # Whoever recorded the intent may still be at it: this one waits.
     assert fulfil_application(parts, left, now).state is ApplicationState.APPROVED
     parts.certificates.revoke_orphan(ISSUING, prepared.content.serial_number, now)
@@ -141,7 +141,7 @@ def test_a_second_intent_for_an_application_is_refused(bureau: Bureau) -> None:
     order = certificate_order(done, signed)
     prepared = prepare(order, bureau.parts.issuing(), utc_now())
     with pytest.raises(RuleBroken, match="RA12"):
-        bureau.parts.certificates.record_intent(prepared, "system:test", utc_now())
+        bureau.parts.certificates.record_intents([prepared], "system:test", utc_now())
 
 
 def test_an_approval_by_an_officer_revoked_since_issues_nothing(bureau: Bureau) -> None:

@@ -1,6 +1,6 @@
 """Builders for the certificate authority: keys, issuers, orders, and stores that keep in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -10,10 +10,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ca.certificates import CertificateContent, Issuer, StatusUrls
-from ca.errors import Conflict
+from ca.errors import CaError, Conflict
 from ca.identifiers import IssuerName, SerialNumber
-from ca.issuance import CertificateOrder, PreparedCertificate, issue, prepare
+from ca.issuance import CertificateOrder, PreparedCertificate, Signed, issue, prepare
 from ca.issuers import CertificateKind, IssuerCertificate, IssuerRecord, IssuerState
+from ca.key_quality import spki_sha256
 from ca.key_uses import KeyUses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
@@ -155,6 +156,10 @@ class StoreBroken(Exception):
     """What a store raises in these tests when it is told to fail."""
 
 
+def place_of(prepared: PreparedCertificate) -> tuple[IssuerName, SerialNumber]:
+    return prepared.content.issuer.name, prepared.content.serial_number
+
+
 @dataclass
 class MemoryIssuance:
     """An IssuanceStore in memory that tells its steps and can be told to fail at one of them."""
@@ -170,34 +175,40 @@ class MemoryIssuance:
     fails_at: str = ""
     fails_after: str = ""
 
-    def record_intent(self, prepared: PreparedCertificate, actor: str, now: datetime) -> None:
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        return (CaError,)
+
+    def record_intents(
+        self, batch: Sequence[PreparedCertificate], actor: str, now: datetime
+    ) -> None:
         assert actor
-        with_serial = (prepared.content.issuer.name, prepared.content.serial_number)
 
         def commit() -> None:
-            if with_serial in self.states:
-                raise Conflict("serial number", self.states[with_serial])
-            self.states[with_serial] = "intent"
-            self.intended[with_serial] = (prepared.tbs_certificate, now)
+            for prepared in batch:
+                if place_of(prepared) in self.states:
+                    raise Conflict("serial number", self.states[place_of(prepared)])
+                key = spki_sha256(prepared.order.public_key)
+                prepared.order.check_key_uses(self.uses.get(key, KeyUses()))
+            for prepared in batch:
+                self.states[place_of(prepared)] = "intent"
+                self.intended[place_of(prepared)] = (prepared.tbs_certificate, now)
 
         self._commit("intent", commit)
 
-    def record_certificate(
-        self, prepared: PreparedCertificate, certificate: x509.Certificate, now: datetime
-    ) -> None:
+    def record_certificates(self, batch: Sequence[Signed], now: datetime) -> None:
         assert now.tzinfo
-        with_serial = (prepared.content.issuer.name, prepared.content.serial_number)
 
         def commit() -> None:
-            if self.states.get(with_serial) != "intent":
-                raise Conflict("certificate", self.states.get(with_serial, "unknown"))
-            self.states[with_serial] = "issued"
-            self.issued.append(certificate)
+            for prepared, _ in batch:
+                if self.states.get(place_of(prepared)) != "intent":
+                    state = self.states.get(place_of(prepared), "unknown")
+                    raise Conflict("certificate", state)
+            for prepared, certificate in batch:
+                self.states[place_of(prepared)] = "issued"
+                self.issued.append(certificate)
 
         self._commit("record", commit)
-
-    def uses_of_key(self, spki_sha256: str) -> KeyUses:
-        return self.uses.get(spki_sha256, KeyUses())
 
     def is_approving_officer(self, certificate: x509.Certificate) -> bool:
         return certificate in self.approving

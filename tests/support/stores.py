@@ -139,14 +139,14 @@ class Stores:
         if serial is not None:
             content = replace(prepared.content, serial_number=serial)
             prepared = PreparedCertificate(order, content, content.throw_away_copy())
-        self.certificates.record_intent(prepared, "system:issuance", now)
+        self.certificates.record_intents([prepared], "system:issuance", now)
         return prepared
 
     def issue(self, order: CertificateOrder, now: datetime) -> x509.Certificate:
         """Record an intent and its certificate."""
         prepared = self.intend(order, now)
         certificate = signed(prepared)
-        self.certificates.record_certificate(prepared, certificate, now)
+        self.certificates.record_certificates([(prepared, certificate)], now)
         return certificate
 
     def revoked(self, certificate: x509.Certificate, now: datetime) -> Place:

@@ -45,6 +45,16 @@ def a_prime(bits: int) -> int:
 
 
 @cache
+def a_prime_after_a_multiple(bits: int) -> int:
+    """A prime that is one more than a multiple of 2, 3, 5, 7 and many primes after 11."""
+    product = math.prod(prime for prime in _PRIMES[:132] if prime != 11)
+    number = (3 << bits - 2) // product * product + 1
+    while number % 11 != 2 or not is_prime(number, 1):
+        number += product
+    return number
+
+
+@cache
 def a_prime_power(bits: int, power: int) -> int:
     """A prime to that power, of that many bits."""
     return _next_prime(1 + _root((1 << bits) - (1 << bits - 2), power)) ** power

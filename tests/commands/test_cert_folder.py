@@ -1,0 +1,207 @@
+"""`tillid cert issue-folder`: many requests, one outcome each, and on after a stop."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+import server.bulk_issuance as bulk
+from hsm.errors import TokenUnavailable
+from server.assembly import Assembly
+from tests.support.installation import an_installation
+from tests.support.operator import Operator, environment_of
+from tests.support.recording_key import RecordingKey
+from tests.support.revocation_pki import new_key
+from tests.support.softhsm import SoftHsm
+
+
+@dataclass(frozen=True)
+class Folders:
+    """A folder of requests and one for the certificates, in an installation of their own."""
+
+    requests: Path
+    out: Path
+
+    def a_request(self, name: str, host: str | None = None) -> Path:
+        names = x509.SubjectAlternativeName([x509.DNSName(host or f"{name}.example")])
+        builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+        made = builder.add_extension(names, critical=False).sign(new_key(), hashes.SHA256())
+        path = self.requests / f"{name}.csr"
+        path.write_bytes(made.public_bytes(Encoding.PEM))
+        return path
+
+    def arguments(self) -> tuple[object, ...]:
+        folders = (self.requests, "--out", self.out)
+        return ("cert", "issue-folder", *folders, "--profile", "tls-server")
+
+
+@pytest.fixture(scope="module")
+def parts(softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assembly]:
+    with an_installation(softhsm, tmp_path_factory.mktemp("folders") / "state") as made:
+        yield made
+
+
+@pytest.fixture
+def tillid(
+    parts: Assembly,
+    softhsm: SoftHsm,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Operator:
+    return Operator(environment_of(softhsm, parts.settings.state), capsys, monkeypatch)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    (tmp_path / "requests").mkdir()
+    return Folders(tmp_path / "requests", tmp_path / "certificates")
+
+
+def certificates_in(folders: Folders) -> dict[str, x509.Certificate]:
+    found = sorted(folders.out.iterdir())
+    return {path.stem: x509.load_pem_x509_certificate(path.read_bytes()) for path in found}
+
+
+def test_every_request_of_a_folder_gets_its_certificate_once(
+    tillid: Operator, folders: Folders, parts: Assembly
+) -> None:
+    for number in range(30):
+        folders.a_request(f"h{number}")
+    done = tillid(*folders.arguments())
+    assert (done.code, done.result["counts"]) == (0, {"issued": 30})
+    made = certificates_in(folders)
+    assert sorted(made) == sorted(f"h{number}" for number in range(30))
+    issuer = parts.issuing().certificate
+    assert issuer is not None
+    for name, certificate in made.items():
+        certificate.verify_directly_issued_by(issuer)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        assert names.value.get_values_for_type(x509.DNSName) == [f"{name}.example"]
+    again = tillid(*folders.arguments())
+    assert (again.code, again.result["counts"]) == (0, {"there": 30})
+    assert certificates_in(folders) == made
+
+
+def test_what_is_refused_keeps_nobody_else_from_a_certificate(
+    tillid: Operator, folders: Folders
+) -> None:
+    folders.a_request("good")
+    folders.a_request("wild", host="*.example")
+    (folders.requests / "broken.pem").write_text("no request")
+    (folders.requests / "notes.txt").write_text("not looked at")
+    done = tillid(*folders.arguments())
+    assert (done.code, done.result["counts"]) == (10, {"issued": 1, "refused": 2})
+    problems = {Path(i["request"]).name: i["problem"] for i in done.result["items"]}
+    assert problems["wild.csr"]["rule"].startswith("name.host")
+    assert problems["broken.pem"]["status"] == 400
+    assert problems["good.csr"] is None
+    assert list(certificates_in(folders)) == ["good"]
+    code, out, _ = tillid.told(*folders.arguments())
+    assert code == 10
+    assert "2 refused, 1 there" in out
+    assert "wild.csr" in out
+
+
+def test_whoever_looks_on_sees_how_far_it_is(
+    tillid: Operator, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders.a_request("a")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    _, _, err = tillid.told(*folders.arguments())
+    assert "1 of 1 requests: 1 issued" in err
+
+
+def test_a_certificate_that_did_not_reach_its_file_is_written_and_not_issued_again(
+    tillid: Operator, folders: Folders
+) -> None:
+    folders.a_request("a")
+    folders.a_request("b")
+    tillid(*folders.arguments())
+    made = certificates_in(folders)
+    (folders.out / "a.pem").unlink()
+    (folders.out / "b.pem").rename(folders.out / "b.new")
+    done = tillid(*folders.arguments())
+    assert (done.code, done.result["counts"]) == (0, {"written": 2})
+    assert certificates_in(folders) == made
+
+
+def test_a_file_that_is_something_else_is_never_written_over(
+    tillid: Operator, folders: Folders
+) -> None:
+    folders.a_request("a")
+    folders.out.mkdir()
+    (folders.out / "a.pem").write_text("mine")
+    done = tillid(*folders.arguments())
+    assert (done.code, done.result["counts"]) == (10, {"refused": 1})
+    assert (folders.out / "a.pem").read_text() == "mine"
+
+
+def test_a_certificate_that_was_revoked_is_not_taken_for_done(
+    tillid: Operator, folders: Folders
+) -> None:
+    folders.a_request("a")
+    tillid(*folders.arguments())
+    out = folders.out / "a.pem"
+    assert tillid("cert", "revoke", out, "--reason", "superseded", "--yes").code == 0
+    assert tillid(*folders.arguments()).result["counts"] == {"refused": 1}
+    out.unlink()
+    assert tillid(*folders.arguments()).result["counts"] == {"issued": 1}
+
+
+def test_two_requests_of_one_name_stop_before_anything_is_done(
+    tillid: Operator, folders: Folders
+) -> None:
+    path = folders.a_request("a")
+    path.with_suffix(".req").write_bytes(path.read_bytes())
+    assert tillid(*folders.arguments()).code == 7
+    assert list(folders.out.glob("*")) == []
+
+
+def test_two_runs_for_one_folder_do_not_issue_at_the_same_time(
+    tillid: Operator, folders: Folders
+) -> None:
+    folders.a_request("a")
+    folders.out.mkdir()
+    with bulk.alone_in(folders.out):
+        assert tillid(*folders.arguments()).code == 7
+    assert tillid(*folders.arguments()).result["counts"] == {"issued": 1}
+
+
+def test_an_empty_folder_and_the_folder_of_the_requests_are_wrong_usage(
+    tillid: Operator, folders: Folders
+) -> None:
+    assert tillid(*folders.arguments()).code == 2
+    folders.a_request("a")
+    same = Folders(folders.requests, folders.requests)
+    assert tillid(*same.arguments()).code == 2
+
+
+def test_a_token_that_signs_nothing_ends_the_run_and_the_next_one_goes_on(
+    tillid: Operator, folders: Folders, parts: Assembly
+) -> None:
+    def gone(_: bytes) -> bytes:
+        raise TokenUnavailable("issuing", "DeviceRemoved")
+
+    file, issuer = folders.a_request("a"), parts.issuing()
+    assert isinstance(issuer.key, ec.EllipticCurvePrivateKey)
+    without_token = replace(issuer, key=RecordingKey(issuer.key, [], gone))
+    with pytest.raises(TokenUnavailable):
+        list(bulk.issue_requests(parts, without_token, "tls-server", [file], folders.out))
+    assert tillid(*folders.arguments()).result["counts"] == {"issued": 1}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "size"), [(0.1, 80), (1.24, 80), (2.0, 40), (2.6, 20), (60.0, 20)]
+)
+def test_a_batch_grows_while_it_is_over_long_before_its_intents_are_orphans(
+    seconds: float, size: int
+) -> None:
+    assert bulk._next_size(40, seconds) == size
+    assert bulk._next_size(bulk.MAX_BATCH, 0.0) == bulk.MAX_BATCH
+    assert bulk._next_size(1, 60.0) == 1
