@@ -18,7 +18,7 @@ NOUNS = {
     "demo": "The whole story of one credential, played on real parts.",
     "serve": "Run the service: the public and the staff listener, and the jobs.",
     "ceremony": "Make the root and the issuing certificate authority.",
-    "ca": "Issuers: list and show them.",
+    "ca": "Issuers: list, show and import them.",
     "profile": "Certificate profiles: list and show them.",
     "officer": "Officers: invite, enrol, list, one-time links.",
     "application": "Applications: list, show, vet, approve as an officer.",

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.ca_import import import_verb
 from commands.installation import installation
 from commands.output import Result, Table, verb
 
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 @click.group
 def group() -> None:
-    """Issuers: list and show them."""
+    """Issuers: list, show and import them."""
+
+
+group.add_command(import_verb, "import")
 
 
 def _facts(record: "IssuerRecord") -> dict[str, str | None]:

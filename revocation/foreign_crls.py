@@ -17,6 +17,8 @@ from ca.identifiers import SerialNumber
 from revocation.reasons import Reason
 
 MAX_OCTETS = 64 * 1024 * 1024
+MAX_NUMBER = 2**52
+"""Numbers go on from there, and the audit log counts to 2^53."""
 _WHAT = "CRL"
 _UNREADABLE = (
     ValueError,
@@ -73,14 +75,21 @@ def _read(octets: bytes, issuer: x509.Certificate) -> ForeignCrl:
         raise MalformedRequest(_WHAT, "it is not signed by this certificate authority")
     if crl.next_update_utc is None:
         raise MalformedRequest(_WHAT, "it does not say when the next one comes")
-    number = extensions.get(x509.CRLNumber)
     return ForeignCrl(
-        number=number.crl_number if isinstance(number, x509.CRLNumber) else None,
+        number=_number(extensions.get(x509.CRLNumber)),
         this_update=crl.last_update_utc,
         next_update=crl.next_update_utc,
         entries=dict(map(_entry, crl)),
         der=crl.public_bytes(Encoding.DER),
     )
+
+
+def _number(extension: x509.ExtensionType | None) -> int | None:
+    if not isinstance(extension, x509.CRLNumber):
+        return None
+    if not 0 <= extension.crl_number <= MAX_NUMBER:
+        raise MalformedRequest(_WHAT, f"its number is not from 0 to {MAX_NUMBER}")
+    return extension.crl_number
 
 
 def _is_signed(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:

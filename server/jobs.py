@@ -64,7 +64,7 @@ def close_intents(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Renew the OCSP signers of every issuer that answers OCSP."""
-    records = [r for r in parts.issuers.all() if r.name != r.parent and r.certificate is not None]
+    records = [r for r in _certified(parts) if r.name != r.parent and r.key_label]
     return _each(records, lambda record: ensure_ocsp_signer(parts, record, now))
 
 
@@ -93,7 +93,9 @@ def _fulfil(parts: Assembly, application: Application, now: datetime) -> bool:
 
 def renew_crls(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Issue and publish every CRL that is due."""
-    return _each(_certified(parts), lambda record: _renew_crl(parts, metrics, record, now))
+    # Without a key, as an imported issuer can be, the last CRL of its former hands is served.
+    able = [record for record in _certified(parts) if record.key_label]
+    return _each(able, lambda record: _renew_crl(parts, metrics, record, now))
 
 
 def _renew_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord, now: datetime) -> bool:
