@@ -22,7 +22,7 @@ NOUNS = {
     "profile": "Certificate profiles: list and show them.",
     "officer": "Officers: invite, enrol, list, one-time links.",
     "application": "Applications: list, show, vet, approve as an officer.",
-    "cert": "Certificates: issue, show, status, revoke.",
+    "cert": "Certificates: issue, show, status, revoke, export, lint, verify.",
     "crl": "Certificate revocation lists: issue and show.",
     "erase": "Erasure cases: list, approve, receipt.",
     "audit": "The audit log: verify it, read its end.",
