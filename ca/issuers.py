@@ -124,9 +124,12 @@ class IssuerRecord:
 
     @property
     def answers_ocsp(self) -> bool:
-        """Whether OCSP answers are given for what it issued; a root's CRL is enough."""
-        certified = self.certificate is not None
-        return certified and not self.is_root and self.state is not IssuerState.RETIRED
+        """Whether OCSP answers are given for what it issued; a root's CRL is enough.
+
+        One that was imported without its key can certify no OCSP signer.
+        """
+        able = self.certificate is not None and bool(self.key_label)
+        return able and not self.is_root and self.state is not IssuerState.RETIRED
 
     @property
     def urls(self) -> StatusUrls:
@@ -151,7 +154,7 @@ class IssuerRecord:
         return allowed is None or (bool(allowed) if profile is None else profile.name in allowed)
 
     def _may_issue(self) -> frozenset[str] | None:
-        if self.state is IssuerState.RETIRED:
+        if self.state is IssuerState.RETIRED or not self.key_label:
             return frozenset()
         if self.state is IssuerState.SUPERSEDED:
             return frozenset({OCSP_PROFILE})

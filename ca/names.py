@@ -30,6 +30,7 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 _ORGANIZATION = re.compile(
     r"(?:(?:VAT|NTR|PSD|LEI)[A-Z]{2}|[A-Z]{2}:[A-Z]{2})-[A-Za-z0-9][A-Za-z0-9-]*"
 )
+_LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}")
 _PRINTABLE_STRING = re.compile(r"[A-Za-z0-9 '()+,./:=?-]*")
 # Control, format (which holds every bidirectional mark), private use, surrogate, unassigned, and
 # the separators of lines and paragraphs.
@@ -113,12 +114,22 @@ def _own_rules(attribute: str, value: str) -> dict[str, bool]:
             "is not of the form NTRDK-12345678 (EN 319 412-1 5.1.4)": bool(
                 _ORGANIZATION.fullmatch(value)
             ),
+            "is no LEI of 20 characters with its check digits (ISO 17442)": (
+                not value.startswith("LEI") or _is_lei(value[6:])
+            ),
         }
     if attribute == "CN":
         # The standard counts characters; relying parties, and our own library, count octets.
         octets = len(value.encode(errors="surrogatepass"))
         return {f"is longer than {_UPPER_BOUND} octets in UTF-8": octets <= _UPPER_BOUND}
     return {}
+
+
+def _is_lei(text: str) -> bool:
+    """Whether the check digits are right (ISO/IEC 7064, MOD 97-10)."""
+    if not _LEI.fullmatch(text):
+        return False
+    return int("".join(str(int(character, 36)) for character in text)) % 97 == 1
 
 
 def _is_latin(character: str) -> bool:

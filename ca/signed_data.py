@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from ca.errors import MalformedRequest
 from ca.signatures import CmsKey, CmsPublicKey, signature_hash
 
-MAX_OCTETS = 64 * 1024
+MAX_OCTETS = 16 * 1024
 _HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
@@ -115,10 +115,11 @@ def _signed_data(info: cms.ContentInfo) -> cms.SignedData:
     if info["content_type"].native != "signed_data":
         raise _not_valid("it is CMS, but not SignedData")
     signed = info["content"]
-    # asn1crypto reads lazily: walk everything here, so that no fault shows up later.
-    _ = signed.native
+    # Counted first: to walk many certificates takes long.
     if len(signed["signer_infos"]) != 1 or len(signed["certificates"]) != 1:
         raise _not_valid("it must hold exactly one signer and that signer's certificate")
+    # asn1crypto reads lazily: walk everything here, so that no fault shows up later.
+    _ = signed.native
     content = signed["encap_content_info"]
     if content["content_type"].native != "data":
         raise _not_valid("its content type is not data")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands import ca_change, ca_foreign
+from commands.ca_import import import_verb
 from commands.installation import installation
 from commands.output import Result, Table, verb
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 @click.group
 def group() -> None:
-    """Certificate authorities: make, renew, certify, retire; list and show their issuers."""
+    """Certificate authorities: make, renew, certify, retire, import, list, show."""
+
+
+group.add_command(import_verb, "import")
 
 
 ca_change.add_to(group)

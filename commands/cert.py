@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.cert_files import export, generate, lint, verify
 from commands.exit_codes import ExitCode
 from commands.files import OutFile
 from commands.installation import OPERATOR, installation
@@ -27,7 +28,11 @@ REASONS = (
 
 @click.group
 def group() -> None:
-    """Certificates: issue, show, status, revoke."""
+    """Certificates: issue, show, status, revoke; export, lint, verify, generate."""
+
+
+for _verb in (export, generate, lint, verify):
+    group.add_command(_verb)
 
 
 @verb(group, example="tillid cert issue --profile tls-server --csr web.csr --out web.pem")
@@ -57,11 +62,11 @@ def issue(
     from ca.identifiers import SerialNumber
     from ca.issuance import issue as sign
     from ca.issuance import prepare
-    from ca.requests import parse_request
+    from ca.requests import MAX_OCTETS, parse_request
     from server.clock import utc_now
     from server.ordering import server_order
 
-    octets = _read(csr)
+    octets = read_octets(csr, MAX_OCTETS)
     order = server_order(profile_name, parse_request(octets), host)
     if str(out) != "-":
         _check_writable(out)
@@ -109,7 +114,7 @@ def issue_folder(requests: Path, profile: str, out: Path) -> Result:
 def show(certificate: str) -> Result:
     """Show the record of one certificate: ISSUER/SERIAL, or a file."""
     with installation() as parts:
-        facts = _facts(parts.certificates.record(*_place(certificate)))
+        facts = _facts(parts.certificates.record(*place_of(certificate)))
     return Result(facts, tuple(f"{key}: {value}" for key, value in facts.items()))
 
 
@@ -120,7 +125,7 @@ def status(certificate: str) -> Result:
     from revocation.status import Good, Revoked
 
     with installation() as parts:
-        found = parts.certificates.status_of(*_place(certificate))
+        found = parts.certificates.status_of(*place_of(certificate))
     word = type(found).__name__.lower()
     facts = {"status": word}
     if isinstance(found, Revoked):
@@ -144,7 +149,7 @@ def revoke(certificate: str, reason: str, yes: bool, identity: Path | None) -> R
     from revocation.reasons import Reason
     from server.clock import utc_now
 
-    issuer, serial = _place(certificate)
+    issuer, serial = place_of(certificate)
     name = f"{issuer}/{serial.hex}"
     if not yes:
         click.confirm(f"Revoke {name} for good?", abort=True, err=True)
@@ -159,15 +164,15 @@ def revoke(certificate: str, reason: str, yes: bool, identity: Path | None) -> R
     return Result(found, (said,))
 
 
-def _read(name: str) -> bytes:
+def read_octets(name: str, longest: int) -> bytes:
+    """A file, or standard input for -, up to one octet more than it may have."""
     from ca.errors import MalformedRequest, NotFound
-    from ca.requests import MAX_OCTETS
 
     try:
         if name == "-":
-            return sys.stdin.buffer.read(MAX_OCTETS + 1)
+            return sys.stdin.buffer.read(longest + 1)
         with Path(name).open("rb") as file:
-            return file.read(MAX_OCTETS + 1)
+            return file.read(longest + 1)
     except FileNotFoundError:
         raise NotFound("file", name) from None
     except OSError as error:
@@ -209,7 +214,7 @@ def _write(out: Path, pem: bytes, certificate: str) -> None:
         ) from None
 
 
-def _place(text: str) -> "tuple[IssuerName, SerialNumber]":
+def place_of(text: str) -> "tuple[IssuerName, SerialNumber]":
     """ISSUER/SERIAL, or the file of a certificate that one of our issuers signed."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes

@@ -200,9 +200,9 @@ _STATUS_GUARDS = (
         "PKI20",
         "crl",
         "INSERT",
-        "NEW.number <> 1 + COALESCE((SELECT MAX(c.number) FROM crl c"
-        " WHERE c.issuer = NEW.issuer), 0)",
-        "CRL numbers rise by one (RFC 5280 5.2.3)",
+        "NEW.number < 0 OR NEW.number <> 1 + COALESCE((SELECT MAX(c.number) FROM crl c"
+        " WHERE c.issuer = NEW.issuer), CASE WHEN NEW.version < 0 THEN NEW.number - 1 ELSE 0 END)",
+        "CRL numbers rise by one, from that of the imported CRL if there is one (RFC 5280 5.2.3)",
     ),
     Guard("PKI20", "crl", "UPDATE", "1 = 1", "a CRL that was signed does not change"),
     Guard(

@@ -8,6 +8,7 @@ to name a row, and REPLACE by it would take rows away past every trigger.
 """
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     Index,
@@ -177,7 +178,7 @@ crl = Table(
     "crl",
     metadata,
     Column("issuer", String(32), nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("number", BigInteger, nullable=False),
     Column("version", Integer, nullable=False),
     Column("this_update", UtcTime, nullable=False),
     Column("next_update", UtcTime, nullable=False),

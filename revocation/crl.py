@@ -19,6 +19,7 @@ from ca.identifiers import SerialNumber
 from ca.signatures import SigningKey
 from revocation import der
 from revocation.errors import CrlRefused, CrlRule, NotDer
+from revocation.foreign_crls import foreign_serials
 from revocation.reasons import Reason
 from revocation.signatures import algorithm_for, declared_algorithm, signed
 
@@ -262,12 +263,28 @@ def _check_signature(parts: _Parts, crl: bytes, issuer_certificate: x509.Certifi
         raise CrlRefused(CrlRule.SIGNATURE) from None
 
 
+def _all_serials(crl: bytes) -> frozenset[SerialNumber]:
+    batches = _serials(crl, _take_apart(crl).entries)
+    return frozenset(
+        SerialNumber(int.from_bytes(serial[1:], "big")) for batch in batches for serial in batch
+    )
+
+
 def vanished(previous: bytes, new: bytes) -> frozenset[SerialNumber]:
     """The serials that the previous CRL lists and the new one does not.
 
     Both are CRLs that `check_crl` let pass, so both ascend and are walked side by side, a batch
-    at a time.
+    at a time. Only the first one after an import follows one of other hands, whose entries have
+    any form and order: what the walk then misses is looked for in the whole new one.
     """
+    try:
+        gone = _vanished(previous, new)
+    except (NotDer, CrlRefused):
+        gone = foreign_serials(previous)
+    return gone - _all_serials(new) if gone else gone
+
+
+def _vanished(previous: bytes, new: bytes) -> frozenset[SerialNumber]:
     gone: set[bytes] = set()
     fresh = _serials(new, _take_apart(new).entries)
     ahead: list[bytes] = []

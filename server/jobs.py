@@ -112,8 +112,9 @@ def _fulfil(parts: Assembly, application: Application, now: datetime) -> bool:
 
 def renew_crls(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Issue and publish every CRL that is due, but those of roots: their keys are offline."""
-    online = [record for record in _certified(parts) if not record.is_root]
-    return _each(online, lambda record: _renew_crl(parts, metrics, record, now))
+    # Without a key, as an imported issuer can be, the last CRL of its former hands is served.
+    able = [record for record in _certified(parts) if record.key_label and not record.is_root]
+    return _each(able, lambda record: _renew_crl(parts, metrics, record, now))
 
 
 def _renew_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord, now: datetime) -> bool:

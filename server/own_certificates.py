@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from cryptography.x509.oid import NameOID
 
+from ca.errors import Refused
 from ca.issuance import CertificateOrder, issue, prepare
 from ca.issuers import IssuerRecord
 from ca.key_quality import SubjectPublicKey
@@ -54,12 +56,27 @@ def ensure_ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> 
     key = parts.tokens.service_key(ocsp_key(record.name))
     if _lasts(_newest(parts, record, (key, profile.name), now), now):
         return False
-    subject = SubjectName.of(
-        (name, f"{value} OCSP" if name == "CN" else value)
-        for name, value in SubjectName.from_x509(record.subject).attributes
-    )
+    subject = _ocsp_subject(record)
     _certify(parts, CertificateOrder(profile, subject, key.public_key()), record.name, now)
     return True
+
+
+def _ocsp_subject(record: IssuerRecord) -> SubjectName:
+    """Country and organisation of the issuer, if it has them: imported ones have any name."""
+    found = {
+        name: str(values[0].value)
+        for name, oid in (("C", NameOID.COUNTRY_NAME), ("O", NameOID.ORGANIZATION_NAME))
+        if (values := record.subject.get_attributes_for_oid(oid))
+    }
+    try:
+        return SubjectName.of([*found.items(), ("CN", f"{_common_name(record)} OCSP")])
+    except Refused:
+        return SubjectName.of([("CN", f"{record.name} OCSP")])
+
+
+def _common_name(record: IssuerRecord) -> str:
+    values = record.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(values[0].value) if values else record.name
 
 
 def ensure_staff_listener(parts: Assembly, now: datetime) -> tuple[Path, Path]:

@@ -132,13 +132,15 @@ class PublicApp:
             get_logger("public").error("public.unavailable", exc_info=error)
 
     def _ready(self, _: Environ, __: str) -> Answer:
-        """Every issuer has a CRL that is in force, and its responder can sign."""
+        """Every issuer with a key has a CRL that is in force, and its responder can sign."""
         now = utc_now()
         try:
             lacking = [
                 f"{record.name}: no CRL in force"
                 for record in self.parts.issuers.all()
-                if record.certificate is not None and self._current_crl(record.name, now) is None
+                if record.certificate is not None
+                and record.key_label
+                and self._current_crl(record.name, now) is None
             ]
             lacking += [
                 f"{record.name}: no OCSP responder"

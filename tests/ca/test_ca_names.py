@@ -129,3 +129,16 @@ def test_any_text_is_refused_or_reads_back_the_same(pairs: list[tuple[str, str]]
     except Refused:
         return
     assert SubjectName.from_x509(x509.Name.from_bytes(subject.to_x509().public_bytes())) == subject
+
+
+@pytest.mark.parametrize("number", ["5493001KJTIIGC8Y1R12", "529900T8BM49AURSDO55"])
+def test_an_organisation_may_be_named_by_its_lei(number: str) -> None:
+    assert SubjectName.of([("organizationIdentifier", f"LEIXG-{number}")])
+
+
+@pytest.mark.parametrize(
+    "number", ["5493001KJTIIGC8Y1R13", "5493001KJTIIGC8Y1R1", "5493001kjtiigc8y1r12"]
+)
+def test_an_lei_with_wrong_check_digits_is_refused(number: str) -> None:
+    with pytest.raises(Refused, match="ISO 17442"):
+        SubjectName.of([("organizationIdentifier", f"LEIXG-{number}")])

@@ -37,21 +37,3 @@ def gnutls_verify(folder: Path, chain: list[x509.Certificate]) -> str:
 
 def _pem(certificates: list[x509.Certificate]) -> bytes:
     return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
-
-
-def openssl_verify_all(
-    folder: Path, leaves: list[x509.Certificate], above: list[x509.Certificate], at: datetime
-) -> str:
-    """What one process of `openssl verify -x509_strict` says about many leaves; "" is OK."""
-    between, root = folder / "between.pem", folder / "root.pem"
-    between.write_bytes(_pem(above))
-    root.write_bytes(_pem(above[-1:]))
-    paths = [folder / f"leaf-{number}.pem" for number in range(len(leaves))]
-    for path, leaf in zip(paths, leaves, strict=True):
-        path.write_bytes(_pem([leaf]))
-    done = subprocess.run(
-        ["openssl", "verify", "-x509_strict", "-check_ss_sig", "-no-CApath", "-no-CAstore",
-         "-attime", str(int(at.timestamp())), "-CAfile", root, "-untrusted", between, *paths],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    return "" if done.returncode == 0 else done.stdout + done.stderr

@@ -118,7 +118,7 @@ def upgrade() -> None:
     op.create_table(
         "crl",
         sa.Column("issuer", sa.String(length=32), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("this_update", records.database.UtcTime(), nullable=False),
         sa.Column("next_update", records.database.UtcTime(), nullable=False),

@@ -1,0 +1,95 @@
+"""What was taken over, on both engines: the same guards hold, and a batch is whole or not there."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from cryptography import x509
+from sqlalchemy import select
+
+from ca.identifiers import SerialNumber
+from records.database import Database
+from records.errors import RuleBroken
+from records.tables import crl
+from records.takeovers import Takeovers
+from revocation.foreign_crls import MAX_NUMBER, ForeignCrl
+from revocation.reasons import Reason
+from revocation.status import Good, Revoked, Unknown
+from revocation.takeover import Decision, Held, Row
+from server.clock import utc_now
+from tests.support.ca_builders import a_key, self_signed
+from tests.support.stores import ISSUING, Stores
+
+ACTOR = "system:test"
+
+
+@pytest.fixture
+def now() -> datetime:
+    return utc_now().replace(microsecond=0)
+
+
+@pytest.fixture
+def stores(database: Database) -> Stores:
+    made = Stores(database)
+    made.issuer()
+    return made
+
+
+def a_row(serial: int, revoked: datetime | None = None, **more: object) -> Row:
+    certificate = self_signed(a_key(), serial=serial)
+    return Row(
+        f"{serial}.pem",
+        Decision.WILL_IMPORT,
+        serial_number=SerialNumber(serial),
+        certificate=certificate,
+        not_after=certificate.not_valid_after_utc,
+        revoked=revoked and (Reason.SUPERSEDED, revoked),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def test_what_is_taken_over_has_its_status(stores: Stores, now: datetime) -> None:
+    then = now - timedelta(days=400)
+    takeovers = Takeovers(stores.database)
+    good, revoked = a_row(101), a_row(102, then)
+    lost = Row("CRL", Decision.WILL_IMPORT, "", SerialNumber(103), None,
+               now + timedelta(days=1), (Reason.KEY_COMPROMISE, then))  # fmt: skip
+    takeovers.add(ISSUING, [good, revoked, lost], ACTOR, now)
+    statuses = [stores.certificates.status_of(ISSUING, SerialNumber(n)) for n in range(101, 105)]
+
+    assert statuses == [
+        Good(),
+        Revoked(Reason.SUPERSEDED, then),
+        Revoked(Reason.KEY_COMPROMISE, then),
+        Unknown(),
+    ]
+    assert takeovers.held(ISSUING) == {
+        101: Held(good.fingerprint, None),
+        102: Held(revoked.fingerprint, (Reason.SUPERSEDED, then)),
+        103: Held(None, (Reason.KEY_COMPROMISE, then)),
+    }
+    listed = x509.load_der_x509_crl(stores.crl(now).der)
+    assert [entry.serial_number for entry in listed] == [102, 103]
+
+
+def test_a_batch_with_one_that_the_guards_refuse_leaves_nothing(
+    stores: Stores, now: datetime
+) -> None:
+    takeovers = Takeovers(stores.database)
+    takeovers.add(ISSUING, [a_row(101)], ACTOR, now)
+    with pytest.raises(RuleBroken):
+        takeovers.add(ISSUING, [a_row(104), a_row(101)], ACTOR, now)
+    assert set(takeovers.held(ISSUING)) == {101}
+
+
+def test_the_last_crl_of_another_signer_is_kept_once(stores: Stores, now: datetime) -> None:
+    takeovers = Takeovers(stores.database)
+    taken = ForeignCrl(MAX_NUMBER, now, now + timedelta(days=1), {}, b"der")
+    kept = [takeovers.keep_crl(ISSUING, taken, ACTOR, now) for _ in range(2)]
+    with stores.database.read() as tx:
+        numbers = list(tx.execute(select(crl.c.number)).scalars())
+    assert (kept, numbers) == ([True, False], [MAX_NUMBER])
+
+
+def test_a_crl_without_number_is_not_kept(stores: Stores, now: datetime) -> None:
+    taken = ForeignCrl(None, now, now + timedelta(days=1), {}, b"der")
+    assert not Takeovers(stores.database).keep_crl(ISSUING, taken, ACTOR, now)
