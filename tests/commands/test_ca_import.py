@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from ca.identifiers import IssuerName, SerialNumber
 from ca.key_quality import spki_sha256
+from hsm.key_kinds import KeyKind
 from records.errors import RuleBroken
 from records.takeovers import Takeovers
 from revocation.reasons import Reason
@@ -339,7 +340,7 @@ def a_token_ca(office: Office, folder: Path, *, under: Path | None = None) -> To
     """
     (folder / "issued").mkdir(parents=True)
     label = f"old-{secrets.token_hex(4)}"
-    key = office.parts.tokens.generate(TOKEN, label, ec.SECP256R1())
+    key = office.parts.tokens.generate(TOKEN, label, KeyKind.EC_P256)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     now = utc_now().replace(microsecond=0) - timedelta(hours=1)
     name = x509.Name(

@@ -38,6 +38,8 @@ _NSS_USAGES = {
     "legal-person-seal": "4",
     "code-signing": "6",
     "ocsp-signer": "10",
+    "ca-link": "11",
+    "cross": "11",
     "issuing": "11",
     "root": "11",
 }
