@@ -31,6 +31,8 @@ def state_tokens(names: tuple[str, ...], out: Path | None) -> Result:
             document = verify_statement(text, key)
     finally:
         tokens.close()
+    if out is not None and str(out) == "-":
+        return Result({"statement": text}, tuple(text.splitlines()))
     if out is not None:
         out.write_text(text, encoding="utf-8")
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

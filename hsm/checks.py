@@ -28,6 +28,8 @@ class KeyFacts:
     """Its type in PKCS#11's word: EC, EC_EDWARDS, RSA, ML_DSA, AES."""
     attributes: tuple[str, ...]
     """Those of `DEMANDED` that it has, as CKA_ names."""
+    extractable: bool = False
+    """Whether it could leave from now on, if only wrapped."""
 
     @property
     def stays_inside(self) -> bool:
@@ -38,7 +40,8 @@ class KeyFacts:
 def facts_of(key: Any) -> KeyFacts:
     """What the token says of a private or secret key."""
     has = tuple(_name(each) for each in DEMANDED if _is_set(key, each))
-    return KeyFacts(str(key[Attribute.LABEL]), key.key_type.name, has)
+    extractable = _is_set(key, Attribute.EXTRACTABLE)
+    return KeyFacts(str(key[Attribute.LABEL]), key.key_type.name, has, extractable)
 
 
 def check_stays_inside(facts: KeyFacts) -> None:
@@ -48,12 +51,12 @@ def check_stays_inside(facts: KeyFacts) -> None:
             raise KeyUnfit(facts.label, _name(each))
 
 
-def check_stays_inside_from_now(key: Any) -> None:
+def check_stays_inside_from_now(facts: KeyFacts) -> None:
     """For a key that was brought in. Raises: KeyUnfit unless it is sensitive and stays."""
-    if not _is_set(key, Attribute.SENSITIVE):
-        raise KeyUnfit(str(key[Attribute.LABEL]), _name(Attribute.SENSITIVE))
-    if key[Attribute.EXTRACTABLE]:
-        raise KeyUnfit(str(key[Attribute.LABEL]), _name(Attribute.EXTRACTABLE))
+    if _name(Attribute.SENSITIVE) not in facts.attributes:
+        raise KeyUnfit(facts.label, _name(Attribute.SENSITIVE))
+    if facts.extractable:
+        raise KeyUnfit(facts.label, _name(Attribute.EXTRACTABLE))
 
 
 def check_signs(key: TokenPrivateKey) -> None:

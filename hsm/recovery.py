@@ -17,6 +17,10 @@ FAILURES = 3
 PAUSE = 1.0
 """Seconds that a token is left alone before one caller may try it again."""
 
+LONGEST_PAUSE = 4.0
+"""Seconds to which the pause grows while the tries fail: each of them restarts the module under
+the login lock, which every other process waits for."""
+
 
 class Breaker:
     """Lets callers of a broken token fail at once instead of waiting for it one by one."""
@@ -43,7 +47,7 @@ class Breaker:
                 return False
             if now < self._retry_at:
                 raise TokenLeftAlone(self._subject, self._ckr)
-            self._retry_at = now + PAUSE  # the next one is let through if this one hangs
+            self._retry_at = now + self._pause()  # the next goes through if this one hangs
             return True
 
     def failed(self, ckr: str) -> None:
@@ -52,7 +56,12 @@ class Breaker:
             self._failures += 1
             self._ckr = ckr
             if self._failures >= FAILURES:
-                self._retry_at = self._clock() + PAUSE
+                self._retry_at = self._clock() + self._pause()
+
+    def _pause(self) -> float:
+        """Twice as long after each failed try, up to a limit."""
+        tries = min(max(self._failures - FAILURES, 0), 8)
+        return min(PAUSE * 2.0**tries, LONGEST_PAUSE)
 
     @property
     def is_open(self) -> bool:

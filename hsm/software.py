@@ -59,6 +59,11 @@ class SoftwareKeys:
         write_owner_only(path, kind.encode() + b"\n" + sealed)
         return self.private_key(label)
 
+    def labels(self) -> list[str]:
+        """The keys that are there, sorted."""
+        found = self._folder.iterdir() if self._folder.is_dir() else ()
+        return sorted(path.name for path in found if _LABEL.fullmatch(path.name))
+
     def private_key(self, label: str) -> TokenPrivateKey:
         """The key of this label. Raises: KeyNotFound, IntegrityFailed, TokenUnavailable."""
         return private_key_for(self, label, self._seeded(label).public_key())

@@ -138,6 +138,6 @@ class TokenPair:
     def _is_well(self, open_token: Callable[[], Token]) -> bool:
         try:
             open_token().check_health()
-        except HsmError:
+        except (HsmError, OSError):  # a lock file, too, may be out of reach for a while
             return False
         return True

@@ -177,14 +177,16 @@ class Token:
         """
         check_stays_inside(self.use_private_key(label, facts_of))
 
-    def check_copied_key(self, label: str, public_key: PublicKey) -> None:
+    def check_copied_key(self, label: str, public_key: PublicKey | None) -> None:
         """Whether this token holds the private half of the key, and does not give it out.
+
+        None stands for a key that cannot be compared now.
 
         Raises: KeyUnfit, KeyNotFound, TokenUnavailable.
         """
-        if self.private_key(label).public_key() != public_key:
+        if public_key is not None and self.private_key(label).public_key() != public_key:
             raise KeyUnfit(label, f"{self.location.name} holds another key")
-        self.use_private_key(label, check_stays_inside_from_now)
+        check_stays_inside_from_now(self.use_private_key(label, facts_of))
 
     def check_health(self) -> None:
         """Sign with a key of its own, made when it is not there, and verify the signature.

@@ -114,7 +114,8 @@ def _pin_source(text: str) -> Path:
         return Path(text)
     if text.startswith("|"):
         raise ValueError("a PIN is read from a file; programs are not started for it")
-    return _absolute(text.removeprefix("file:").replace("///", "/", 1))
+    scheme = "file://" if text.startswith("file:///") else "file:"
+    return _absolute(text.removeprefix(scheme))
 
 
 def _absolute(text: str) -> Path:

@@ -68,6 +68,8 @@ def verify_statement(text: str, key: ec.EllipticCurvePublicKey) -> dict[str, Any
         raise _not_valid("its signature does not verify under that key") from None
     if not isinstance(document, dict) or document.get("statement") != KIND:
         raise _not_valid("it is signed, but says something else")
+    if not isinstance(document.get("at"), str) or not isinstance(document.get("tokens"), list):
+        raise _not_valid("it is signed, but lacks its time or its tokens")
     return document
 
 

@@ -34,6 +34,7 @@ from server.own_certificates import ensure_staff_listener
 from server.settings import Settings
 from server.settings_types import local_url
 from server.staff import staff_app
+from server.token_places import pin_descriptors
 
 _READY_SECONDS = 30
 _STOP_SECONDS = 10
@@ -190,6 +191,7 @@ def _start_public(settings: Settings) -> "subprocess.Popen[bytes]":
             stdout=output,
             stderr=output,
             start_new_session=True,
+            pass_fds=pin_descriptors(settings.hsm),
             env=os.environ | {"TILLID_STATE": str(settings.state), "PYTHONPATH": _our_path()},
         )
 

@@ -22,24 +22,32 @@ def token_label(name: str) -> str:
     return uri.token or uri.serial or uri.model or uri.manufacturer
 
 
+def pin_descriptors(settings: Hsm) -> tuple[int, ...]:
+    """The open descriptors that PINs are read from; a child process needs them as well."""
+    sources = (token_uri(name).pin_source for name in _named(settings) if name.startswith(SCHEME))
+    numbers = (str(source).partition("fd:")[2] for source in sources)
+    return tuple(sorted({int(number) for number in numbers if number.isdecimal()}))
+
+
+def _named(settings: Hsm) -> tuple[str, ...]:
+    """The tokens as the settings name them."""
+    named = (
+        settings.root_token,
+        settings.issuing_token,
+        settings.service_token,
+        settings.issuing_standby,
+        settings.service_standby,
+    )
+    return tuple(filter(None, named))
+
+
 class TokenPlaces:
     """The places of one installation's tokens, each named by its label or a PKCS#11 URI."""
 
     def __init__(self, settings: Hsm) -> None:
         """Look at nothing yet."""
         self._settings = settings
-        self._named = tuple(
-            filter(
-                None,
-                (
-                    settings.root_token,
-                    settings.issuing_token,
-                    settings.service_token,
-                    settings.issuing_standby,
-                    settings.service_standby,
-                ),
-            )
-        )
+        self._named = _named(settings)
 
     @property
     def store(self) -> SoftHsmStore | None:
@@ -85,10 +93,10 @@ class TokenPlaces:
         if not is_file(location.pin_file):
             raise PinKeptElsewhere(str(location.pin_file))
         location.pin_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        so_pin = keep_pin(location.pin_file.with_suffix(".so-pin"))
-        pin = keep_pin(location.pin_file)
         module = load_for(location)
         with exclusive(location.login_lock):
+            so_pin = keep_pin(location.pin_file.with_suffix(".so-pin"))
+            pin = keep_pin(location.pin_file)
             module.initialise_token(uri.token, so_pin, pin)
         return location
 

@@ -20,8 +20,10 @@ from hsm.errors import (
     KeyExists,
     KeyKindUnsupported,
     KeyNotFound,
+    PinRejected,
     TokenInUse,
     TokenNotFound,
+    TokenUnavailable,
 )
 from hsm.key_kinds import KeyKind
 from hsm.keys import WrappingKey
@@ -175,14 +177,29 @@ class Tokens:
         Raises: KeyUnfit, TokenUnavailable.
         """
         for token, label in keys:
-            try:
-                self.open(token).check_key(label)
-                standby = self._standby_of(token)
-                if standby:
-                    made = self.open(token).private_key(label).public_key()
-                    self.open(standby).check_copied_key(label, made)
-            except (TokenNotFound, KeyNotFound):
-                continue  # an issuer that is offline signs nothing
+            # An issuer that is offline signs nothing.
+            with suppress(TokenNotFound, KeyNotFound):
+                self._check_key(token, label)
+
+    def _check_key(self, token: str, label: str) -> None:
+        standby = self._standby_of(token)
+        made = None
+        try:
+            self.open(token).check_key(label)
+            made = self.open(token).private_key(label).public_key()
+        except (TokenUnavailable, PinRejected):
+            if not standby:
+                raise
+        if standby:
+            self.open(standby).check_copied_key(label, made)
+
+    def is_standby(self, name: str) -> bool:
+        """Whether this token of the settings is there in the place of another."""
+        return name in (self._settings.issuing_standby, self._settings.service_standby)
+
+    def software_keys(self, name: str) -> list[str]:
+        """Labels of the keys of a token that are in files: test equipment."""
+        return self._software_keys(name).labels() if self._settings.software_ml_dsa else []
 
     def check_health(self, further: Iterable[str] = ()) -> dict[str, HsmError | None]:
         """What keeps each token but the roots' from signing, those of further issuers as well."""

@@ -23,6 +23,7 @@ from server.doctor import examine
 from server.own_certificates import ensure_staff_listener
 from server.service import jobs_by_hand
 from tests.support.command_line import tillid
+from tests.support.imported_keys import put_key
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
 
@@ -89,6 +90,17 @@ def test_a_root_in_the_safe_is_no_fault_and_a_missing_service_token_is_one(site:
     code, result = site.run("hsm", "verify", TILLID_HSM__SERVICE_TOKEN="stolen")
     assert code == 9
     assert [fault["token"] for fault in result["faults"]] == ["stolen"]  # type: ignore[attr-defined]
+
+
+def test_a_key_of_a_standby_may_have_been_brought_in(site: Site, softhsm: SoftHsm) -> None:
+    standby = softhsm.token("verify-standby")
+    put_key(standby, "issuing-ca", ec.generate_private_key(ec.SECP256R1()))
+    used = {"TILLID_HSM__ISSUING_STANDBY": "verify-standby"}
+    code, result = site.run("hsm", "verify", **used)
+    assert (code, result["faults"]) == (0, [])
+    code, result = site.run("hsm", "verify", TILLID_HSM__SERVICE_TOKEN="verify-standby")
+    assert code == 9
+    assert "CKA_NEVER_EXTRACTABLE" in str(result["faults"])
 
 
 def test_a_login_says_where_the_pin_was_read_and_never_the_pin(

@@ -67,6 +67,30 @@ def test_a_changed_pin_is_the_only_one(shim: Shim, made: Path, tmp_path: Path) -
     assert files == ["token.pin", "token.so-pin"]
 
 
+LOGGED_IN = (
+    PRELUDE
+    + f"""
+import os, subprocess
+from cryptography.hazmat.primitives import hashes
+key, ecdsa = open_token().private_key("key"), ec.ECDSA(hashes.SHA256())
+key.sign(b"before", ecdsa)
+environment = os.environ | {{"PYTHONPATH": "{ROOT}"}}
+subprocess.run([sys.executable, "-c", sys.argv[3], *sys.argv[1:3]], env=environment, check=True)
+key.sign(b"in the session that there was", ecdsa)
+open_token()._module.restart()
+key.sign(b"after another login", ecdsa)
+print("signed")
+"""
+)
+
+
+def test_a_process_that_is_logged_in_goes_on(shim: Shim, made: Path, tmp_path: Path) -> None:
+    old = made.read_text()
+    said = run_python(LOGGED_IN, *places(tmp_path, shim), CHANGE, **shim.environment)
+    assert said == "signed"
+    assert made.read_text() != old
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_kill_around_the_change_leaves_a_token_that_opens(

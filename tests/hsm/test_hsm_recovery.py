@@ -201,6 +201,27 @@ def test_a_token_that_fails_three_times_is_left_alone_and_then_tried_by_one() ->
     assert not breaker.admit()
 
 
+def test_a_token_that_goes_on_failing_is_tried_less_often() -> None:
+    clock, waited = Clock(), []
+    breaker = Breaker("token", clock)
+    for _ in range(3):
+        breaker.failed("DeviceError")
+    for _ in range(5):
+        began = clock.seconds
+        while not is_admitted(breaker):
+            clock.seconds += 0.5
+        waited.append(clock.seconds - began)
+        breaker.failed("DeviceError")
+    assert waited == [1.0, 2.0, 4.0, 4.0, 4.0]
+
+
+def is_admitted(breaker: Breaker) -> bool:
+    try:
+        return breaker.admit()
+    except TokenUnavailable:
+        return False
+
+
 def test_only_failures_in_a_row_count() -> None:
     breaker = Breaker("token", Clock())
     for _ in range(5):

@@ -51,6 +51,8 @@ class Service:
     environment: dict[str, str]
     process: "subprocess.Popen[bytes] | None" = None
     seen: int = field(default=0, repr=False)
+    started_by: tuple[str, ...] = ()
+    """What the command line of `tillid serve` is handed to, if it is not started as it is."""
 
     @classmethod
     def prepare(
@@ -122,7 +124,7 @@ class Service:
         self.seen = self.serve_log.stat().st_size if self.serve_log.exists() else 0
         additions = {"TILLID_FAILPOINT": failpoint} if failpoint else {}
         environment = clean_environment({"PYTHONFAULTHANDLER": "1"} | self.environment | additions)
-        command = [sys.executable, str(ROOT / "cli.py"), "serve"]
+        command = [*self.started_by, sys.executable, str(ROOT / "cli.py"), "serve"]
         self.process = start_child(command, self.serve_log, environment)
 
     def start(self, failpoint: str = "") -> "Service":
