@@ -87,9 +87,13 @@ def successor(
     if waiting or len(_able(of_it)) > 1:
         return None
     generation = newest.generation + 1
+    try:
+        name = IssuerName(f"{authority}-{generation}")
+    except ValueError:
+        raise Conflict(f"name {authority}", "too long for a further key") from None
     first = current.key_label.removesuffix(f"-{current.generation}")
     return PlannedIssuer(
-        IssuerName(f"{authority}-{generation}"),
+        name,
         current.parent,
         profile,
         SubjectName.from_x509(current.subject),
@@ -140,9 +144,10 @@ def _link(
 ) -> Iterator[CeremonyStep]:
     """One key of a root, certified by the other until the earlier of both ends."""
     issuers, certificates, keys = parts
-    if any(each.kind is kind and each.signer == signing.name for each in signed.certificates):
-        return
     ends = min(_certified(each).not_valid_after_utc for each in (signing, signed))
+    there = any(each.kind is kind and each.signer == signing.name for each in signed.certificates)
+    if there or ends <= now:
+        return
     key = able(signed, keys).key.public_key()
     order = CertificateOrder(
         load_profile(LINK_PROFILE), SubjectName.from_x509(signed.subject), key, not_after=ends

@@ -86,6 +86,7 @@ def test_an_authority_issues_only_what_its_policy_names(site: Site) -> None:
         ({"profile": "tls-server"}, "not one for a certificate authority"),
         ({"policy": IssuerPolicy(("nothing",))}, "there is no profile nothing"),
         ({"key_kind": "EC-P521"}, "takes keys of EC-P256"),
+        ({"name": IssuerName("a" * 29)}, "no room for later keys"),
     ],
 )
 def test_an_authority_that_could_not_work_is_not_made(
