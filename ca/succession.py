@@ -39,7 +39,7 @@ def renew(record: IssuerRecord, profile: Profile, parts: Parts, now: datetime) -
     """Certify the key that an issuer has once more, and install the certificate.
 
     Raises:
-        Refused: the new certificate would end when the present one does.
+        Refused: the new certificate would be by the same key and end when the present one does.
         Conflict: the issuer cannot be renewed here, or its key or its parent's is not at hand.
     """
     issuers, certificates, keys = parts
@@ -53,7 +53,8 @@ def renew(record: IssuerRecord, profile: Profile, parts: Parts, now: datetime) -
         ends = None if signer.certificate is None else signer.certificate.not_valid_after_utc
     _, last = validity_period(profile, now)
     last = last if ends is None else min(last, ends)
-    if last - present.not_valid_after_utc < _WORTH_RENEWING:
+    gained = last - present.not_valid_after_utc
+    if gained < _WORTH_RENEWING and record.own_signer == signer.name:
         raise Refused(
             Finding(
                 "issuer.renewal",

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from ca.errors import Conflict, Finding, Refused
 from ca.hierarchy import CeremonyStep
-from ca.issuers import OCSP_PROFILE, CertificateKind, IssuerRecord, IssuerState
+from ca.issuers import OCSP_PROFILE, IssuerRecord, IssuerState
 from records.issuers import Unended
 from revocation.publication import NEVER, IssuingKey, issue_crl
 from revocation.reasons import Reason
@@ -66,8 +66,7 @@ def still_valid(parts: Assembly, record: IssuerRecord, now: datetime) -> list[Un
 def _check_nothing_below(parts: Assembly, record: IssuerRecord) -> None:
     """Refuse to end an issuer while another signs by its certificate."""
     for other in parts.issuers.all():
-        own = [each for each in other.certificates if each.kind is CertificateKind.OWN]
-        under = other.name != record.name and own and own[-1].signer == record.name
+        under = other.name != record.name and other.own_signer == record.name
         if under and other.state is IssuerState.ACTIVE:
             raise Refused(
                 Finding(

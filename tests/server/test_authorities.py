@@ -235,6 +235,20 @@ def test_who_trusts_either_key_of_a_root_reaches_what_stands_under_the_other(sit
     assert new_with_old in pkcs7.load_der_pkcs7_certificates(bundle)
 
 
+def test_the_same_key_is_certified_again_under_a_new_key_of_its_root(site: Site) -> None:
+    leaf = site.leaf()
+    site.rekey("root")
+    with site.online():
+        renew_authority(site.parts, "issuing", utc_now())
+        with pytest.raises(Refused):
+            renew_authority(site.parts, "issuing", utc_now())
+    assert site.parts.issuers.get("issuing").own_signer == "root-2"
+    new_root = site.file("root", site.certificate("root-2", CertificateKind.OWN))
+    path = site.file("path", site.certificate("issuing"))
+    crls = site.crls("root-2", "issuing")
+    assert openssl_says(site.file("leaf", leaf), new_root, untrusted=path, crls=crls) == "OK"
+
+
 @pytest.mark.parametrize("told", range(6))
 def test_a_new_key_of_a_root_that_was_interrupted_is_finished(site: Site, told: int) -> None:
     with site.online():
