@@ -139,8 +139,17 @@ class IssuerRecord:
     @property
     def chain(self) -> tuple[x509.Certificate, ...]:
         """What leads on from the newest own certificate when a foreign authority signed it."""
-        own = [each for each in self.certificates if each.kind is CertificateKind.OWN]
+        own = self._own()
         return own[-1].chain if own else ()
+
+    @property
+    def own_signer(self) -> IssuerName | None:
+        """Which of our issuers signed the newest own certificate; None for a foreign one."""
+        own = self._own()
+        return own[-1].signer if own else None
+
+    def _own(self) -> list[IssuerCertificate]:
+        return [each for each in self.certificates if each.kind is CertificateKind.OWN]
 
     def with_key(self, key: SigningKey) -> Issuer:
         """The issuer, able to sign; Conflict for a key that is not the one of its records."""

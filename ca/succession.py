@@ -41,7 +41,7 @@ def renew(record: IssuerRecord, profile: Profile, parts: Parts, now: datetime) -
     """Certify the key that an issuer has once more, and install the certificate.
 
     Raises:
-        Refused: the new certificate would end when the present one does.
+        Refused: the new certificate would be by the same key and end when the present one does.
         Conflict: the issuer cannot be renewed here, or its key or its parent's is not at hand.
     """
     issuers, certificates, keys = parts
@@ -55,7 +55,8 @@ def renew(record: IssuerRecord, profile: Profile, parts: Parts, now: datetime) -
         ends = None if signer.certificate is None else signer.certificate.not_valid_after_utc
     _, last = validity_period(profile, now)
     last = last if ends is None else min(last, ends)
-    if last - present.not_valid_after_utc < _WORTH_RENEWING:
+    gained = last - present.not_valid_after_utc
+    if gained < _WORTH_RENEWING and record.own_signer == signer.name:
         raise Refused(
             Finding(
                 "issuer.renewal",
@@ -89,9 +90,13 @@ def successor(
     if waiting or len(_able(of_it)) > 1:
         return None
     generation = newest.generation + 1
+    try:
+        name = IssuerName(f"{authority}-{generation}")
+    except ValueError:
+        raise Conflict(f"name {authority}", "too long for a further key") from None
     first = current.key_label.removesuffix(f"-{current.generation}")
     return PlannedIssuer(
-        IssuerName(f"{authority}-{generation}"),
+        name,
         current.parent,
         profile,
         SubjectName.from_x509(current.subject),
@@ -142,9 +147,10 @@ def _link(
 ) -> Iterator[CeremonyStep]:
     """One key of a root, certified by the other until the earlier of both ends."""
     issuers, certificates, keys = parts
-    if any(each.kind is kind and each.signer == signing.name for each in signed.certificates):
-        return
     ends = min(_certified(each).not_valid_after_utc for each in (signing, signed))
+    there = any(each.kind is kind and each.signer == signing.name for each in signed.certificates)
+    if there or ends <= now:
+        return
     key = able(signed, keys).key.public_key()
     order = CertificateOrder(
         load_profile(LINK_PROFILE), SubjectName.from_x509(signed.subject), key, not_after=ends

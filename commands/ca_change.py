@@ -1,5 +1,6 @@
 """`tillid ca`, its verbs that make, configure, renew and retire authorities."""
 
+import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,10 @@ def with_online(function: Verb) -> Verb:
 @contextmanager
 def at_hand(online: bool) -> Iterator["Assembly"]:  # noqa: FBT001 - click's way
     """The installation, with the tokens of its roots online if that was said."""
-    with installation() as parts:
+    from records.issuers import Issuers
+
+    with installation() as joined:
+        parts = dataclasses.replace(joined, issuers=Issuers(joined.database, OPERATOR))
         roots = {record.token for record in parts.issuers.all() if record.is_root}
         labels = {parts.settings.hsm.root_token, *roots} if online else set()
         with parts.tokens.online(*labels):
@@ -173,7 +177,7 @@ def _configure(group: click.Group) -> None:
 
         policy = _policy(profiles, crl_validity_hours, crl_margin_hours)
         check_policy(policy)
-        with installation() as parts:
+        with at_hand(online=False) as parts:
             record = parts.issuers.get(name)
             if record.policy != policy:
                 parts.issuers.configure(record.name, policy, utc_now())

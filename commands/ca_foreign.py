@@ -65,7 +65,7 @@ def _install(group: click.Group) -> None:
             click.echo(f"The chain ends in SHA-256 {root}", err=True)
             click.confirm("Is that the foreign root's fingerprint?", abort=True, err=True)
         kind = CertificateKind.CROSS if cross else CertificateKind.OWN
-        with installation() as parts:
+        with at_hand(online=False) as parts:
             return told(install_certificate(parts, name, offered, kind, utc_now()))
 
 

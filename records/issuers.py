@@ -1,5 +1,6 @@
 """Issuers and their certificates; implements `ca.issuers.IssuerStore`."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -244,8 +245,8 @@ def _seconds(value: int | None) -> timedelta | None:
 
 def _record(row: Row[tuple[object, ...]], rows: Sequence[Row[tuple[object, ...]]]) -> IssuerRecord:
     certificates = tuple(map(_certificate, rows))
-    for each in certificates:
-        if _key_digest(each.certificate) != row.spki_sha256:
+    for each in rows:
+        if _read(each.der)[1] != row.spki_sha256:
             raise RuleBroken("PKI24", f"a certificate of issuer {row.name} holds another key")
     own = [each for each in certificates if each.kind is CertificateKind.OWN]
     return IssuerRecord(
@@ -273,13 +274,16 @@ def _record(row: Row[tuple[object, ...]], rows: Sequence[Row[tuple[object, ...]]
 def _certificate(row: Row[tuple[object, ...]]) -> IssuerCertificate:
     return IssuerCertificate(
         CertificateKind(row.kind),
-        x509.load_der_x509_certificate(row.der),
+        _read(row.der)[0],
         None if row.signer is None else IssuerName(row.signer),
         tuple(x509.load_pem_x509_certificates(row.chain)) if row.chain else (),
     )
 
 
-def _key_digest(certificate: x509.Certificate) -> str:
+@functools.lru_cache(maxsize=256)
+def _read(der: bytes) -> tuple[x509.Certificate, str]:
+    """A certificate, and the SHA-256 of its SubjectPublicKeyInfo in hexadecimal."""
+    certificate = x509.load_der_x509_certificate(der)
     key = certificate.public_key()
     octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(octets).hexdigest()
+    return certificate, hashlib.sha256(octets).hexdigest()

@@ -28,8 +28,10 @@ from ca.succession import complete_succession, renew, successor
 from hsm.key_kinds import KeyKind
 from server.assembly import Assembly
 from server.crls import renew_crl
-from server.errors import IssuerOffline
+from server.errors import IssuerOffline, TokenOffline
 from server.own_certificates import ensure_ocsp_signer
+
+_LONGEST_NAME = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,9 @@ def create_authority(parts: Assembly, asked: NewAuthority, now: datetime) -> Ite
     """Make an authority's first issuer, or finish making it, and let it be seen at once.
 
     Raises:
-        Refused: a profile that is no authority's, or one that is not there to be issued under.
+        Refused: a profile that is no authority's, one that is not there to be issued under, or a
+            name without room for later generations.
+        TokenOffline, IssuerOffline: its own token, or that of the root above, is offline.
         Conflict: an issuer of that name exists with another key or name, or none can sign it.
     """
     profile = load_profile(asked.profile)
@@ -72,6 +76,10 @@ def create_authority(parts: Assembly, asked: NewAuthority, now: datetime) -> Ite
     )
     if profile.key_types and asked.key_kind not in profile.key_types:
         raise _refused(f"profile {profile.name} takes keys of {', '.join(profile.key_types)}")
+    if len(asked.name) > _LONGEST_NAME:
+        raise _refused(f"a name of more than {_LONGEST_NAME} characters has no room for later keys")
+    if asked.parent == asked.name and not parts.tokens.is_online(asked.token):
+        raise TokenOffline(asked.token)
     if asked.parent is not None and asked.parent != asked.name:
         check_online(parts, asked.parent)
     stores = (parts.issuers, parts.certificates)
@@ -249,5 +257,5 @@ def _key_of(parts: Assembly, record: IssuerRecord) -> SigningKey:
 
 
 def _refused(sentence: str) -> Refused:
-    way_out = "see: tillid profile list"
-    return Refused(Finding("authority.profile", "RFC 5280 4.2.1.9", sentence, way_out))
+    way_out = "ask for it otherwise; the profiles are told by: tillid profile list"
+    return Refused(Finding("authority.plan", "RFC 5280 4.2.1.9", sentence, way_out))

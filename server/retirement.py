@@ -10,7 +10,7 @@ from datetime import datetime
 
 from ca.errors import Conflict, Finding, Refused
 from ca.hierarchy import CeremonyStep
-from ca.issuers import OCSP_PROFILE, CertificateKind, IssuerRecord, IssuerState
+from ca.issuers import OCSP_PROFILE, IssuerRecord, IssuerState
 from records.issuers import Unended
 from revocation.publication import NEVER, IssuingKey, issue_crl
 from revocation.reasons import Reason
@@ -38,6 +38,8 @@ def retire_issuer(
             record.name, f"was retired, its key destroyed {record.key_destroyed_at:%F}"
         )
         return
+    if record.certificate is not None and not _has_last_crl(parts, record):
+        parts.issuer(record.name)  # or nothing is begun
     if record.state is not IssuerState.RETIRED:
         _check_nothing_below(parts, record)
         if revoke:
@@ -64,8 +66,7 @@ def still_valid(parts: Assembly, record: IssuerRecord, now: datetime) -> list[Un
 def _check_nothing_below(parts: Assembly, record: IssuerRecord) -> None:
     """Refuse to end an issuer while another signs by its certificate."""
     for other in parts.issuers.all():
-        own = [each for each in other.certificates if each.kind is CertificateKind.OWN]
-        under = other.name != record.name and own and own[-1].signer == record.name
+        under = other.name != record.name and other.own_signer == record.name
         if under and other.state is IssuerState.ACTIVE:
             raise Refused(
                 Finding(
@@ -113,12 +114,16 @@ def _revoke_all(parts: Assembly, record: IssuerRecord, actor: str, now: datetime
 
 
 def _last_crl(parts: Assembly, record: IssuerRecord, now: datetime) -> Iterator[CeremonyStep]:
-    latest = parts.crls.latest(record.name)
-    if record.certificate is not None and (latest is None or latest.next_update != NEVER):
+    if record.certificate is not None and not _has_last_crl(parts, record):
         key = parts.issuer(record.name).key
         latest = issue_crl(parts.crls, IssuingKey(record.name, record.certificate, key), now, None)
         yield CeremonyStep(record.name, f"last CRL issued, number {latest.number}")
     publish_crl(parts, record)
+
+
+def _has_last_crl(parts: Assembly, record: IssuerRecord) -> bool:
+    latest = parts.crls.latest(record.name)
+    return latest is not None and latest.next_update == NEVER
 
 
 def _destroy(parts: Assembly, record: IssuerRecord, now: datetime) -> Iterator[CeremonyStep]:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hsm.errors import (
+    HsmError,
     IntegrityFailed,
     KeyExists,
     KeyNotFound,
@@ -66,6 +67,19 @@ def test_an_rsa_key_is_found_again_by_its_label(token: Token) -> None:
     found = token.private_key("rsa-again")
     assert isinstance(found, TokenRSAPrivateKey)
     assert found.public_key() == made.public_key()
+
+
+def test_a_key_that_was_destroyed_signs_no_more_and_its_label_is_free(token: Token) -> None:
+    destroyed, kept = (token.generate_ec_key(label, P256) for label in ("destroyed", "kept"))
+    assert destroyed.sign(b"message", ECDSA)
+    token.destroy_key("destroyed")
+    with pytest.raises(HsmError):
+        destroyed.sign(b"message", ECDSA)
+    assert not token.has_key("destroyed")
+    assert kept.sign(b"message", ECDSA)
+    with pytest.raises(KeyNotFound):
+        token.destroy_key("destroyed")
+    assert token.generate_ec_key("destroyed", P256).public_key() != destroyed.public_key()
 
 
 def test_a_label_is_used_once(token: Token) -> None:

@@ -86,6 +86,7 @@ def test_an_authority_issues_only_what_its_policy_names(site: Site) -> None:
         ({"profile": "tls-server"}, "not one for a certificate authority"),
         ({"policy": IssuerPolicy(("nothing",))}, "there is no profile nothing"),
         ({"key_kind": "EC-P521"}, "takes keys of EC-P256"),
+        ({"name": IssuerName("a" * 29)}, "no room for later keys"),
     ],
 )
 def test_an_authority_that_could_not_work_is_not_made(
@@ -232,6 +233,20 @@ def test_who_trusts_either_key_of_a_root_reaches_what_stands_under_the_other(sit
     assert certtool_says(site.file("chain", *chain), old_root)
     bundle = ask(site.app, "/ca/root-2.p7c").body
     assert new_with_old in pkcs7.load_der_pkcs7_certificates(bundle)
+
+
+def test_the_same_key_is_certified_again_under_a_new_key_of_its_root(site: Site) -> None:
+    leaf = site.leaf()
+    site.rekey("root")
+    with site.online():
+        renew_authority(site.parts, "issuing", utc_now())
+        with pytest.raises(Refused):
+            renew_authority(site.parts, "issuing", utc_now())
+    assert site.parts.issuers.get("issuing").own_signer == "root-2"
+    new_root = site.file("root", site.certificate("root-2", CertificateKind.OWN))
+    path = site.file("path", site.certificate("issuing"))
+    crls = site.crls("root-2", "issuing")
+    assert openssl_says(site.file("leaf", leaf), new_root, untrusted=path, crls=crls) == "OK"
 
 
 @pytest.mark.parametrize("told", range(6))

@@ -12,6 +12,7 @@ from ca.issuers import IssuerState
 from records.errors import RuleBroken
 from revocation.publication import NEVER
 from server.clock import utc_now
+from server.errors import IssuerOffline
 from server.fresh_look import is_gone
 from server.jobs import run_job
 from server.metrics import Metrics
@@ -64,6 +65,19 @@ def test_a_retired_issuer_leaves_a_last_crl_and_no_key(site: Site) -> None:
     told = openssl_says(site.file("leaf", leaf), root, untrusted=path, crls=crls)
     assert "certificate revoked" in told
     assert site.leaf().issuer == record.subject  # by issuing-2
+
+
+def test_what_was_not_seen_to_be_gone_is_not_called_so(site: Site) -> None:
+    assert not is_gone(site.parts.settings, "no-such-token", "issuing-ca")
+    assert is_gone(site.parts.settings, site.parts.settings.hsm.issuing_token, "no-such-key")
+
+
+def test_a_root_whose_token_is_offline_is_not_begun_to_be_retired(site: Site) -> None:
+    site.retire("issuing")
+    with pytest.raises(IssuerOffline):
+        site.retire("root", revoke=True)
+    assert site.parts.issuers.get("root").state is IssuerState.ACTIVE
+    assert site.parts.issuers.unended(IssuerName("root"), utc_now(), 10) != []
 
 
 @pytest.mark.parametrize("told", range(4))
