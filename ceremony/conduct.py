@@ -46,6 +46,7 @@ def hold(papers: Papers, site: Site, people: People) -> Written:
         with exclusive(folder / "lock", 0):
             journal = Journal.open(folder / "journal.jsonl", site.clock)
             _begin(papers, site, journal)
+            _anchor_beginning(papers, site, journal)
             room = Room(script, papers.binding.binding, site, people, journal)
             labels = [bound.label for bound in papers.binding.binding.token.values()]
             with (
@@ -79,8 +80,6 @@ def _begin(papers: Papers, site: Site, journal: Journal) -> None:
             software=software,
             **digests,
         )
-        said: dict[str, Detail] = {"sha256": papers.script.sha256, "rehearsal": papers.rehearsal}
-        site.log.append(Event("ceremony.begun", ACTOR, name, said), journal.now())
         return
     begun = journal.entries[0]
     for member, digest in digests.items():
@@ -91,6 +90,14 @@ def _begin(papers: Papers, site: Site, journal: Journal) -> None:
         journal.append("resumed")
         if software != begun["software"]:
             journal.append("deviation", step=0, text="Gone on with other software than begun with")
+
+
+def _anchor_beginning(papers: Papers, site: Site, journal: Journal) -> None:
+    """Tell the audit log of a ceremony that may never end; once."""
+    said: dict[str, Detail] = {"sha256": papers.script.sha256, "rehearsal": papers.rehearsal}
+    event = Event("ceremony.begun", ACTOR, papers.script.script.name, said)
+    if not site.log.holds(event):
+        site.log.append(event, journal.now())
 
 
 @contextmanager

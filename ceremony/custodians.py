@@ -20,8 +20,6 @@ from ceremony.errors import ShareRefused
 WORDS = 20
 """The words of a share; a PIN of 128 bits, as text, takes so many."""
 
-MOST_SHARES = 16  # SLIP-0039, "Format of the share mnemonic": four bits
-
 _PIN_LETTERS = 16
 _ALPHABET = string.ascii_letters + string.digits
 _TELLING = 4

@@ -3,6 +3,8 @@
 import json
 from dataclasses import asdict, dataclass
 
+MOST_SHARES = 16  # SLIP-0039, "Format of the share mnemonic": four bits
+
 
 @dataclass(frozen=True, slots=True)
 class Custody:
@@ -27,7 +29,10 @@ class Custody:
     @classmethod
     def parse(cls, octets: bytes) -> "Custody":
         """The inverse of `encode`. Raises: ValueError, TypeError."""
-        return cls(**json.loads(octets))
+        custody = cls(**json.loads(octets))
+        if not 0 <= custody.threshold <= custody.shares <= MOST_SHARES:
+            raise ValueError("no numbers of shares")
+        return custody
 
 
 BY_DEVICE = Custody(threshold=0, shares=0, identifier=0)

@@ -18,6 +18,7 @@ from pydantic import ConfigDict, Field, with_config
 
 from ca.signatures import SigningKey, VerifyingKey, algorithm_of, algorithms_of
 
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _CLOSED = ConfigDict(extra="forbid")
 
 
@@ -71,7 +72,7 @@ class KeyTested:
     """What the token says of it (CKA_)."""
     public_key: str
     """SubjectPublicKeyInfo in PEM."""
-    sha256: str
+    sha256: Sha256
     """Digest of the SubjectPublicKeyInfo in DER."""
     signature: str
     """By the key, over `test_statement`, in base64."""
@@ -96,7 +97,7 @@ class Certified:
     key: str
     certificate: str
     """In PEM."""
-    sha256: str
+    sha256: Sha256
     made: bool
 
     def body(self) -> x509.Certificate:
@@ -115,7 +116,7 @@ class CrlSigned:
     next_update: str
     crl: str
     """In PEM."""
-    sha256: str
+    sha256: Sha256
     made: bool
 
     def body(self) -> x509.CertificateRevocationList:

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError, wi
 from pydantic_core import ErrorDetails
 
 from ca.profiles import KeyType
-from ceremony.custodians import MOST_SHARES
+from ceremony.custody import MOST_SHARES
 from ceremony.errors import Fault, ScriptFaulty
 from ceremony.toml_lines import Document, Place, read_toml
 

@@ -53,7 +53,7 @@ class TokenRoom(Keys, Protocol):
         ...
 
     def use_pin_pad(self, label: str) -> None:
-        """Let the device ask for the PIN of this token."""
+        """Let the device ask for the PIN of this token while it is online."""
         ...
 
     def open(self, label: str) -> Token:

@@ -12,7 +12,7 @@ from ca.key_quality import key_type
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from ceremony.custodians import join_pin, new_pin, officer_pin, split_pin
-from ceremony.custody import Custody
+from ceremony.custody import BY_DEVICE, Custody
 from ceremony.errors import Conflict
 from ceremony.facts import (
     Certified,
@@ -109,6 +109,8 @@ class Room:
         custody = self.site.tokens.custody(bound.label)
         if custody is None:
             custody = self._hand_out(number, step, bound)
+        if custody.by_device:
+            raise Conflict(self.script.name, f"the device asks for the PIN of {bound.label} itself")
         identifier, names = self._last_set(number)
         here = identifier == custody.identifier
         return SplitDone(
@@ -172,6 +174,8 @@ class Room:
         if bound.label not in self._opened:
             if bound.pin == "module":
                 tokens.use_pin_pad(bound.label)
+                tokens.open(bound.label)
+                tokens.keep_custody(bound.label, BY_DEVICE)
             if bound.pin == "custodians":
                 self._unlock(name, bound)
             self._opened.add(bound.label)

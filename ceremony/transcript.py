@@ -11,18 +11,18 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from audit.events import Detail, Event
 from ceremony.document import lay_out, pdf
 from ceremony.errors import JournalDamaged, TranscriptMalformed, Unwritable
-from ceremony.facts import Facts, public_facts
+from ceremony.facts import Facts, Sha256, public_facts
 from ceremony.journal import Journal
 from ceremony.site import Site
 from revocation.errors import PublicationFailed
@@ -66,13 +66,13 @@ class Transcript:
     name: str
     title: str
     rehearsal: bool
-    runs: tuple[str, ...]
+    runs: Annotated[tuple[str, ...], Field(min_length=1)]
     """When it was begun and each time it was gone on with, UTC."""
     ended: str
     script: str
-    script_sha256: str
+    script_sha256: Sha256
     binding: str
-    binding_sha256: str
+    binding_sha256: Sha256
     software: dict[str, str]
     steps: tuple[StepDone, ...]
     deviations: tuple[Deviation, ...]
@@ -141,6 +141,7 @@ def read_transcript(path: Path) -> tuple[Signed, bytes]:
     try:
         value: Any = json.loads(octets)
         signed: Signed = _shape().validate_python(value)
+        signed.encode()  # JSON can spell characters that UTF-8 has not
     except (ValidationError, ValueError, RecursionError):
         raise TranscriptMalformed(path, "it is not what `tillid ceremony run` writes") from None
     return signed, octets

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -23,6 +23,10 @@ from ceremony.facts import (
 )
 from ceremony.script import read_binding
 from ceremony.transcript import PDF_FILE, TEXT_FILE, Signed, read_transcript
+from revocation.errors import KeyRefused
+
+_NO = (ValueError, TypeError, KeyError, InvalidSignature, UnsupportedAlgorithm, KeyRefused)
+"""How parsing and verifying say no; KeyError: what is named is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def verify_transcript(path: Path, installation: Installation | None = None) -> l
 def _holds(sentence: str, look: Callable[[], object]) -> Check:
     try:
         look()
-    except (ValueError, TypeError, InvalidSignature):
+    except _NO:
         return Check(holds=False, sentence=sentence)
     return Check(holds=True, sentence=sentence)
 
@@ -75,7 +79,7 @@ def _key(signed: Signed, installation: Installation | None) -> Check:
     sentence = "That key is the audit key of the installation."
     try:
         _, digest = public_facts(signed.key())
-    except (ValueError, TypeError):
+    except _NO:
         return Check(holds=False, sentence=sentence)
     if installation is not None:
         return Check(digest == public_facts(installation.audit_key)[1], sentence)
@@ -141,7 +145,7 @@ def _certificates(signed: Signed) -> Iterator[Check]:
                 raise ValueError("key")
             body.verify_directly_issued_by(issuers[issuer.parent].body())
 
-        yield _known(f"Issuer {name}: digest, key and signature of its certificate agree.", look)
+        yield _holds(f"Issuer {name}: digest, key and signature of its certificate agree.", look)
 
 
 def _crls(signed: Signed) -> Iterator[Check]:
@@ -158,15 +162,7 @@ def _crls(signed: Signed) -> Iterator[Check]:
             if not body.is_signature_valid(key):  # type: ignore[arg-type]  # our two kinds of key
                 raise ValueError("signature")
 
-        yield _known(f"CRL of {crl.issuer}: digest and signature agree.", look)
-
-
-def _known(sentence: str, look: Callable[[], object]) -> Check:
-    """As `_holds`; what is named and not there does not hold either."""
-    try:
-        return _holds(sentence, look)
-    except KeyError:
-        return Check(holds=False, sentence=sentence)
+        yield _holds(f"CRL of {crl.issuer}: digest and signature agree.", look)
 
 
 def _papers(signed: Signed, octets: bytes, path: Path) -> Iterator[Check]:

@@ -14,7 +14,7 @@ from threading import Lock
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca.signatures import SigningKey
-from ceremony.custody import BY_DEVICE, Custody
+from ceremony.custody import Custody
 from hsm.errors import (
     HsmError,
     KeyExists,
@@ -331,8 +331,7 @@ class Tokens:
         self._reopened_with(name, lambda label: self._pins.give(label, pin))
 
     def use_pin_pad(self, name: str) -> None:
-        """Let the device ask for the PIN of this token, now and whenever people are there."""
-        self.keep_custody(name, BY_DEVICE)
+        """Let the device ask for the PIN of this token while it is online."""
         self._reopened_with(name, self._pins.leave_to_device)
 
     def _reopened_with(self, name: str, change: Callable[[str], None]) -> None:

@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ca.errors import Conflict as CaConflict
 from ceremony.conduct import Papers, hold
 from ceremony.custodians import join_pin, officer_pin
+from ceremony.custody import BY_DEVICE
 from ceremony.errors import ClockBehind, Conflict, Unwritable
 from ceremony.script import template_text
 from ceremony.transcript import JSON_FILE, Written
 from ceremony.verify import Installation, verify_transcript
-from hsm.errors import HsmError, PinRejected, TokenLocked, TokenNotFound
+from hsm.errors import HsmError, PinRejected, PinUnreadable, TokenLocked, TokenNotFound
 from server.assembly import Assembly
 from server.ceremony import ceremonies, site_of
 from server.clock import utc_now
@@ -270,6 +271,16 @@ def test_a_device_without_a_pin_pad_is_refused_where_the_binding_says_module(
     softhsm.store.create_token(label(of, "root"))
     with pytest.raises(PinRejected, match="does not ask for PINs by itself"):
         held(parts, of)
+    assert parts.tokens.custody(label(of, "root")) is None
+
+
+def test_a_pin_that_a_device_asks_for_itself_is_not_split(parts: Assembly) -> None:
+    of = papers()
+    parts.tokens.keep_custody(label(of, "root"), BY_DEVICE)
+    with pytest.raises(Conflict, match="asks for the PIN"):
+        held(parts, of)
+    with pytest.raises(TokenLocked):
+        parts.tokens.open(label(of, "root"))
 
 
 @pytest.fixture
@@ -330,3 +341,25 @@ def test_a_token_that_is_not_there_is_asked_for_where_tokens_are_made_elsewhere(
     parts, _, crew = elsewhere
     with pytest.raises(TokenNotFound, match="tools of the device's maker"):
         held(parts, papers(binding=a_binding("file")), crew)
+
+
+def test_an_issuing_key_may_be_of_another_kind_that_its_profile_takes(parts: Assembly) -> None:
+    written = held(parts, papers(template_text().replace("EC-P256", "RSA-3072")))
+    (key,) = [
+        step.facts
+        for step in written.signed.transcript.steps
+        if step.facts.do == "key" and step.facts.label == "issuing-ca"
+    ]
+    assert key.type == "RSA-3072"
+    checks = verify_transcript(written.folder / JSON_FILE)
+    assert [check.sentence for check in checks if check.holds is False] == []
+
+
+@pytest.mark.parametrize("octets", [b"", b"{}", b"[]", b'{"threshold": 3, "shares": 2}'])
+def test_a_custody_file_that_was_damaged_is_named(
+    parts: Assembly, softhsm: SoftHsm, octets: bytes
+) -> None:
+    path = softhsm.store.pins / "damaged.custodians"
+    path.write_bytes(octets)
+    with pytest.raises(PinUnreadable, match="damaged"):
+        parts.tokens.custody("damaged")

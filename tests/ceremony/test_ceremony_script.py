@@ -77,7 +77,7 @@ def test_what_is_no_toml_is_told_with_its_line() -> None:
         ('key = "root-ca"', 'key = "other"', "step.6.key", "makes key other"),
         ('profile = "issuing"', 'profile = "staff"', "step.8.profile", "not for a certificate"),
         ('profile = "issuing"', 'profile = "none"', "step.8.profile", "no profile none"),
-        ('type = "EC-P256"', 'type = "RSA-3072"', "step.8.key", "RSA-3072 is not a key"),
+        ('type = "EC-P256"', 'type = "RSA-2048"', "step.8.key", "RSA-2048 is not a key"),
         ('C = "DK", O', 'C = "Denmark", O', "step.6.subject", "not an ISO 3166 code"),
         ('do = "attendance"', 'do = "closing"', "step.1.do", "not the last"),
         ('[[step]]\ndo = "closing"', '[[step]]\ndo = "attendance"', "step", "end with closing"),

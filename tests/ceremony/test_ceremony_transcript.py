@@ -1,5 +1,8 @@
 """Transcripts: what was changed is told apart, and what cannot be seen is said."""
 
+import random
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -99,3 +102,39 @@ def test_letters_that_a_printer_lacks_are_escaped_in_the_pdf_and_whole_in_the_te
     pages = pdf(["Åse Łukasiewicz"], "Title", "00" * 32, rehearsal=False)
     assert b"ukasiewicz" in pages
     assert b"u0141" in pages
+
+
+def test_whatever_is_written_over_a_transcript_is_judged_without_a_fault(copy: Path) -> None:
+    octets, chance = copy.read_bytes(), random.Random(7)  # noqa: S311 - spoils
+    sound = []
+    for _ in range(60):
+        spoilt = bytearray(octets)
+        at = chance.randrange(len(spoilt))
+        spoilt[at : at + chance.choice((0, 1, 4))] = chance.choice(
+            (b"", b"\\ud800", b"0", b'"', b"A", bytes([chance.randrange(256)]))
+        )
+        copy.write_bytes(spoilt)
+        with suppress(TranscriptMalformed):
+            if not refuted(copy) and spoilt != octets:
+                sound.append(bytes(spoilt))
+    assert sound == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [
+        (r'"script_sha256":"[0-9a-f]+"', '"script_sha256":"zz"'),
+        (r'"runs":\[[^]]*\]', '"runs":[]'),
+        (r'"do":"key"', '"do":"lock"'),
+        (r"First key", r"\\ud800"),
+    ],
+)
+def test_values_that_a_transcript_cannot_have_are_malformed(
+    copy: Path, pattern: str, new: str
+) -> None:
+    text = copy.read_text(encoding="utf-8")
+    changed = re.sub(pattern, new, text, count=1)
+    assert changed != text
+    copy.write_text(changed, encoding="utf-8")
+    with pytest.raises(TranscriptMalformed):
+        read_transcript(copy)
