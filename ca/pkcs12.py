@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 
 from ca.errors import Finding, Refused
-from ca.signatures import CmsKey
 
+GeneratedKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _CURVES: dict[str, ec.EllipticCurve] = {
     "EC-P256": ec.SECP256R1(),
     "EC-P384": ec.SECP384R1(),
@@ -22,7 +22,7 @@ _ROUNDS = 600_000
 _SHORTEST, _FEWEST = 16, 8
 
 
-def generate_key(kind: str) -> CmsKey:
+def generate_key(kind: str) -> GeneratedKey:
     """A new key in memory, of a type that profiles name: EC-P256, RSA-3072, ..."""
     if kind in _CURVES:
         return ec.generate_private_key(_CURVES[kind])
@@ -45,7 +45,9 @@ def check_password(password: str) -> bytes:
     )
 
 
-def pack(key: CmsKey, path: tuple[x509.Certificate, ...], name: str, password: bytes) -> bytes:
+def pack(
+    key: GeneratedKey, path: tuple[x509.Certificate, ...], name: str, password: bytes
+) -> bytes:
     """The file's octets: the key, its certificate, which is first on the path, and those above."""
     encryption = (
         PrivateFormat.PKCS12.encryption_builder()

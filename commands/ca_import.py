@@ -72,7 +72,14 @@ def _run(name: str, chosen: _Choice) -> Result:
     from records.takeovers import Takeovers
     from revocation.takeover import compare, decide
     from server.clock import utc_now
-    from server.takeover import Files, KeyPlace, add_issuer, prepare_issuer, read_source
+    from server.takeover import (
+        Files,
+        KeyPlace,
+        activate_issuer,
+        add_issuer,
+        prepare_issuer,
+        read_source,
+    )
 
     if bool(chosen.token) != bool(chosen.key_label):
         raise click.UsageError("--token and --key-label name a key together.")
@@ -95,11 +102,14 @@ def _run(name: str, chosen: _Choice) -> Result:
             due = [row for row in rows if row.decision in _due()]
             if not chosen.yes:
                 click.confirm(f"Import {len(due):,} rows as {name}?", abort=True, err=True)
+            # Before the issuer can sign: so its first CRL has the next number, and is held back
+            # until all that the last one lists is here.
             add_issuer(parts, record, now)
-            for done in _in_batches(due, chosen.batch):
-                store.add(issuer, done, OPERATOR, now)
             if source.crl is not None:
                 store.keep_crl(issuer, source.crl, OPERATOR, now)
+            activate_issuer(parts, record, now)
+            for done in _in_batches(due, chosen.batch):
+                store.add(issuer, done, OPERATOR, now)
         differences = compare(source, store.held(issuer), now, keep_expired=keep)
         counted = {} if chosen.compare else _counted(rows)
     return _compared(name, counted, differences)
@@ -154,7 +164,8 @@ def _check_refused(rows: "Iterable[Row]", chosen: _Choice) -> None:
     from revocation.takeover import Decision
 
     refused = [row for row in rows if row.decision is Decision.REFUSED]
-    if not refused or chosen.skip_refused:
+    # To skip what is revoked would be to make it good, or to keep the next CRL from being issued.
+    if not refused or (chosen.skip_refused and all(row.revoked is None for row in refused)):
         return
     raise ProblemRaised(
         Problem(
@@ -163,7 +174,8 @@ def _check_refused(rows: "Iterable[Row]", chosen: _Choice) -> None:
             status=422,
             detail=f"{len(refused):,} rows are refused, so nothing was imported.",
             rule="import.rows",
-            way_out="See all with --dry-run; mend the source, or go on with --skip-refused.",
+            way_out="See all with --dry-run; mend the source, or go on with --skip-refused, which"
+            " skips none that is revoked or on hold.",
             errors=tuple(FieldProblem(row.origin, row.why, "") for row in refused[:_SHOWN]),
         )
     )

@@ -144,7 +144,7 @@ def generate(  # noqa: PLR0913, PLR0917 - an option each
     order = _order(profile_name, key.public_key(), host, subject)
     with installation() as parts:
         now = utc_now()
-        prepared = prepare(order, parts.issuing(), now, parts.settings.serial.node)
+        prepared = prepare(order, parts.issuing(order.profile), now, parts.settings.serial.node)
         certificate = issue(prepared, parts.certificates, OPERATOR, now)
         above = chain_of(parts, certificate)
     place = f"{prepared.content.issuer.name}/{SerialNumber(certificate.serial_number).hex}"
@@ -160,6 +160,8 @@ def _key_type(profile_name: str, wanted: str | None) -> str:
     types = load_profile(profile_name).key_types
     if wanted is not None and wanted not in types:
         raise click.UsageError(f"Profile {profile_name} takes {', '.join(types)}.")
+    if wanted is not None and not wanted.startswith(("EC-", "RSA-")):
+        raise click.UsageError(f"A key of type {wanted} is not made for a PKCS#12 file.")
     return wanted or types[0]
 
 

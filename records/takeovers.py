@@ -127,7 +127,7 @@ def _add_certificate(
             profile_sha256=_NO_PROFILE,
             not_before=taken.not_valid_before_utc,
             not_after=taken.not_valid_after_utc,
-            spki_sha256=_key_of(taken),
+            spki_sha256=key_digest(taken),
             sealed_tbs=taken.tbs_certificate_bytes,
             intended_at=now,
         )
@@ -160,7 +160,7 @@ def _revoke(tx: Connection, name: IssuerName, taken: x509.Certificate, revoked: 
     if changed != 1:
         raise Conflict(f"certificate {name}/{serial.hex}", "revoked meanwhile")
     if reason in _COMPROMISED:
-        key = _key_of(taken)
+        key = key_digest(taken)
         known = select(compromised_key).where(compromised_key.c.spki_sha256 == key)
         if tx.execute(known).first() is None:
             tx.execute(insert(compromised_key).values(spki_sha256=key))
@@ -189,7 +189,8 @@ def _raise_version(tx: Connection, name: IssuerName) -> None:
     tx.execute(update(issuer).where(issuer.c.name == name).values(status_version=version + 1))
 
 
-def _key_of(taken: x509.Certificate) -> str:
+def key_digest(taken: x509.Certificate) -> str:
+    """SHA-256 of the key that a certificate is for, in hexadecimal."""
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return sha256(taken.public_key().public_bytes(*form)).hexdigest()
 

@@ -95,7 +95,7 @@ def compare(
     source: Source, held: Mapping[SerialNumber, Held], now: datetime, *, keep_expired: bool = True
 ) -> list[str]:
     """What the records say otherwise than the source about its certificates, one line each."""
-    rows = [row for row in _rows(source) if keep_expired or not _has_expired(row, now)]
+    rows = [row for row in _rows(source) if keep_expired or not _may_be_left(row, now)]
     return [line for row in rows for line in _differences(row, held)]
 
 
@@ -182,7 +182,7 @@ def _judged(
     if known is not None:
         is_same = row.revoked is None or known.revoked is not None
         return replace(row, decision=Decision.ALREADY_THERE if is_same else Decision.WILL_REVOKE)
-    if _has_expired(row, now) and not keep_expired:
+    if not keep_expired and _may_be_left(row, now):
         return _left_out(row, "it has expired")
     return row
 
@@ -199,8 +199,9 @@ def _against(row: Row, known: Held | None, now: datetime) -> str:
     return "it is revoked at a time that is still to come" if at > now else ""
 
 
-def _has_expired(row: Row, now: datetime) -> bool:
-    return row.not_after is not None and row.not_after < now
+def _may_be_left(row: Row, now: datetime) -> bool:
+    """Expired, and never revoked: what a CRL lists has to be on the next one (RFC 5280 3.3)."""
+    return row.revoked is None and row.not_after is not None and row.not_after < now
 
 
 def _differences(row: Row, held: Mapping[SerialNumber, Held]) -> Iterator[str]:

@@ -15,8 +15,7 @@ from ca.errors import Conflict, Finding, MalformedRequest, Refused
 from ca.foreign_certificates import is_signed_by, read_certificate
 from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord
-from ca.key_quality import spki_sha256
-from ca.signatures import VerifyingKey
+from records.takeovers import PROFILE, key_digest
 from revocation.foreign_crls import read_crl
 from revocation.openssl_index import read_index
 from revocation.takeover import Source, SourceFile
@@ -76,24 +75,32 @@ def prepare_issuer(
         authority.subject,
         base_url,
         authority,
-        profile="root" if is_signed_by(authority, authority) else "issuing",
-        spki_sha256=spki_sha256(_key_of(authority)),
+        profile=PROFILE,
+        spki_sha256=key_digest(authority),
     )
-    there = next((each for each in parts.issuers.all() if each.name == name), None)
+    there = _there(parts, record)
     if there is not None and not _is_same(there, record):
         raise Conflict(f"issuer {name}", "there already, with another certificate or key")
     if key.label:
         _check_key(parts, authority, key)
-    return record if there is None else there
+    return record
 
 
 def add_issuer(parts: Assembly, record: IssuerRecord, now: datetime) -> None:
-    """Record the issuer, unless it is there; what a crash left half done is finished."""
-    there = next((each for each in parts.issuers.all() if each.name == record.name), None)
-    if there is None:
+    """Record the issuer unless it is there; without its certificate it signs nothing yet."""
+    if _there(parts, record) is None:
         parts.issuers.add(record, now)
-    if record.certificate is not None and (there is None or there.certificate is None):
-        parts.issuers.activate(record.name, record.certificate, now)
+
+
+def activate_issuer(parts: Assembly, record: IssuerRecord, now: datetime) -> None:
+    """Give the issuer its certificate unless it has it; what a crash left half done is finished."""
+    there = _there(parts, record)
+    if record.certificate is not None and there is not None and there.certificate is None:
+        parts.issuers.activate(record.name, record.certificate, now, record.parent)
+
+
+def _there(parts: Assembly, record: IssuerRecord) -> IssuerRecord | None:
+    return next((each for each in parts.issuers.all() if each.name == record.name), None)
 
 
 def _is_same(there: IssuerRecord, record: IssuerRecord) -> bool:
@@ -168,17 +175,6 @@ def _check_authority(authority: x509.Certificate, *, with_key: bool) -> None:
             "the certificate has no subjectKeyIdentifier, or no keyUsage for certificates and CRLs",
             "import it without its key, and let a new authority issue from now on",
         )
-
-
-def _key_of(authority: x509.Certificate) -> VerifyingKey:
-    key = authority.public_key()
-    if not isinstance(key, VerifyingKey):
-        raise _refused(
-            "import.key",
-            "the authority's key is of a kind that nothing here verifies",
-            "let a new authority issue from now on",
-        )
-    return key
 
 
 def _check_key(parts: Assembly, authority: x509.Certificate, key: KeyPlace) -> None:

@@ -19,14 +19,18 @@ from ca.key_quality import spki_sha256
 from hsm.key_kinds import KeyKind
 from records.errors import RuleBroken
 from records.takeovers import Takeovers
+from revocation.errors import EntriesVanished
+from revocation.foreign_crls import read_crl
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Unknown
 from revocation.takeover import Decision, Row
 from server.assembly import Assembly
+from server.authorities import renew_root_crls
 from server.clock import utc_now
 from server.jobs import run_job
 from server.metrics import Metrics
 from server.public import PublicApp
+from server.takeover import KeyPlace, activate_issuer, add_issuer, prepare_issuer
 from tests.support.ca_builders import a_key
 from tests.support.installation import an_installation
 from tests.support.ocsp_client import request_for, said
@@ -248,6 +252,13 @@ def test_the_others_are_imported_when_told_and_the_difference_is_told(
     assert isinstance(office.statuses("1002")[0], Revoked)
 
 
+def test_what_is_on_hold_is_never_skipped(office: Office, ca: OpensslCa) -> None:
+    spoil_with_a_hold(ca)
+    done = office.tillid("ca", "import", "old-ca", *ca.arguments, "--yes", "--skip-refused")
+    assert done.code == 4
+    assert office.statuses("1002") == [Unknown()]
+
+
 def test_a_comparison_tells_what_was_revoked_here_since(office: Office, ca: OpensslCa) -> None:
     imported(office, ca)
     same = office.tillid("ca", "import", "old-ca", *ca.arguments, "--compare")
@@ -396,7 +407,7 @@ def test_with_its_key_its_crl_goes_on_from_its_own_number(
 ) -> None:
     done = office.tillid("ca", "import", "old-ca", *token_ca.arguments)
     assert (done.code, done.result["counts"]) == (0, {"will import": 3})
-    run_job("renew-crls", office.parts, Metrics.of_process())
+    office.tillid("crl", "issue", "--online")
     crl = x509.load_der_x509_crl(office.parts.crl_file(OLD).read_bytes())
     listed = {entry.serial_number: entry.revocation_date_utc for entry in crl}
 
@@ -407,9 +418,9 @@ def test_with_its_key_its_crl_goes_on_from_its_own_number(
 
 def test_an_imported_root_goes_on_to_be_revoked_under(office: Office, token_ca: TokenCa) -> None:
     office.tillid("ca", "import", "old-ca", *token_ca.arguments)
-    run_job("renew-crls", office.parts, Metrics.of_process())
+    office.tillid("crl", "issue", "--online")
     revoked = office.tillid("cert", "revoke", "old-ca/06", "--reason", "superseded", "--yes")
-    run_job("renew-crls", office.parts, Metrics.of_process())
+    office.tillid("crl", "issue", "--online")
     crl = x509.load_der_x509_crl(office.parts.crl_file(OLD).read_bytes())
     assert revoked.code == 0
     assert {entry.serial_number for entry in crl} == {5, 6, 900}
@@ -452,3 +463,32 @@ def test_under_an_imported_root_ocsp_answers_for_what_was_imported(
     assert (orphaned.code, orphaned.problem["rule"].split(",")[0]) == (4, "import.parent")
     assert (first.code, second.code) == (0, 0)
     assert answers == {5: "REVOKED", 6: "GOOD", 7: "UNKNOWN", 900: "REVOKED"}
+
+
+def test_until_all_is_imported_no_crl_takes_the_place_of_the_last(
+    office: Office, token_ca: TokenCa
+) -> None:
+    """The import ended after the issuer was set up."""
+    certificate = x509.load_pem_x509_certificate((token_ca.folder / "ca.pem").read_bytes())
+    key = KeyPlace(TOKEN, token_ca.label)
+    url = office.parts.settings.public.url
+    record = prepare_issuer(office.parts, OLD, certificate, key, url)
+    last = read_crl((token_ca.folder / "crl.pem").read_bytes(), certificate)
+    add_issuer(office.parts, record, utc_now())
+    Takeovers(office.parts.database).keep_crl(OLD, last, "system:test", utc_now())
+    activate_issuer(office.parts, record, utc_now())
+    with pytest.raises(EntriesVanished):
+        renew_crls(office)
+    done = office.tillid("ca", "import", "old-ca", *token_ca.arguments)
+    renew_crls(office)
+    latest = office.parts.crls.latest(OLD)
+
+    assert done.result["counts"] == {"will import": 3}
+    assert latest is not None
+    assert latest.number == 42
+
+
+def renew_crls(office: Office) -> None:
+    """Of the roots, too, as their operator does."""
+    with office.parts.tokens.online(TOKEN):
+        list(renew_root_crls(office.parts, utc_now()))
