@@ -11,6 +11,7 @@ from pathlib import Path
 
 from server.settings import Settings
 from server.settings_sources import environment_name, load_settings
+from server.token_places import pin_descriptors
 from server.tokens import Tokens
 
 _THERE, _GONE = 0, 9
@@ -24,7 +25,7 @@ def is_gone(settings: Settings, token: str, label: str) -> bool:
     """
     root = Path(__file__).resolve().parent.parent
     given = {
-        environment_name("hsm", key): "" if value is None else str(value)
+        environment_name("hsm", key): _as_text(value)
         for key, value in settings.hsm.model_dump().items()
     }
     try:
@@ -33,12 +34,19 @@ def is_gone(settings: Settings, token: str, label: str) -> bool:
             env=os.environ | given | {"TILLID_STATE": str(settings.state), "PYTHONPATH": str(root)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            pass_fds=pin_descriptors(settings.hsm),
             check=False,
             timeout=_SECONDS,
         )
     except subprocess.TimeoutExpired:
         return False
     return ended.returncode == _GONE
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def main(token: str, label: str) -> int:
