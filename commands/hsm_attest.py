@@ -25,7 +25,10 @@ def state_tokens(names: tuple[str, ...], out: Path | None) -> Result:
     loaded = settings()
     tokens = Tokens(loaded.hsm)
     try:
-        with log_to(loaded.state, "command", loaded.logs.level):
+        with (
+            log_to(loaded.state, "command", loaded.logs.level),
+            tokens.online(*tokens.labels),
+        ):
             text = attest(tokens, names, utc_now())
             key = tokens.service_key(AUDIT_KEY).public_key()
             document = verify_statement(text, key)
@@ -60,7 +63,8 @@ def verify_kept(statement: Path, key_file: Path | None) -> Result:
     tokens = Tokens(settings().hsm)
     try:
         document = verify_statement(text, tokens.service_key(AUDIT_KEY).public_key())
-        found = differences(document, tokens)
+        with tokens.online(*tokens.labels):
+            found = differences(document, tokens)
     finally:
         tokens.close()
     return Result(

@@ -1,7 +1,7 @@
 """Whether a key is in a token, seen by a process that has never used it.
 
-Run as `python -m server.fresh_look TOKEN LABEL`; ends with 0 when the key is there, with 9 when it
-is gone, and with anything else when that could not be found out.
+Run as `python -m server.fresh_look TOKEN LABEL [PIN-SOURCE]`; ends with 0 when the key is there,
+with 9 when it is gone, and with anything else when that could not be found out.
 """
 
 import os
@@ -18,23 +18,25 @@ _THERE, _GONE = 0, 9
 _SECONDS = 60
 
 
-def is_gone(settings: Settings, token: str, label: str) -> bool:
+def is_gone(settings: Settings, token: str, label: str, pin: Path | None = None) -> bool:
     """Whether a process of its own finds the token without the key.
 
-    False also when the process could not look: what was not seen is not claimed.
+    `pin` is where the PIN is read that custodians gave. False also when the process could not
+    look: what was not seen is not claimed.
     """
     root = Path(__file__).resolve().parent.parent
     given = {
         environment_name("hsm", key): _as_text(value)
         for key, value in settings.hsm.model_dump().items()
     }
+    given_pin = () if pin is None else (pin,)
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "server.fresh_look", token, label],
+            [sys.executable, "-m", "server.fresh_look", token, label, *given_pin],
             env=os.environ | given | {"TILLID_STATE": str(settings.state), "PYTHONPATH": str(root)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            pass_fds=pin_descriptors(settings.hsm),
+            pass_fds=pin_descriptors(settings.hsm, *given_pin),
             check=False,
             timeout=_SECONDS,
         )
@@ -49,12 +51,14 @@ def _as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def main(token: str, label: str) -> int:
+def main(token: str, label: str, pin: str | None = None) -> int:
     """Look, and give the exit code."""
     tokens = Tokens(load_settings(os.environ, Path.cwd()).hsm)
+    if pin is not None:
+        tokens.take_pin(token, Path(pin))
     with tokens.online(token):
         return _THERE if tokens.open(token).has_key(label) else _GONE
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    sys.exit(main(*sys.argv[1:]))

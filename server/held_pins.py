@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ceremony.custody import Custody
 from hsm.errors import PinUnreadable, TokenLocked
+from hsm.files import write_owner_only
 from hsm.pins import PIN_PAD
-from revocation.publication import write_published
 
 AskPin = Callable[[str, Custody], str]
 """Asks custodians for the PIN of a token."""
@@ -38,7 +38,7 @@ class HeldPins:
     def keep_custody(self, label: str, custody: Custody) -> None:
         """Remember how the PIN of a token is split."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_published(self._file(label), custody.encode())
+        write_owner_only(self._file(label), custody.encode())
 
     def ask(self, label: str) -> None:
         """Ask the custodians, if there are any and they were not asked. Raises: TokenLocked."""
@@ -53,6 +53,11 @@ class HeldPins:
         """Use this PIN; it is in memory alone."""
         self.forget(label)
         self._given[label] = _in_memory(pin)
+
+    def take(self, label: str, source: Path) -> None:
+        """Use a PIN that was given to the process that started this one."""
+        self.forget(label)
+        self._given[label] = source
 
     def leave_to_device(self, label: str) -> None:
         """Let the device ask for the PIN."""

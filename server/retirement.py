@@ -131,7 +131,8 @@ def _destroy(parts: Assembly, record: IssuerRecord, now: datetime) -> Iterator[C
     if key is not None:
         record.with_key(key)  # another issuer's key of that label stays
         parts.tokens.open(record.token).destroy_key(record.key_label)
-    if not is_gone(parts.settings, record.token, record.key_label):
+    pin = parts.tokens.given_pin(record.token)
+    if not is_gone(parts.settings, record.token, record.key_label, pin):
         raise KeyStillThere(record.token, record.key_label)
     try:
         parts.issuers.record_destruction(record.name, now)

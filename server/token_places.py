@@ -22,9 +22,10 @@ def token_label(name: str) -> str:
     return uri.token or uri.serial or uri.model or uri.manufacturer
 
 
-def pin_descriptors(settings: Hsm) -> tuple[int, ...]:
+def pin_descriptors(settings: Hsm, *further: Path) -> tuple[int, ...]:
     """The open descriptors that PINs are read from; a child process needs them as well."""
-    sources = (token_uri(name).pin_source for name in _named(settings) if name.startswith(SCHEME))
+    named = (token_uri(name).pin_source for name in _named(settings) if name.startswith(SCHEME))
+    sources = (*named, *further)
     numbers = (str(source).partition("fd:")[2] for source in sources)
     return tuple(sorted({int(number) for number in numbers if number.isdecimal()}))
 

@@ -9,6 +9,7 @@ named by its label or by a PKCS#11 URI; one that has a standby signs through bot
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -333,6 +334,14 @@ class Tokens:
     def use_pin_pad(self, name: str) -> None:
         """Let the device ask for the PIN of this token while it is online."""
         self._reopened_with(name, self._pins.leave_to_device)
+
+    def given_pin(self, name: str) -> Path | None:
+        """Where the PIN is read from that was given for a token, if one was."""
+        return self._pins.given(token_label(name))
+
+    def take_pin(self, name: str, source: Path) -> None:
+        """Use a PIN that was given to the process that started this one."""
+        self._reopened_with(name, lambda label: self._pins.take(label, source))
 
     def _reopened_with(self, name: str, change: Callable[[str], None]) -> None:
         with self._lock:

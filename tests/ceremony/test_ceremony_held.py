@@ -23,6 +23,7 @@ from server.assembly import Assembly
 from server.ceremony import ceremonies, site_of
 from server.clock import utc_now
 from server.errors import IssuerOffline
+from server.fresh_look import is_gone
 from server.tokens import Tokens
 from tests.support.ceremonies import Crew, a_binding, an_empty_installation, papers
 from tests.support.softhsm import SoftHsm
@@ -92,6 +93,10 @@ def test_the_pin_of_custodians_is_on_no_disk_and_any_two_of_them_open_the_token(
     other = anew(parts)
     other.tokens.unlock(root, pin)
     assert other.tokens.open(root).key_labels() == ["root-ca"]
+    # The process that looks whether a destroyed key is gone is given the PIN, and nobody asked.
+    assert is_gone(other.settings, root, "no-such-key", other.tokens.given_pin(root))
+    assert not is_gone(other.settings, root, "root-ca", other.tokens.given_pin(root))
+    assert not is_gone(other.settings, root, "no-such-key")
     other.tokens.close()
 
 

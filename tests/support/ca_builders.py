@@ -291,8 +291,9 @@ class SoftwareKeys:
 
     def generate(self, token: str, label: str, kind: KeyKind) -> SigningKey:
         assert (token, label) not in self.made
-        family, size = kind.split("-")
         self.made[token, label] = (
-            an_rsa_key(int(size)) if family == "RSA" else ec.generate_private_key(_CURVES[size])
+            ec.generate_private_key(_CURVES[kind])
+            if kind in _CURVES
+            else an_rsa_key(int(kind.removeprefix("RSA-")))
         )
         return self.made[token, label]
