@@ -30,6 +30,7 @@ from hsm.errors import (
     TokenUnavailable,
 )
 from hsm.key_kinds import Attributes
+from hsm.openssl_errors import forget_openssl_errors
 from hsm.recovery import Breaker, Gate
 
 LOCK_PATIENCE = 30.0
@@ -292,7 +293,9 @@ def _load(path: Path, module_arguments: str) -> Module:
 def _initialise(functions: _FunctionList, path: Path, text: str) -> None:
     initialize = _C_Initialize(functions.functions[_INITIALIZE])
     arguments = _InitializeArgs(flags=_CKF_OS_LOCKING_OK, reserved=text.encode() or None)
-    _accept(initialize(ctypes.byref(arguments)), str(path), _CKR_ALREADY_INITIALIZED)
+    answer = initialize(ctypes.byref(arguments))
+    forget_openssl_errors()
+    _accept(answer, str(path), _CKR_ALREADY_INITIALIZED)
 
 
 def _initialise_own_list(library: _pkcs11.lib) -> None:

@@ -48,6 +48,7 @@ from hsm.key_kinds import (
 from hsm.keys import TokenECPrivateKey, TokenRSAPrivateKey, WrappingKey
 from hsm.login import TokenLocation, load_for, log_in
 from hsm.module import Module, exclusive, meaning_of
+from hsm.openssl_errors import forget_openssl_errors
 from hsm.quota import SignQuota
 from hsm.recovery import Breaker
 from hsm.signing_keys import TokenPrivateKey, private_key_for
@@ -362,6 +363,7 @@ class Token:
 
     def _drop(self, worker: Worker | None, error: BaseException) -> None:
         """Close the session; after an error that may mean it, log in again at the next use."""
+        forget_openssl_errors()
         doubt = isinstance(error, _LOGIN_IN_DOUBT) or type(error) is pkcs11.PKCS11Error
         if worker is not None:
             # Without a login private keys are hidden, and look as if they were not there.

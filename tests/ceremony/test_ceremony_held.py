@@ -19,6 +19,7 @@ from ceremony.script import template_text
 from ceremony.transcript import JSON_FILE, Written
 from ceremony.verify import Installation, verify_transcript
 from hsm.errors import HsmError, PinRejected, PinUnreadable, TokenLocked, TokenNotFound
+from hsm.files import write_owner_only
 from server.assembly import Assembly
 from server.ceremony import ceremonies, site_of
 from server.clock import utc_now
@@ -365,6 +366,6 @@ def test_a_custody_file_that_was_damaged_is_named(
     parts: Assembly, softhsm: SoftHsm, octets: bytes
 ) -> None:
     path = softhsm.store.pins / "damaged.custodians"
-    path.write_bytes(octets)
+    write_owner_only(path, octets)
     with pytest.raises(PinUnreadable, match="damaged"):
         parts.tokens.custody("damaged")

@@ -198,7 +198,7 @@ class Service:
     def api(self, path: str, body: object = None, **caller: Any) -> Any:
         """Call an operation of the API that has to succeed; JSON where the answer is."""
         answer = self.staff(f"/api/v1/{path}", body, **caller)
-        assert answer.status < 300, answer.body
+        assert answer.status < 300, (answer.status, answer.headers, answer.body)
         return answer.json
 
     def public(self, path: str, sent: bytes | None = None) -> Answer:
