@@ -100,7 +100,8 @@ def show(name: str) -> Result:
         record = parts.issuers.get(name)
         policy = parts.crl_policy(record)
         facts = _facts(record)
-    return Result(facts, (*_sentences(record), f"Its CRL is valid for {policy.validity}."))
+    hours = policy.validity.total_seconds() / 3600
+    return Result(facts, (*_sentences(record), f"Its CRL is valid for {hours:g} hours."))
 
 
 def _sentences(record: "IssuerRecord") -> tuple[str, ...]:
