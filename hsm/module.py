@@ -324,7 +324,8 @@ def exclusive(path: Path, patience: float = LOCK_PATIENCE) -> Iterator[None]:
     Raises: LockHeld when the patience is over.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("a") as lock:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as lock:
         _wait_for(lock, path, patience)
         yield
 
