@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import mldsa
 from pkcs11 import Mechanism
 
 from hsm.errors import KeyExists, KeyKindUnsupported, KeyNotFound, TokenUnavailable
-from hsm.files import write_owner_only
+from hsm.files import remove, write_owner_only
 from hsm.key_kinds import KeyKind
 from hsm.keys import WrappingKey
 from hsm.signing_keys import TokenPrivateKey, private_key_for
@@ -58,6 +58,13 @@ class SoftwareKeys:
         sealed = self._sealing_key().encrypt(os.urandom(_SEED_OCTETS), _context(label, kind))
         write_owner_only(path, kind.encode() + b"\n" + sealed)
         return self.private_key(label)
+
+    def destroy_key(self, label: str) -> None:
+        """Remove the file of a key, and forget the key. Raises: KeyNotFound."""
+        if label not in self.labels():
+            raise KeyNotFound(label)
+        remove(self._path(label))
+        self._opened.pop(label, None)
 
     def labels(self) -> list[str]:
         """The keys that are there, sorted."""

@@ -57,7 +57,9 @@ def main(token: str, label: str, pin: str | None = None) -> int:
     if pin is not None:
         tokens.take_pin(token, Path(pin))
     with tokens.online(token):
-        return _THERE if tokens.open(token).has_key(label) else _GONE
+        # By its label first: a private key without its public one would be there all the same.
+        there = tokens.open(token).has_key(label) or tokens.held_by(token, label) is not None
+    return _THERE if there else _GONE
 
 
 if __name__ == "__main__":

@@ -127,15 +127,16 @@ def _has_last_crl(parts: Assembly, record: IssuerRecord) -> bool:
 
 
 def _destroy(parts: Assembly, record: IssuerRecord, now: datetime) -> Iterator[CeremonyStep]:
-    key = parts.tokens.find(record.token, record.key_label)
-    if key is not None:
-        record.with_key(key)  # another issuer's key of that label stays
-        parts.tokens.open(record.token).destroy_key(record.key_label)
-    pin = parts.tokens.given_pin(record.token)
-    if not is_gone(parts.settings, record.token, record.key_label, pin):
-        raise KeyStillThere(record.token, record.key_label)
+    holders = parts.tokens.holders(record.token)
+    for token in holders:
+        key = parts.tokens.held_by(token, record.key_label)
+        if key is not None:
+            record.with_key(key)  # another issuer's key of that label stays
+            parts.tokens.destroy_key(token, record.key_label)
+        if not is_gone(parts.settings, token, record.key_label, parts.tokens.given_pin(token)):
+            raise KeyStillThere(token, record.key_label)
     try:
         parts.issuers.record_destruction(record.name, now)
     except Conflict:
         return  # another process was a moment earlier
-    yield CeremonyStep(record.name, f"key {record.key_label} destroyed in {record.token}")
+    yield CeremonyStep(record.name, f"key {record.key_label} destroyed in {' and '.join(holders)}")

@@ -146,6 +146,27 @@ class Tokens:
                 raise
             return self._software_keys(token).generate_key(label, kind)
 
+    def holders(self, name: str) -> tuple[str, ...]:
+        """The tokens that hold the keys of one: itself, and its standby."""
+        return tuple(filter(None, (name, self._standby_of(name))))
+
+    def held_by(self, name: str, label: str) -> SigningKey | None:
+        """The key of that label in this one token, or in a file that it seals."""
+        try:
+            return self.open(name).private_key(label)
+        except KeyNotFound:
+            return self._find_software(name, label)
+
+    def destroy_key(self, name: str, label: str) -> None:
+        """Destroy a key of this one token, or the file of it, for good.
+
+        Raises: KeyNotFound, TokenNotFound, TokenUnavailable.
+        """
+        try:
+            self.open(name).destroy_key(label)
+        except KeyNotFound:
+            self._software_keys(name).destroy_key(label)
+
     def service_key(self, label: str) -> ec.EllipticCurvePrivateKey:
         """A P-256 key of the service token, made when it is not there."""
         signer = self._signer(self._settings.service_token)

@@ -1,14 +1,19 @@
 """The end of an issuer: nothing alive, a last CRL, no key."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
 
 from ca.errors import Conflict, Refused
 from ca.identifiers import IssuerName
 from ca.issuers import IssuerState
+from hsm.errors import KeyNotFound
+from hsm.key_kinds import KeyKind
+from hsm.token import Token
 from records.errors import RuleBroken
 from revocation.publication import NEVER
 from server.clock import utc_now
@@ -22,7 +27,10 @@ from tests.support.authorities import OPERATOR, Site
 from tests.support.hierarchy import (
     openssl_says,
 )
+from tests.support.imported_keys import put_key
+from tests.support.installation import an_installation
 from tests.support.ocsp_client import request_for, said
+from tests.support.softhsm import SoftHsm
 from tests.support.wsgi import ask
 
 
@@ -104,3 +112,32 @@ def test_a_root_ends_after_what_stands_under_it(site: Site) -> None:
     assert site.parts.issuers.get("root").key_destroyed_at is not None
     with pytest.raises(Conflict):
         site.rekey("issuing")
+
+
+def test_the_same_key_in_a_standby_is_destroyed_as_well(softhsm: SoftHsm, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    holders = [softhsm.store.create_token(f"twin-{word}") for word in ("a", "b")]
+    for location in holders:
+        put_key(Token.open(location), "issuing-ca", key)
+    settings = {
+        "TILLID_HSM__ROOT_TOKEN": "root-of-twins",
+        "TILLID_HSM__ISSUING_TOKEN": "twin-a",
+        "TILLID_HSM__ISSUING_STANDBY": "twin-b",
+    }
+    with an_installation(softhsm, tmp_path / "state", **settings) as parts:
+        *_, last = retire_issuer(parts, "issuing", OPERATOR, utc_now(), revoke=True)
+        assert last.done == "key issuing-ca destroyed in twin-a and twin-b"
+        for location in holders:
+            assert is_gone(parts.settings, location.label, "issuing-ca")
+            assert not Token.open(location).has_key("issuing-ca")
+
+
+def test_a_key_in_a_file_is_destroyed_as_well(softhsm: SoftHsm, tmp_path: Path) -> None:
+    settings = {"TILLID_HSM__SOFTWARE_ML_DSA": "true", "TILLID_HSM__ISSUING_TOKEN": "of-files"}
+    with an_installation(softhsm, tmp_path / "state", **settings) as parts:
+        parts.tokens.generate("of-files", "post-quantum", KeyKind.ML_DSA_44)
+        assert not is_gone(parts.settings, "of-files", "post-quantum")
+        parts.tokens.destroy_key("of-files", "post-quantum")
+        assert is_gone(parts.settings, "of-files", "post-quantum")
+        with pytest.raises(KeyNotFound):
+            parts.tokens.destroy_key("of-files", "post-quantum")
