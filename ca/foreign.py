@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID
 
 from ca.errors import Finding, MalformedRequest, Refused
+from ca.foreign_certificates import UNREADABLE, is_signed_by, read_certificates
 from ca.issuance import CertificateOrder
 from ca.issuers import IssuerCertificate, IssuerRecord
 from ca.key_quality import SubjectPublicKey, check_key, spki_sha256
 from ca.names import SubjectName
 from ca.profiles import Profile
-from ca.requests import MAX_OCTETS, parse_request
+from ca.requests import parse_request
 from ca.signatures import SigningKey, algorithm_of
 
-_MAX_CHAIN = 8
+_MAX_PATH = 8
 _HONOURED = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -33,36 +33,7 @@ _HONOURED = frozenset(
         ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
     }
 )
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
 _STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
-
-
-def read_certificates(octets: bytes, what: str) -> tuple[x509.Certificate, ...]:
-    """The certificates of a file, PEM or one in DER, at most 8 of 16 KiB each.
-
-    Raises:
-        MalformedRequest: it is too long, holds none, or holds something else.
-    """
-    if len(octets) > _MAX_CHAIN * MAX_OCTETS:
-        raise MalformedRequest(what, f"it is longer than {_MAX_CHAIN * MAX_OCTETS} octets")
-    try:
-        if b"-----BEGIN" in octets:
-            found = tuple(x509.load_pem_x509_certificates(octets))
-        else:
-            found = (x509.load_der_x509_certificate(octets),)
-        for each in found:
-            _ = each.extensions, each.public_key(), each.signature_hash_algorithm
-    except _UNREADABLE:
-        raise MalformedRequest(what, "it holds no certificate in PEM or DER") from None
-    if len(found) > _MAX_CHAIN:
-        raise MalformedRequest(what, f"it holds more than {_MAX_CHAIN} certificates")
-    return found
 
 
 def request_certificate(record: IssuerRecord, key: SigningKey, profile: Profile) -> bytes:
@@ -105,7 +76,7 @@ def check_offered(
     for rule, clause, broken in _OFFERED_RULES:
         try:
             sentence = broken(offered)
-        except (*_UNREADABLE, x509.ExtensionNotFound):
+        except (*UNREADABLE, x509.ExtensionNotFound):
             sentence = "it lacks an extension that a certificate authority needs"
         if sentence is not None:
             way_out = "ask the authority above for another certificate"
@@ -169,6 +140,8 @@ def _criticals(offered: _Offered) -> str | None:
 
 def _chain(offered: _Offered) -> str | None:
     path = (offered.certificate, *offered.chain)
+    if len(path) > _MAX_PATH:
+        return f"the chain holds more than {_MAX_PATH} certificates"
     if path[-1].subject != path[-1].issuer:
         return "the chain does not lead to a self-signed certificate"
     for place, child in enumerate(path):
@@ -182,9 +155,7 @@ def _chain(offered: _Offered) -> str | None:
 def _signed(child: x509.Certificate, parent: x509.Certificate) -> str | None:
     if not isinstance(child.signature_hash_algorithm, _STRONG):
         return "a certificate of the chain is signed with a hash that is not trusted"
-    try:
-        child.verify_directly_issued_by(parent)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    if not is_signed_by(child, parent):
         return "a certificate of the chain is not signed by the next"
     return None
 
@@ -237,7 +208,7 @@ def cross_order(octets: bytes, profile: Profile, signer: x509.Certificate) -> Ce
     try:
         request = parse_request(octets)
     except MalformedRequest:
-        (root,) = read_certificates(octets, "request or certificate")[:1]
+        root = read_certificates(octets)[0]
         key, name = _certifiable(root.public_key()), root.subject
         ends = min(ends, root.not_valid_after_utc)
         _check_root(root)

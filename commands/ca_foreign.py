@@ -51,14 +51,14 @@ def _install(group: click.Group) -> None:
 
         Key, name, extensions, path length, validity and the signatures of the chain are checked.
         """
-        from ca.foreign import read_certificates
+        from ca.foreign_certificates import read_certificates
         from ca.hierarchy import fingerprint
         from ca.issuers import CertificateKind
         from server.authorities import install_certificate
         from server.clock import utc_now
 
-        own = read_certificates(read_octets(certificate), "certificate")
-        above = read_certificates(read_octets(chain), "chain") if chain else ()
+        own = read_certificates(read_octets(certificate))
+        above = read_certificates(read_octets(chain)) if chain else ()
         offered = (*own, *above)
         root = fingerprint(offered[-1])
         if not yes:

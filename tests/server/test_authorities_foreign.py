@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from ca.errors import Conflict, MalformedRequest, Refused
-from ca.foreign import read_certificates
+from ca.foreign_certificates import read_certificates
 from ca.hierarchy import CeremonyStep
 from ca.issuers import CertificateKind, IssuerPolicy
 from ca.profiles import load_profile, parse_profile
@@ -45,8 +45,8 @@ class Partner:
     def offered(self, *lines: str, **days: int) -> tuple[x509.Certificate, ...]:
         made = self.root.certify(self.request, self.site.folder / "it.pem", *lines, **days)
         return (
-            *read_certificates(made.read_bytes(), "certificate"),
-            *read_certificates(self.root.certificate.read_bytes(), "chain"),
+            *read_certificates(made.read_bytes()),
+            *read_certificates(self.root.certificate.read_bytes()),
         )
 
     def install(self, offered: tuple[x509.Certificate, ...]) -> list[CeremonyStep]:
@@ -123,7 +123,7 @@ def _for_another_key(partner: Partner) -> tuple[x509.Certificate, ...]:
 
 def _chain_of_another(partner: Partner) -> tuple[x509.Certificate, ...]:
     other = ForeignRoot(partner.site.folder / "other").make()
-    return (partner.offered()[0], *read_certificates(other.certificate.read_bytes(), "chain"))
+    return (partner.offered()[0], *read_certificates(other.certificate.read_bytes()))
 
 
 def _root_that_may_not(partner: Partner) -> tuple[x509.Certificate, ...]:
@@ -135,6 +135,10 @@ def _root_that_may_not(partner: Partner) -> tuple[x509.Certificate, ...]:
 SPOILT: dict[str, tuple[Spoil, str]] = {
     "another key and name": (_for_another_key, "install.key"),
     "a chain that is another's": (_chain_of_another, "install.chain"),
+    "a chain without end": (
+        lambda partner: (*partner.offered(), *partner.offered()[1:] * 8),
+        "install.chain",
+    ),
     "no chain": (lambda partner: partner.offered()[:1], "install.chain"),
     "a root without room": (_root_that_may_not, "install.chain"),
     "one that ended": (lambda partner: partner.offered(days=0), "install.validity"),
@@ -249,9 +253,8 @@ def test_a_foreign_authority_is_certified_by_its_request(site: Site) -> None:
 def test_what_is_neither_request_nor_certificate_is_malformed(site: Site, octets: bytes) -> None:
     with site.online(), pytest.raises(MalformedRequest):
         cross_certify(site.parts, "root", octets, load_profile("cross"), utc_now())
-    for reader in ("certificate", "chain"):
-        with pytest.raises(MalformedRequest):
-            read_certificates(octets, reader)
+    with pytest.raises(MalformedRequest):
+        read_certificates(octets)
 
 
 def test_a_foreign_authority_is_not_certified_without_proof_or_bounds(site: Site) -> None:
