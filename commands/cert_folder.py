@@ -15,6 +15,7 @@ from server.problems import Problem, ProblemRaised
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from revocation.errors import PublicationFailed
     from server.bulk_issuance import Item
 
 _SHOWN = 20
@@ -23,30 +24,31 @@ _SHOWN = 20
 def issue_all_of(requests: Path, profile: str, out: Path) -> Result:
     """Issue for every request of a folder; exits with 10 if one of them got nothing."""
     from ca.profiles import load_profile
+    from revocation.errors import PublicationFailed
     from server.bulk_issuance import SUFFIXES, alone_in, issue_requests, request_files
 
-    load_profile(profile)  # before anything is done, for every request would be refused
+    followed = load_profile(profile)  # first, for every request would be refused
     files = request_files(requests)
     if not files:
         endings = ", ".join(sorted(SUFFIXES))
         raise click.UsageError(f"{requests} holds no request: no file that ends in {endings}.")
     _make_folder(requests, out)
     with alone_in(out), installation() as parts:
-        items = issue_requests(parts, parts.issuing(), profile, files, out)
+        items = issue_requests(parts, parts.issuing(followed), profile, files, out)
         try:
             return _result(list(_with_progress(items, len(files))), out)
-        except OSError as error:
+        except PublicationFailed as error:
             raise _unwritten(out, error) from None
 
 
-def _unwritten(out: Path, error: OSError) -> ProblemRaised:
+def _unwritten(out: Path, error: "PublicationFailed") -> ProblemRaised:
     return ProblemRaised(
         Problem(
             type="unwritten",
             title="A certificate was issued and not written",
             status=503,
             detail=f"The folder {out} does not take a certificate that was issued:"
-            f" {error.strerror}.",
+            f" {getattr(error.__cause__, 'strerror', None) or 'it reads otherwise than written'}.",
             way_out="Make room and run the same again: it writes what was issued and goes on.",
         )
     )

@@ -18,7 +18,8 @@ from ca.errors import Conflict
 from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
 from records.database import Database
-from records.tables import certificate, compromised_key, crl, issuer, revocation_residue
+from records.key_uses import keep_compromised
+from records.tables import certificate, crl, issuer, revocation_residue
 from revocation.crl import encode_entry
 from revocation.foreign_crls import ForeignCrl
 from revocation.reasons import Reason
@@ -160,10 +161,7 @@ def _revoke(tx: Connection, name: IssuerName, taken: x509.Certificate, revoked: 
     if changed != 1:
         raise Conflict(f"certificate {name}/{serial.hex}", "revoked meanwhile")
     if reason in _COMPROMISED:
-        key = key_digest(taken)
-        known = select(compromised_key).where(compromised_key.c.spki_sha256 == key)
-        if tx.execute(known).first() is None:
-            tx.execute(insert(compromised_key).values(spki_sha256=key))
+        keep_compromised(tx, key_digest(taken))
 
 
 def _add_residue(tx: Connection, name: IssuerName, row: Row) -> None:

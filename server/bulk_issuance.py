@@ -24,6 +24,7 @@ from ca.identifiers import SerialNumber
 from ca.issuance import INTENT_LIFETIME, CertificateOrder, issue_all, prepare
 from ca.requests import MAX_OCTETS, parse_request
 from hsm.errors import HsmError
+from revocation.publication import write_published
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.ordering import server_order
@@ -79,7 +80,7 @@ def issue_requests(
 
     Raises:
         HsmError: the token signed nothing of a whole batch.
-        DatabaseUnavailable, OSError: the rest waits for another run.
+        DatabaseUnavailable, PublicationFailed: the rest waits for another run.
     """
     waiting: list[_Wanted] = []
     size = _FIRST_BATCH
@@ -204,10 +205,8 @@ def _refused(file: Path, error: Exception) -> Item:
 
 
 def _write(path: Path, certificate: x509.Certificate) -> None:
-    """Whole or not at all: a file that is there is taken for done."""
-    fresh = path.with_suffix(".new")
-    fresh.write_bytes(certificate.public_bytes(Encoding.PEM))
-    fresh.replace(path)
+    """Whole or not at all, also at a power cut: a file that is there is taken for done."""
+    write_published(path, certificate.public_bytes(Encoding.PEM))
 
 
 def serial_of(item: Item) -> str | None:

@@ -14,7 +14,7 @@ from cryptography import x509
 from ca.errors import Conflict, Finding, MalformedRequest, Refused
 from ca.foreign_certificates import is_signed_by, read_certificate
 from ca.identifiers import IssuerName
-from ca.issuers import IssuerRecord
+from ca.issuers import IssuerRecord, find_issuer
 from records.takeovers import PROFILE, key_digest
 from revocation.foreign_crls import read_crl
 from revocation.openssl_index import read_index
@@ -78,7 +78,7 @@ def prepare_issuer(
         profile=PROFILE,
         spki_sha256=key_digest(authority),
     )
-    there = _there(parts, record)
+    there = find_issuer(parts.issuers.all(), record.name)
     if there is not None and not _is_same(there, record):
         raise Conflict(f"issuer {name}", "there already, with another certificate or key")
     if key.label:
@@ -88,19 +88,15 @@ def prepare_issuer(
 
 def add_issuer(parts: Assembly, record: IssuerRecord, now: datetime) -> None:
     """Record the issuer unless it is there; without its certificate it signs nothing yet."""
-    if _there(parts, record) is None:
+    if find_issuer(parts.issuers.all(), record.name) is None:
         parts.issuers.add(record, now)
 
 
 def activate_issuer(parts: Assembly, record: IssuerRecord, now: datetime) -> None:
     """Give the issuer its certificate unless it has it; what a crash left half done is finished."""
-    there = _there(parts, record)
+    there = find_issuer(parts.issuers.all(), record.name)
     if record.certificate is not None and there is not None and there.certificate is None:
         parts.issuers.activate(record.name, record.certificate, now, record.parent)
-
-
-def _there(parts: Assembly, record: IssuerRecord) -> IssuerRecord | None:
-    return next((each for each in parts.issuers.all() if each.name == record.name), None)
 
 
 def _is_same(there: IssuerRecord, record: IssuerRecord) -> bool:
@@ -109,15 +105,8 @@ def _is_same(there: IssuerRecord, record: IssuerRecord) -> bool:
         record.token,
         record.key_label,
     )
-    return (
-        same
-        and there.subject == record.subject
-        and there.certificate
-        in {
-            None,
-            record.certificate,
-        }
-    )
+    certificates = {None, record.certificate}
+    return same and there.subject == record.subject and there.certificate in certificates
 
 
 def _octets(path: Path) -> bytes:

@@ -131,6 +131,19 @@ def test_a_certificate_that_did_not_reach_its_file_is_written_and_not_issued_aga
     assert certificates_in(folders) == made
 
 
+def test_a_certificate_that_cannot_be_written_is_kept_for_the_next_run(
+    tillid: Operator, folders: Folders
+) -> None:
+    long = "n" * 246  # room for the file, and none for the one that is written beside it first
+    folders.a_request("a").rename(folders.requests / f"{long}.csr")
+    code, _, err = tillid.told(*folders.arguments())
+    assert code == 8
+    assert "does not take a certificate that was issued: File name too long." in err
+    (folders.requests / f"{long}.csr").rename(folders.requests / "a.csr")
+    done = tillid(*folders.arguments())
+    assert (done.code, done.result["counts"]) == (0, {"written": 1})
+
+
 def test_a_file_that_is_something_else_is_never_written_over(
     tillid: Operator, folders: Folders
 ) -> None:
