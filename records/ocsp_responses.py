@@ -119,12 +119,15 @@ class OcspResponses:
         with self._database.read() as tx:
             return int(tx.execute(query).scalar_one())
 
-    def forget_expired(self, now: datetime) -> int:
-        """Delete the responses of expired certificates; they are answered when asked."""
+    def forget_expired(self, name: IssuerName, now: datetime) -> int:
+        """Delete the due responses of expired certificates, which are answered when asked."""
+        ended = delete(ocsp_response).where(
+            ocsp_response.c.issuer == name,
+            ocsp_response.c.due_at <= now,
+            ocsp_response.c.not_after <= now,
+        )
         with self._database.write() as tx:
-            return tx.execute(
-                delete(ocsp_response).where(ocsp_response.c.not_after <= now)
-            ).rowcount
+            return tx.execute(ended).rowcount
 
 
 def _values(each: ProducedResponses) -> dict[str, object]:

@@ -71,7 +71,8 @@ def produce_ocsp_responses(parts: Assembly, metrics: Metrics, now: datetime) -> 
         if record.answers_ocsp
     }
     metrics.ocsp_responses_due.set(sum(waiting.values()))
-    responses.forget_expired(now)
+    for record in waiting:
+        responses.forget_expired(record.name, now)
     records = [record for record, count in waiting.items() if count]
     return _each(records, lambda record: _produce(parts, record, now))
 

@@ -145,8 +145,8 @@ def test_expired_certificates_are_neither_due_nor_kept(
     expired = stores.certificates.record(*place).not_after
 
     assert responses.due(ISSUING, expired, 10) == []
-    assert responses.forget_expired(expired - timedelta(seconds=1)) == 0
-    assert responses.forget_expired(expired) == 1
+    assert responses.forget_expired(ISSUING, expired - timedelta(seconds=1)) == 0
+    assert responses.forget_expired(ISSUING, expired) == 1
 
 
 def test_the_longest_due_come_first_and_no_more_than_asked(
