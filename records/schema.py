@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 CURRENT = "0001"
+_NAMED = 5
 # What each engine says of the triggers that are there: table, name and body.
 _PRESENT = {
     "sqlite": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'",
@@ -62,9 +63,10 @@ def check_schema(database: Database) -> None:
         {name for (_, name), _ in present.items() ^ expected(database.dialect).items()}
     )
     if altered:
+        named = ", ".join(altered[:_NAMED]) + (", …" if len(altered) > _NAMED else "")
         raise DatabaseUnavailable(
             f"{len(altered)} guards of the database are missing, altered or not ours"
-            f" ({', '.join(altered)}); find out who did it, then run: tillid db migrate"
+            f" ({named}); find out who did it, then run: tillid db migrate"
         )
 
 

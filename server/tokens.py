@@ -75,7 +75,7 @@ class Tokens:
         """
         missing = self._places.missing()
         if wanted:
-            missing = [label for label in missing if label in wanted]
+            missing = [label for label in missing if label in map(token_label, wanted)]
         for label in missing:
             self._places.create(label)
         return missing
