@@ -10,7 +10,7 @@ from typing import Any
 
 import pkcs11
 from cryptography.exceptions import InvalidSignature
-from pkcs11 import Attribute
+from pkcs11 import Attribute, ObjectClass
 
 from hsm.errors import KeyUnfit, TokenUnavailable
 from hsm.keys import WrappingKey
@@ -42,6 +42,13 @@ def facts_of(key: Any) -> KeyFacts:
     has = tuple(_name(each) for each in DEMANDED if _is_set(key, each))
     extractable = _is_set(key, Attribute.EXTRACTABLE)
     return KeyFacts(str(key[Attribute.LABEL]), key.key_type.name, has, extractable)
+
+
+def key_facts(session: pkcs11.Session) -> list[KeyFacts]:
+    """What the token says of each private and secret key, by label."""
+    kinds = (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY)
+    keys = [key for kind in kinds for key in list(session.get_objects({Attribute.CLASS: kind}))]
+    return sorted(map(facts_of, keys), key=lambda facts: facts.label)
 
 
 def check_stays_inside(facts: KeyFacts) -> None:

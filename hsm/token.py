@@ -28,6 +28,7 @@ from hsm.checks import (
     check_stays_inside_from_now,
     check_wraps,
     facts_of,
+    key_facts,
 )
 from hsm.errors import (
     KeyExists,
@@ -37,6 +38,7 @@ from hsm.errors import (
     TokenNotFound,
     TokenUnavailable,
 )
+from hsm.failures import puts_login_in_doubt, speaks_of_the_token
 from hsm.key_kinds import (
     KeyKind,
     PublicKey,
@@ -60,27 +62,6 @@ Result = TypeVar("Result")
 
 HEALTH_KEY = "health"
 """The label of the key that proves that a token signs; it signs nothing else."""
-
-_LOGIN_IN_DOUBT = (
-    pkcs11.DeviceError,
-    pkcs11.DeviceRemoved,
-    pkcs11.KeyHandleInvalid,
-    pkcs11.ObjectHandleInvalid,
-    pkcs11.SessionClosed,
-    pkcs11.SessionHandleInvalid,
-    pkcs11.TokenNotPresent,
-    pkcs11.UserNotLoggedIn,
-)
-_FAILURES = (
-    *_LOGIN_IN_DOUBT,
-    pkcs11.DeviceMemory,
-    pkcs11.FunctionFailed,
-    pkcs11.GeneralError,
-    pkcs11.HostMemory,
-    pkcs11.NoSuchToken,
-    pkcs11.SessionCount,
-)
-"""Return values that speak of the token; any other speaks of what it was asked."""
 
 _PRIVATE, _SECRET = ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY
 _SIGNING_KINDS = {
@@ -144,7 +125,7 @@ class Token:
 
     def key_facts(self) -> list[KeyFacts]:
         """What the token says of all private and secret keys, by label."""
-        return self._run(lambda worker: _key_facts(worker.session), self.location.name)
+        return self._run(lambda worker: key_facts(worker.session), self.location.name)
 
     def state(self) -> TokenStatement:
         """What can be attested of the token and its keys. Raises: TokenUnavailable."""
@@ -266,7 +247,7 @@ class Token:
         """Destroy a key pair, for good. Raises: KeyNotFound, TokenUnavailable."""
 
         def destroy_there(worker: Worker) -> None:
-            with worker.session.token.open(rw=True) as session:
+            with self._module.worker_session(worker.session.token, rw=True) as session:
                 for kind in (_PRIVATE, ObjectClass.PUBLIC_KEY):
                     found = {Attribute.CLASS: kind, Attribute.LABEL: label}
                     for key in list(session.get_objects(found)):
@@ -311,7 +292,7 @@ class Token:
         try:
             result = self._in_session(operation, restart=self._breaker.admit())
         except pkcs11.PKCS11Error as error:
-            if isinstance(error, _FAILURES) or type(error) is pkcs11.PKCS11Error:
+            if speaks_of_the_token(error):
                 self._breaker.failed(meaning_of(error, subject).ckr)
             else:
                 self._breaker.succeeded()
@@ -364,7 +345,7 @@ class Token:
     def _drop(self, worker: Worker | None, error: BaseException) -> None:
         """Close the session; after an error that may mean it, log in again at the next use."""
         forget_openssl_errors()
-        doubt = isinstance(error, _LOGIN_IN_DOUBT) or type(error) is pkcs11.PKCS11Error
+        doubt = puts_login_in_doubt(error)
         if worker is not None:
             # Without a login private keys are hidden, and look as if they were not there.
             doubt = doubt or (
@@ -406,15 +387,6 @@ class Token:
             if self.has_key(label):
                 raise KeyExists(label)
             self._run(generate_there, label)
-
-
-def _key_facts(session: pkcs11.Session) -> list[KeyFacts]:
-    found = [
-        key
-        for kind in (_PRIVATE, _SECRET)
-        for key in list(session.get_objects({Attribute.CLASS: kind}))
-    ]
-    return sorted((facts_of(key) for key in found), key=lambda facts: facts.label)
 
 
 def _device(token: pkcs11.Token) -> str:

@@ -1,12 +1,11 @@
-"""Each job does what is missing and nothing else; the loop goes on whatever the clock does."""
+"""Each job does what is missing and nothing else."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 
 import pytest
 from cryptography import x509
@@ -20,17 +19,14 @@ from ca.names import SubjectName
 from ca.profiles import load_profile
 from ra.applications import Application, ApplicationState
 from records.audit_log import audit_log
-from records.database import Database
 from records.issuers import Issuers
-from records.leases import Leases
 from records.officers import Role
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.authorities import renew_root_crls
 from server.clock import utc_now
 from server.errors import IssuerOffline, TokenOffline
-from server.jobs import EVERYWHERE, JOBS, LEASE, LEASE_LIFE, JobLoop, run_job
-from server.logs import log_to
+from server.jobs import JOBS, run_job
 from server.metrics import Metrics
 from server.registration import certificate_order, fulfil_application
 from server.service import jobs_by_hand
@@ -39,12 +35,11 @@ from tests.support.softhsm import SoftHsm
 from tests.support.staff import an_officer, certified
 
 ISSUING = IssuerName("issuing")
-QUICK = {"TILLID_JOBS__TICK_SECONDS": "0.1"}
 
 
 @pytest.fixture
 def parts(softhsm: SoftHsm, tmp_path: Path) -> Iterator[Assembly]:
-    with an_installation(softhsm, tmp_path / "state", **QUICK) as found:
+    with an_installation(softhsm, tmp_path / "state") as found:
         yield found
 
 
@@ -268,151 +263,3 @@ def test_the_log_is_sealed_when_there_is_something_new(parts: Assembly, metrics:
     assert head is not None
     kept = parts.settings.state / "public" / "audit" / "head.txt"
     assert kept.read_text() == head.text
-
-
-@contextmanager
-def looping(
-    parts: Assembly, metrics: Metrics, jobs: dict[str, Callable[..., int]]
-) -> Iterator[JobLoop]:
-    """A loop that runs for the length of the block, with these jobs instead of ours."""
-    kept = dict(JOBS)
-    JOBS.clear()
-    JOBS.update(jobs)
-    stop = Event()
-    thread = Thread(target=JobLoop(parts, metrics).run, args=[stop])
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(10)
-        JOBS.clear()
-        JOBS.update(kept)
-        assert not thread.is_alive()
-
-
-class Counted:
-    """A job that counts its runs, and can be waited for."""
-
-    def __init__(self, fails: int = 0) -> None:
-        self.runs, self.fails = 0, fails
-        self._more = Event()
-
-    def __call__(self, *_: object) -> int:
-        self.runs += 1
-        self._more.set()
-        if self.runs <= self.fails:
-            raise RuntimeError("canary")
-        return 1
-
-    def wait_for_more(self, seconds: float = 5) -> bool:
-        self._more.clear()
-        return self._more.wait(seconds)
-
-
-@pytest.mark.parametrize("hours", [-3, 27, 24 * 365 * 12, -24 * 365 * 12])
-def test_the_loop_goes_on_when_the_clock_jumps(
-    parts: Assembly, metrics: Metrics, monkeypatch: pytest.MonkeyPatch, hours: int
-) -> None:
-    job = Counted()
-    with looping(parts, metrics, {"counted": job}):
-        assert job.wait_for_more()
-        for shift in (timedelta(hours=hours), timedelta(0)):
-            monkeypatch.setattr("server.jobs.utc_now", lambda shift=shift: utc_now() + shift)
-            monkeypatch.setattr("apscheduler.schedulers.base.datetime", _shifted(shift))
-            assert all(job.wait_for_more() for _ in range(3))
-        monkeypatch.undo()
-
-
-def _shifted(shift: timedelta) -> type[datetime]:
-    class _Shifted(datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-            del tz
-            return utc_now() + shift
-
-    return _Shifted
-
-
-def test_a_job_that_raises_is_told_and_tried_again(parts: Assembly, metrics: Metrics) -> None:
-    job, other = Counted(fails=2), Counted()
-    with log_to(parts.settings.state, "jobs-test") as path:
-        with looping(parts, metrics, {"failing": job, "other": other}):
-            while job.runs < 4:
-                assert job.wait_for_more()
-        text = path.read_text()
-    assert text.count('"event": "job.failed"') == 2
-    assert "canary" not in text
-    assert other.runs > 1
-    failed = metrics.jobs.labels("failing", "failed")
-    assert failed._value.get() == 2
-
-
-def test_no_job_overlaps_with_itself(parts: Assembly, metrics: Metrics) -> None:
-    lock, overlaps, runs = Lock(), [], []
-    go = Event()
-
-    def slow(*_: object) -> int:
-        free = lock.acquire(blocking=False)
-        if not free:
-            overlaps.append(1)
-            return 0
-        runs.append(1)
-        go.wait(0.35)
-        lock.release()
-        return 0
-
-    other = Counted()
-    with looping(parts, metrics, {"slow": slow, "other": other}):
-        while other.runs < 12:
-            assert other.wait_for_more()
-    assert overlaps == []
-    assert 1 <= len(runs) < other.runs
-
-
-def test_a_stop_waits_for_the_job_that_runs_and_gives_the_lease_back(
-    parts: Assembly, metrics: Metrics
-) -> None:
-    begun, may_end, ended = Event(), Event(), Event()
-
-    def slow(*_: object) -> int:
-        begun.set()
-        may_end.wait(5)
-        ended.set()
-        return 0
-
-    leases = Leases(parts.database)
-    with looping(parts, metrics, {"slow": slow}):
-        assert begun.wait(5)
-        assert not leases.take(LEASE, "another", utc_now(), LEASE_LIFE)
-        may_end.set()
-    assert ended.is_set()
-    assert leases.take(LEASE, "another", utc_now(), LEASE_LIFE)
-
-
-def test_only_one_of_two_does_the_common_work(parts: Assembly, metrics: Metrics) -> None:
-    name = next(iter(EVERYWHERE))
-    common, everywhere = Counted(), Counted()
-    now = utc_now()
-    assert Leases(parts.database).take(LEASE, "another", now, timedelta(seconds=1.5))
-    with looping(parts, metrics, {"common": common, name: everywhere}):
-        assert everywhere.wait_for_more()
-        assert common.runs == 0
-        assert common.wait_for_more()  # the other one's lease ran out
-    assert everywhere.runs > common.runs
-
-
-def test_without_a_database_the_loop_tells_and_stops_when_told(
-    parts: Assembly, metrics: Metrics
-) -> None:
-    database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    away = dataclasses.replace(parts, database=database)
-    job = Counted()
-    with log_to(parts.settings.state, "jobs-test") as path:
-        with looping(away, metrics, {"counted": job}):
-            told = Event()
-            while "jobs.no_lease" not in path.read_text():
-                told.wait(0.05)
-        assert "jobs.lease_kept" in path.read_text()
-    database.close()
-    assert job.runs == 0
