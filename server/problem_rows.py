@@ -3,7 +3,7 @@
 Imports nothing but modules of errors, so that the command line can afford it.
 """
 
-from dataclasses import replace
+from collections.abc import Sized
 
 import audit.errors
 import ca.errors
@@ -26,16 +26,16 @@ from server.errors import (
     StateRefused,
     TokenOffline,
 )
+from server.problem_kinds import absent, conflict, malformed, sentence, state, unavailable
 from server.problems import FieldProblem, Problem, ProblemRaised, Row, row
 
 
 def _settings_refused(error: SettingsRefused) -> Problem:
-    count = len(error.faults)
     return Problem(
         type="settings-refused",
         title="The settings are wrong",
         status=400,
-        detail=f"The settings have {count} {'fault' if count == 1 else 'faults'}.",
+        detail=f"The settings have {_faults(error.faults)}.",
         way_out="Correct what is listed, then run `tillid config check`.",
         errors=tuple(
             FieldProblem(fault.key, f"{fault.problem} ({fault.source})", fault.way_out)
@@ -60,9 +60,9 @@ def _broken_rules(error: ca.errors.Refused) -> Problem:
         type="refused",
         title="A rule refuses this",
         status=422,
-        detail=f"{_sentence(first.sentence)}",
+        detail=f"{sentence(first.sentence)}",
         rule=f"{first.rule}, {first.clause}",
-        way_out=_sentence(first.way_out),
+        way_out=sentence(first.way_out),
         errors=tuple(
             FieldProblem(f.rule, f"{f.sentence} ({f.clause})", f.way_out)
             for f in error.findings[1:]
@@ -87,18 +87,8 @@ def _requirements(error: ra.errors.Refused) -> Problem:
     )
 
 
-def _malformed(error: ca.errors.MalformedRequest) -> Problem:
-    return Problem(
-        type="malformed",
-        title="The input cannot be read",
-        status=400,
-        detail=f"The {error.what} cannot be read: {error.why}.",
-        way_out="Send it again in the form that is asked for.",
-    )
-
-
 def _unreadable(why: str) -> Problem:
-    return _malformed(ca.errors.MalformedRequest("input", why))
+    return malformed(ca.errors.MalformedRequest("input", why))
 
 
 def _malformed_field(error: ra.errors.MalformedField) -> Problem:
@@ -112,41 +102,7 @@ def _malformed_field(error: ra.errors.MalformedField) -> Problem:
 
 
 def _not_found(error: ca.errors.NotFound | records.errors.NotFound) -> Problem:
-    return _absent(f"There is no {error.kind} {error.name}.")
-
-
-def _absent(detail: str) -> Problem:
-    return Problem(
-        type="not-found",
-        title="Not found",
-        status=404,
-        detail=detail,
-        way_out="Check the name, or list what there is.",
-    )
-
-
-def _conflict(detail: str) -> Problem:
-    return Problem(
-        type="conflict",
-        title="The state has moved on",
-        status=409,
-        detail=detail,
-        way_out="Look at it as it is now, and decide again.",
-    )
-
-
-def _state(detail: str, way_out: str) -> Problem:
-    return replace(_conflict(detail), way_out=way_out)
-
-
-def _unavailable(detail: str, way_out: str = "Try again when it is back.") -> Problem:
-    return Problem(
-        type="unavailable",
-        title="Something this needs is not there now",
-        status=503,
-        detail=detail,
-        way_out=way_out,
-    )
+    return absent(f"There is no {error.kind} {error.name}.")
 
 
 def _profile_faulty(error: ca.errors.ProfileFaulty) -> Problem:
@@ -154,7 +110,7 @@ def _profile_faulty(error: ca.errors.ProfileFaulty) -> Problem:
         type="profile-faulty",
         title="The profile cannot be used",
         status=400,
-        detail=f"The profile {error.source} has {len(error.faults)} faults.",
+        detail=f"The profile {error.source} has {_faults(error.faults)}.",
         way_out="Correct what is listed.",
         errors=tuple(FieldProblem(error.source, fault, "Correct it.") for fault in error.faults),
     )
@@ -165,7 +121,7 @@ def _rule_broken(error: records.errors.RuleBroken) -> Problem:
         type="refused",
         title="The database refuses this",
         status=422,
-        detail=_sentence(error.sentence),
+        detail=sentence(error.sentence),
         rule=error.code,
         way_out="Do first what the rule asks for.",
     )
@@ -176,9 +132,9 @@ def _erasure_refused(error: gdpr_erasure.errors.Refused) -> Problem:
         type="refused",
         title="The erasure cannot begin",
         status=422,
-        detail=_sentence(error.sentence),
+        detail=sentence(error.sentence),
         rule=error.rule,
-        way_out=_sentence(error.way_out),
+        way_out=sentence(error.way_out),
     )
 
 
@@ -213,12 +169,11 @@ def _chain_broken(error: audit.errors.ChainBroken) -> Problem:
 
 
 def _script_faulty(error: ceremony.errors.ScriptFaulty) -> Problem:
-    count = len(error.faults)
     return Problem(
         type="script-faulty",
         title="The ceremony cannot be held so",
         status=400,
-        detail=f"{error.source} has {count} {'fault' if count == 1 else 'faults'}.",
+        detail=f"{error.source} has {_faults(error.faults)}.",
         way_out="Correct what is listed, then run `tillid ceremony check`.",
         errors=tuple(
             FieldProblem(f"line {fault.line}: {fault.key}", fault.problem, fault.way_out)
@@ -237,8 +192,8 @@ def _no_terminal(_: ceremony.errors.NoTerminal) -> Problem:
     )
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")
+def _faults(found: Sized) -> str:
+    return f"{len(found)} fault" + ("" if len(found) == 1 else "s")
 
 
 ROWS: tuple[Row, ...] = (
@@ -246,21 +201,21 @@ ROWS: tuple[Row, ...] = (
     row(StateRefused, _state_refused),
     row(
         ServiceFailed,
-        lambda e: _unavailable(
-            _sentence(e.why), f"See {e.see}; another port is set by public.port and staff.port."
+        lambda e: unavailable(
+            sentence(e.why), f"See {e.see}; another port is set by public.port and staff.port."
         ),
     ),
     row(
         AlreadyServing,
-        lambda e: _unavailable(
-            _sentence(e.why), "Stop it first, or set TILLID_STATE to another directory."
+        lambda e: unavailable(
+            sentence(e.why), "Stop it first, or set TILLID_STATE to another directory."
         ),
     ),
     row(NotAllowed, _not_allowed),
     row(NotSignedIn, _not_signed_in),
     row(
         IssuerOffline,
-        lambda e: _unavailable(
+        lambda e: unavailable(
             f"Issuer {e.issuer} cannot sign: its key is not at hand in token {e.token}.",
             "Hold the ceremony first (tillid ceremony run), or bring the token; for that of a root"
             " add --online, and bring its custodians to a terminal if they hold its PIN.",
@@ -268,104 +223,104 @@ ROWS: tuple[Row, ...] = (
     ),
     row(
         TokenOffline,
-        lambda e: _unavailable(
+        lambda e: unavailable(
             f"Token {e.token} holds a root key and is kept offline.",
             "Bring the token, and add --online to the verb that needs it.",
         ),
     ),
     row(
         KeyStillThere,
-        lambda e: _unavailable(
+        lambda e: unavailable(
             f"Key {e.label} is not seen to be gone from token {e.token}.",
             "Destroy it with the token's own tools, then run the verb again.",
         ),
     ),
     row(
         NoRegisters,
-        lambda _: _unavailable(
+        lambda _: unavailable(
             "No register is configured, so no identity can be proved (REG-IDN-L4).",
             "Set registers.adapter, see: tillid config explain registers.adapter.",
         ),
     ),
     row(ca.errors.Refused, _broken_rules),
-    row(ca.errors.MalformedRequest, _malformed),
+    row(ca.errors.MalformedRequest, malformed),
     row(ca.errors.NotFound, _not_found),
-    row(ca.errors.Conflict, lambda e: _conflict(_sentence(f"the {e.what} is {e.state}"))),
+    row(ca.errors.Conflict, lambda e: conflict(sentence(f"the {e.what} is {e.state}"))),
     row(ca.errors.ProfileFaulty, _profile_faulty),
-    row(ca.errors.SigningFailed, lambda e: _unavailable(_sentence(str(e)))),
+    row(ca.errors.SigningFailed, lambda e: unavailable(sentence(str(e)))),
     row(ra.errors.Refused, _requirements),
     row(ra.errors.MalformedField, _malformed_field),
-    row(ra.errors.NotFound, lambda e: _absent(f"There is no application {e.application_id}.")),
-    row(ra.errors.Conflict, lambda e: _conflict(f"The application is {e.state}.")),
+    row(ra.errors.NotFound, lambda e: absent(f"There is no application {e.application_id}.")),
+    row(ra.errors.Conflict, lambda e: conflict(f"The application is {e.state}.")),
     row(records.errors.RuleBroken, _rule_broken),
     row(records.errors.NotFound, _not_found),
-    row(records.errors.Conflict, lambda e: _conflict(_sentence(f"{e.what} is {e.state}"))),
-    row(records.errors.Erased, lambda _: _absent("What you ask for was erased.")),
-    row(records.errors.DatabaseUnavailable, lambda e: _unavailable(_sentence(e.why))),
+    row(records.errors.Conflict, lambda e: conflict(sentence(f"{e.what} is {e.state}"))),
+    row(records.errors.Erased, lambda _: absent("What you ask for was erased.")),
+    row(records.errors.DatabaseUnavailable, lambda e: unavailable(sentence(e.why))),
     row(gdpr_erasure.errors.Refused, _erasure_refused),
     row(
         gdpr_erasure.errors.Conflict,
-        lambda e: _conflict(f"The erasure {e.case_id} is {e.state}."),
+        lambda e: conflict(f"The erasure {e.case_id} is {e.state}."),
     ),
     row(
         hsm.errors.TokenLocked,
-        lambda e: _unavailable(
+        lambda e: unavailable(
             f"Custodians hold the PIN of token {e.subject}.",
             "Bring as many as are needed to a terminal, and run it there.",
         ),
     ),
     row(
         hsm.errors.QuotaExhausted,
-        lambda e: _unavailable(
+        lambda e: unavailable(
             f"Key {e.subject} has made the signatures that it may make in an hour.",
             "Find out who asked for them; the limit is hsm.sign_quota_per_hour.",
         ),
     ),
     row(
         hsm.errors.TokenAmbiguous,
-        lambda e: _unavailable(
+        lambda e: unavailable(
             f"More than one token is called {e.subject}.",
             "Name it by a PKCS#11 URI with ;serial= in the settings; tillid hsm attest shows it.",
         ),
     ),
     row(
         hsm.errors.KeyKindUnsupported,
-        lambda e: _state(
+        lambda e: state(
             f"Token {e.subject} makes no keys of the kind {e.ckr}.",
             "Choose another kind; hsm.software_ml_dsa allows ML-DSA in files, as test equipment.",
         ),
     ),
     row(
         hsm.errors.TokenInUse,
-        lambda e: _state(
+        lambda e: state(
             f"Token {e.subject} holds keys, which making it again would destroy.",
             "Choose another label, or remove the keys first if they are really to go.",
         ),
     ),
     row(
         hsm.errors.PinKeptElsewhere,
-        lambda e: _state(
+        lambda e: state(
             f"The PIN comes from {e.subject}, which is no file that could be written.",
             "Change it with the token's own tools, and there.",
         ),
     ),
     row(
         hsm.errors.HsmError,
-        lambda e: _unavailable(f"The token does not do what it should: {e}."),
+        lambda e: unavailable(f"The token does not do what it should: {e}."),
     ),
     row(
         publish_ldap.errors.DirectoryError,
-        lambda e: _unavailable(f"The directory {e.directory} does not take it: {e.code}."),
+        lambda e: unavailable(f"The directory {e.directory} does not take it: {e.code}."),
     ),
     row(
         revocation.errors.Conflict,
-        lambda _: _conflict("Another process issued a CRL at the same moment."),
+        lambda _: conflict("Another process issued a CRL at the same moment."),
     ),
     row(
         revocation.errors.Unavailable,
-        lambda _: _unavailable("A CRL could not be written, or a status could not be read."),
+        lambda _: unavailable("A CRL could not be written, or a status could not be read."),
     ),
-    row(revocation.errors.CrlRefused, lambda e: _unavailable(f"The CRL was held back: {e}.")),
+    row(revocation.errors.CrlRefused, lambda e: unavailable(f"The CRL was held back: {e}.")),
     row(ceremony.errors.ScriptFaulty, _script_faulty),
     row(ceremony.errors.NoTerminal, _no_terminal),
     row(
@@ -374,32 +329,32 @@ ROWS: tuple[Row, ...] = (
     ),
     row(
         ceremony.errors.Conflict,
-        lambda e: _conflict(_sentence(f"the ceremony {e.name} cannot go on: {e.why}")),
+        lambda e: conflict(sentence(f"the ceremony {e.name} cannot go on: {e.why}")),
     ),
     row(
         ceremony.errors.ClockBehind,
-        lambda e: _unavailable(
+        lambda e: unavailable(
             f"The clock says {e.now:%F %T}, but the ceremony was at {e.last:%F %T} already.",
             "Set the clock, then run the same command again.",
         ),
     ),
     row(
         ceremony.errors.JournalDamaged,
-        lambda e: _unavailable(
+        lambda e: unavailable(
             f"Line {e.line} of {e.path} is not what was written there.",
             "Keep a copy, and find out who changed it; a ceremony of another name can begin anew.",
         ),
     ),
     row(
         ceremony.errors.Unwritable,
-        lambda e: _unavailable(
+        lambda e: unavailable(
             f"{e.path} cannot be written: {e.why}.",
             "Make room, then run the same command again: it goes on from there.",
         ),
     ),
     row(
         ceremony.errors.TranscriptMalformed,
-        lambda e: _malformed(ca.errors.MalformedRequest(f"transcript {e.path}", e.why)),
+        lambda e: malformed(ca.errors.MalformedRequest(f"transcript {e.path}", e.why)),
     ),
     row(audit.errors.ChainBroken, _chain_broken),
     row(audit.errors.HeadMalformed, lambda _: _unreadable("the file does not hold a signed head")),
