@@ -31,11 +31,6 @@ class KeyFacts:
     extractable: bool = False
     """Whether it could leave from now on, if only wrapped."""
 
-    @property
-    def stays_inside(self) -> bool:
-        """Whether it was made in the token and can never have left it."""
-        return len(self.attributes) == len(DEMANDED)
-
 
 def facts_of(key: Any) -> KeyFacts:
     """What the token says of a private or secret key."""

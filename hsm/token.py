@@ -47,7 +47,7 @@ from hsm.key_kinds import (
     read_public_key,
     signs_with_pss_alone,
 )
-from hsm.keys import TokenECPrivateKey, TokenRSAPrivateKey, WrappingKey
+from hsm.keys import TokenECPrivateKey, WrappingKey
 from hsm.login import TokenLocation, load_for, log_in
 from hsm.module import Module, exclusive, meaning_of
 from hsm.openssl_errors import forget_openssl_errors
@@ -229,10 +229,6 @@ class Token:
     def generate_ec_key(self, label: str, curve: ec.EllipticCurve) -> TokenECPrivateKey:
         """Make a key pair on P-256, P-384 or P-521 in the token. Raises: KeyExists."""
         return cast("TokenECPrivateKey", self.generate_key(label, kind_of_curve(curve)))
-
-    def generate_rsa_key(self, label: str, bits: int) -> TokenRSAPrivateKey:
-        """Make an RSA key pair of this many bits in the token. Raises: KeyExists."""
-        return cast("TokenRSAPrivateKey", self.generate_key(label, KeyKind(f"RSA-{bits}")))
 
     def generate_wrapping_key(self, label: str) -> WrappingKey:
         """Make an AES-256 key in the token. Raises: KeyExists."""

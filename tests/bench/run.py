@@ -39,6 +39,7 @@ from tests.bench import issue
 from tests.bench.csign import ECDSA, RSA_PKCS, beside_c, has_compiler
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
+from tests.support.token_keys import a_token_rsa_key
 
 ROUNDS = 5
 CRL_ENTRIES = 100_000
@@ -97,7 +98,7 @@ def signing_rsa(parts: Assembly) -> Measured:
     """An RSA-2048 signature through hsm/, beside one by a loop in C, or by a software key."""
     scheme, digest, octets = padding.PKCS1v15(), hashes.SHA256(), b"x" * 700
     token = parts.tokens.open(parts.settings.hsm.service_token)
-    key = token.generate_rsa_key("bench-rsa", 2048)
+    key = a_token_rsa_key(token, "bench-rsa")
     path = "signature in the token (RSA-2048)"
     if has_compiler():
         place = ("bench-rsa", RSA_PKCS)

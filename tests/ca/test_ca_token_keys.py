@@ -30,6 +30,7 @@ from tests.support.ca_builders import (
 from tests.support.pkilint_findings import pkilint_findings
 from tests.support.relying_parties import gnutls_verify, openssl_verify
 from tests.support.softhsm import SoftHsm
+from tests.support.token_keys import a_token_rsa_key
 
 ROOT, ISSUING = IssuerName("root"), IssuerName("issuing")
 
@@ -83,14 +84,14 @@ def test_an_officer_approves_with_a_token_key(kind: str, softhsm: SoftHsm) -> No
     if kind == "EC-P256":
         officer = AnOfficer(token.generate_ec_key("officer-ec", ec.SECP256R1()))
     else:
-        officer = AnOfficer(token.generate_rsa_key("officer-rsa", 2048))
+        officer = AnOfficer(a_token_rsa_key(token, "officer-rsa"))
     store = officer.store()
     issue(prepare(an_approved_order(officer), an_issuer(), NOW), store, ACTOR, NOW)
     assert store.steps == ["intent", "record"]
 
 
 def test_an_rsa_key_in_a_token_issues(softhsm: SoftHsm, tmp_path: Path) -> None:
-    key = softhsm.token("ca-rsa").generate_rsa_key("issuing-rsa", 2048)
+    key = a_token_rsa_key(softhsm.token("ca-rsa"), "issuing-rsa")
     software = an_issuer("RSA-2048")
     prepared = a_prepared("staff", replace(software, key=key))
     with pytest.raises(SigningFailed):

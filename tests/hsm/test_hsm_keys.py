@@ -18,6 +18,7 @@ from cryptography.x509 import ocsp
 from hsm.errors import KeyUnextractable
 from hsm.keys import TokenECPrivateKey, TokenRSAPrivateKey
 from tests.support.softhsm import SoftHsm
+from tests.support.token_keys import a_token_rsa_key
 
 NOW = dt.datetime(2027, 1, 2, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(days=7)
@@ -32,7 +33,7 @@ MAKERS: dict[str, Callable[[SoftHsm], PrivateKey]] = {
     "token P-256": lambda s: s.token("keys").generate_ec_key("contract-p256", ec.SECP256R1()),
     "token P-384": lambda s: s.token("keys").generate_ec_key("contract-p384", ec.SECP384R1()),
     "token P-521": lambda s: s.token("keys").generate_ec_key("contract-p521", ec.SECP521R1()),
-    "token RSA": lambda s: s.token("keys").generate_rsa_key("contract-rsa", 2048),
+    "token RSA": lambda s: a_token_rsa_key(s.token("keys"), "contract-rsa"),
 }
 
 
@@ -43,7 +44,7 @@ def key(request: pytest.FixtureRequest, softhsm: SoftHsm) -> PrivateKey:
 
 @pytest.fixture(scope="session")
 def rsa_key(softhsm: SoftHsm) -> TokenRSAPrivateKey:
-    return softhsm.token("keys").generate_rsa_key("rsa", 2048)
+    return a_token_rsa_key(softhsm.token("keys"), "rsa")
 
 
 @pytest.fixture(scope="session")

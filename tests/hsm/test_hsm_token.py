@@ -32,6 +32,7 @@ from hsm.keys import TokenRSAPrivateKey
 from hsm.module import exclusive, load_module
 from hsm.token import Token, TokenLocation
 from tests.support.softhsm import SoftHsm, run_python
+from tests.support.token_keys import a_token_rsa_key
 
 SIGN_PLAINLY = """
 import sys
@@ -63,7 +64,7 @@ def test_a_key_is_found_again_by_its_label(token: Token) -> None:
 
 
 def test_an_rsa_key_is_found_again_by_its_label(token: Token) -> None:
-    made = token.generate_rsa_key("rsa-again", 2048)
+    made = a_token_rsa_key(token, "rsa-again")
     found = token.private_key("rsa-again")
     assert isinstance(found, TokenRSAPrivateKey)
     assert found.public_key() == made.public_key()
@@ -85,7 +86,7 @@ def test_a_key_that_was_destroyed_signs_no_more_and_its_label_is_free(token: Tok
 def test_a_label_is_used_once(token: Token) -> None:
     token.generate_ec_key("once", P256)
     with pytest.raises(KeyExists) as refusal:
-        token.generate_rsa_key("once", 2048)
+        a_token_rsa_key(token, "once")
     assert refusal.value.subject == "once"
 
 
