@@ -22,6 +22,7 @@ from ra.requirements import finding
 from records.audit_log import audit_log
 from records.officers import Officer, Role
 from records.tables import metadata
+from records.visibility import Channel
 from server.clock import utc_now
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
@@ -163,6 +164,9 @@ class Story:
         }
         stores.crl(now)
         stores.crl(now)
+        unseen_changes = stores.visible.unseen(ISSUING, Channel.CRL)
+        assert unseen_changes is not None
+        stores.visible.see(unseen_changes, Channel.CRL, now)
 
     def _people(self, now: datetime) -> None:
         """Published; withdrawing; seen and withdrawn; being erased; erased."""

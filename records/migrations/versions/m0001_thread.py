@@ -334,6 +334,21 @@ def upgrade() -> None:
     )
     op.create_index("ix_status_change_serial", "status_change", ["issuer", "serial"], unique=False)
     op.create_table(
+        "status_visible",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("channel", sa.String(length=9), nullable=False),
+        sa.Column("first", sa.Integer(), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.Column("at", records.database.UtcTime(), nullable=False),
+        sa.CheckConstraint(
+            "channel IN ('crl', 'ocsp', 'directory')", name=op.f("ck_status_visible_channel")
+        ),
+        sa.CheckConstraint("first <= last", name=op.f("ck_status_visible_range")),
+        sa.PrimaryKeyConstraint("issuer", "channel", "last", name=op.f("pk_status_visible")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_status_visible_at", "status_visible", ["channel", "at"], unique=False)
+    op.create_table(
         "status_observation",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("issuer", sa.String(length=32), nullable=False),
