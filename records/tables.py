@@ -169,7 +169,7 @@ status_change = Table(
     sqlite_with_rowid=False,
 )
 
-# Since when relying parties see changes of status: `first` to `last` are versions that were all seen
+# Since when relying parties see changes of status: the versions `first` to `last` were all seen
 # through the channel at `at`, measured from outside. Ranges of one channel do not overlap.
 status_visible = Table(
     "status_visible",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Select, and_, exists, func, insert, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, exists, func, insert, or_, select
 
 from ca.identifiers import IssuerName, SerialNumber
 from records.database import Database
@@ -23,6 +23,7 @@ from records.tables import (
 )
 
 _MICROSECOND = timedelta(microseconds=1)
+_LATEST = 100
 
 
 class Channel(StrEnum):
@@ -78,11 +79,12 @@ class Visibility:
         return None if since is None else Unseen(name, first, last, since)
 
     def sample(self, unseen: Unseen, most: int, now: datetime) -> list[SerialNumber]:
-        """Serials among those changes: the first, the last and some between; none that expired.
+        """Serials among those changes: the first, the last and some between.
 
-        An expired certificate leaves the CRL, whatever became of it.
+        None that expired, which leaves the CRL whatever became of it, and none that has changed
+        again since the last of them.
         """
-        step = max((unseen.last - unseen.first) // max(most - 1, 1), 1)
+        step = -(-max(unseen.last - unseen.first, 1) // (most - 1))
         chosen = {*range(unseen.first, unseen.last, step), unseen.last}
         live = or_(
             *(
@@ -94,19 +96,41 @@ class Visibility:
                 for table in (certificate, revocation_residue)
             )
         )
+        later = status_change.alias()
+        changed_again = exists().where(
+            later.c.issuer == status_change.c.issuer,
+            later.c.serial == status_change.c.serial,
+            later.c.version > unseen.last,
+        )
         query = select(status_change.c.serial).where(
-            status_change.c.issuer == unseen.issuer, status_change.c.version.in_(chosen), live
+            status_change.c.issuer == unseen.issuer,
+            status_change.c.version.in_(chosen),
+            live,
+            ~changed_again,
         )
         with self._database.read() as tx:
             return [SerialNumber.from_hex(serial) for serial in sorted(set(tx.scalars(query)))]
 
-    def version_of_crl(self, name: IssuerName, number: int, sha256: bytes) -> int | None:
-        """The version that the CRL of this number and digest was made from, if it is recorded."""
-        query = select(crl.c.version).where(
-            crl.c.issuer == name, crl.c.number == number, crl.c.sha256 == sha256
+    def has_crl_of(self, name: IssuerName, version: int) -> bool:
+        """Whether a CRL was recorded that shows this version."""
+        latest = (
+            select(crl.c.version).where(crl.c.issuer == name).order_by(crl.c.number.desc()).limit(1)
         )
         with self._database.read() as tx:
-            return tx.execute(query).scalar()
+            found = tx.execute(latest).scalar()
+        return found is not None and found >= version
+
+    def version_of_crl(self, name: IssuerName, sha256: bytes) -> int | None:
+        """The version that a CRL was made from, if it is among the latest that were recorded."""
+        query = (
+            select(crl.c.version, crl.c.sha256)
+            .where(crl.c.issuer == name)
+            .order_by(crl.c.number.desc())
+            .limit(_LATEST)
+        )
+        with self._database.read() as tx:
+            found = [row.version for row in tx.execute(query) if row.sha256 == sha256]
+        return max(found, default=None)
 
     def see(self, unseen: Unseen, channel: Channel, now: datetime) -> list[timedelta]:
         """Record that these changes are seen now; how long each took.
@@ -133,7 +157,7 @@ class Visibility:
     def seen_since(self, channel: Channel, since: datetime) -> list[timedelta]:
         """How long each change took that was seen since then."""
         with self._database.read() as tx:
-            return [_MICROSECOND * took for (took,) in tx.execute(_took(channel, since))]
+            return [_MICROSECOND * took for took in tx.scalars(_took(channel, since))]
 
     def latencies(self, channel: Channel, since: datetime) -> Latencies | None:
         """Median, 99th percentile and worst of what was seen since then; None without any."""
@@ -177,9 +201,11 @@ class Visibility:
         return int(number), oldest
 
 
-def _took(channel: Channel, since: datetime) -> Select[tuple[int]]:
+def _took(channel: Channel, since: datetime) -> Select[int]:
     """The microseconds of each change that was seen since then."""
-    took = status_visible.c.at.op("-", return_type=crl.c.version.type)(status_change.c.at)
+    took: ColumnElement[int] = status_visible.c.at.op("-", return_type=BigInteger())(
+        status_change.c.at
+    )
     return (
         select(took.label("took"))
         .select_from(status_visible)

@@ -32,6 +32,7 @@ from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
 from records.statuses import Statuses
+from records.visibility import Visibility
 from revocation.publication import CrlPolicy
 from server.clock import utc_now
 from server.errors import IssuerOffline, NoRegisters
@@ -57,6 +58,7 @@ class Assembly:
     certificates: Certificates
     statuses: Statuses
     crls: Crls
+    visible: Visibility
     ocsp_responses: OcspResponses
     officers: Officers
     applications: Applications
@@ -201,6 +203,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         certificates=Certificates(database, personal, directories, compromised),
         statuses=Statuses(database),
         crls=crls,
+        visible=Visibility(database),
         ocsp_responses=OcspResponses(database),
         officers=Officers(database, personal),
         applications=Applications(database, personal),

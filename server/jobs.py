@@ -26,8 +26,9 @@ from records.audit_log import audit_log
 from records.errors import RecordsError
 from records.leases import Leases
 from records.schema import digest_in_force
+from records.visibility import Channel
 from revocation.preproduction import preproduce
-from revocation.publication import CrlDue, write_published
+from revocation.publication import write_published
 from server.assembly import AUDIT_ORIGIN, Assembly
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
@@ -38,6 +39,7 @@ from server.own_certificates import ensure_ocsp_signer, ocsp_responder
 from server.probe import PublicProbe
 from server.registration import fulfil_application
 from server.tokens import AUDIT_KEY
+from server.watch import observe, watch_status
 
 LEASE = "jobs"
 LEASE_LIFE = timedelta(seconds=8)
@@ -111,20 +113,11 @@ def _fulfil(parts: Assembly, application: Application, now: datetime) -> bool:
     return True
 
 
-def renew_crls(parts: Assembly, metrics: Metrics, now: datetime) -> int:
+def renew_crls(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Issue and publish every CRL that is due, but those of roots: their keys are offline."""
     # Without a key, as an imported issuer can be, the last CRL of its former hands is served.
     able = [record for record in _certified(parts) if record.key_label and not record.is_root]
-    return _each(able, lambda record: _renew_crl(parts, metrics, record, now))
-
-
-def _renew_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord, now: datetime) -> bool:
-    before = parts.crls.latest(record.name)
-    due = renew_crl(parts, record, now)
-    if due is CrlDue.REVOCATIONS_CHANGED:
-        for revoked_at in parts.crls.revoked_since(record.name, before):
-            metrics.revocation_visible.observe((utc_now() - revoked_at).total_seconds())
-    return due is not None
+    return _each(able, lambda record: renew_crl(parts, record, now) is not None)
 
 
 def publish_crls(parts: Assembly, metrics: Metrics, _: datetime) -> int:
@@ -145,6 +138,8 @@ def publish_entries(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     done = 0
     if directory is not None:
         done = drain(parts.publications, directory, now, _BATCH).done
+    if done:
+        observe(metrics, Channel.DIRECTORY, parts.visible.seen_since(Channel.DIRECTORY, now))
     for state, number in parts.publications.counts().items():
         metrics.publications.labels(state).set(number)
     return done
@@ -194,6 +189,7 @@ JOBS: dict[str, Job] = {
     "renew-crls": renew_crls,
     "publish-crls": publish_crls,
     "publish-entries": publish_entries,
+    "watch-status": watch_status,
     "carry-on-erasures": carry_on_erasures,
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,
