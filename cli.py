@@ -28,6 +28,7 @@ NOUNS = {
     "audit": "The audit log: verify it, read its end.",
     "db": "The database: migrate and check it.",
     "hsm": "Tokens and their keys: make, list, verify, attest, change PINs.",
+    "status": "What relying parties are told, how soon they see changes, and alarms.",
     "doctor": "Look at everything that is known to break, and mend what can be mended.",
     "job": "Background jobs: list them, run them now.",
     "config": "Settings: show where each value came from, explain the keys, check the file.",

@@ -169,23 +169,6 @@ status_change = Table(
     sqlite_with_rowid=False,
 )
 
-# Since when relying parties see changes of status: the versions `first` to `last` were all seen
-# through the channel at `at`, measured from outside. Ranges of one channel do not overlap.
-status_visible = Table(
-    "status_visible",
-    metadata,
-    Column("issuer", String(32), nullable=False),
-    Column("channel", String(9), nullable=False),
-    Column("first", Integer, nullable=False),
-    Column("last", Integer, nullable=False),
-    Column("at", UtcTime, nullable=False),
-    PrimaryKeyConstraint("issuer", "channel", "last"),
-    Index("ix_status_visible_at", "channel", "at"),
-    CheckConstraint("channel IN ('crl', 'ocsp', 'directory')", name="channel"),
-    CheckConstraint("first <= last", name="range"),
-    sqlite_with_rowid=False,
-)
-
 # Responses made ahead; `version` is the issuer's status version when the status changed last.
 ocsp_response = Table(
     "ocsp_response",

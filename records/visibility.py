@@ -5,7 +5,7 @@ is not seen yet, and how long it took, follows from the rows, so nothing is lost
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, exists, func, insert, or_, select
@@ -16,14 +16,16 @@ from records.tables import (
     certificate,
     crl,
     issuer,
+    ocsp_response,
     publication,
     revocation_residue,
     status_change,
-    status_visible,
 )
+from records.tables_watch import status_visible
 
 _MICROSECOND = timedelta(microseconds=1)
 _LATEST = 100
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)  # what is due and not made yet has this
 
 
 class Channel(StrEnum):
@@ -131,6 +133,34 @@ class Visibility:
         with self._database.read() as tx:
             found = [row.version for row in tx.execute(query) if row.sha256 == sha256]
         return max(found, default=None)
+
+    def latest_crl(self, name: IssuerName) -> tuple[int, datetime, datetime] | None:
+        """Number, thisUpdate and nextUpdate of the latest CRL, without its octets."""
+        query = (
+            select(crl.c.number, crl.c.this_update, crl.c.next_update)
+            .where(crl.c.issuer == name)
+            .order_by(crl.c.number.desc())
+            .limit(1)
+        )
+        with self._database.read() as tx:
+            row = tx.execute(query).first()
+        return None if row is None else (row.number, row.this_update, row.next_update)
+
+    def first_to_end(self, name: IssuerName, now: datetime) -> tuple[datetime, datetime] | None:
+        """ThisUpdate and nextUpdate of the OCSP answer made ahead that ends first."""
+        query = (
+            select(ocsp_response.c.this_update, ocsp_response.c.next_update)
+            .where(
+                ocsp_response.c.issuer == name,
+                ocsp_response.c.due_at > _EVER,
+                ocsp_response.c.not_after > now,
+            )
+            .order_by(ocsp_response.c.due_at)
+            .limit(1)
+        )
+        with self._database.read() as tx:
+            row = tx.execute(query).first()
+        return None if row is None else (row.this_update, row.next_update)
 
     def see(self, unseen: Unseen, channel: Channel, now: datetime) -> list[timedelta]:
         """Record that these changes are seen now; how long each took.

@@ -26,6 +26,7 @@ from records.database import Database
 from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
+from records.job_runs import AlarmBook, JobRuns
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.personal_data import PersonalData
@@ -64,6 +65,8 @@ class Assembly:
     applications: Applications
     publications: Publications
     erasures: Erasures
+    job_runs: JobRuns
+    alarm_book: AlarmBook
     policy: ProofingPolicy
 
     def issuer(self, name: str) -> Issuer:
@@ -209,5 +212,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         applications=Applications(database, personal),
         publications=Publications(database, personal),
         erasures=Erasures(database, personal, crls),
+        job_runs=JobRuns(database),
+        alarm_book=AlarmBook(database),
         policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
     )

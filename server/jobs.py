@@ -8,6 +8,7 @@ of all that share a database does the work, by lease.
 import os
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -29,12 +30,15 @@ from records.schema import digest_in_force
 from records.visibility import Channel
 from revocation.preproduction import preproduce
 from revocation.publication import write_published
+from server.alarms import AlarmName
 from server.assembly import AUDIT_ORIGIN, Assembly
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
 from server.errors import IssuerOffline
+from server.job_health import JobHealth
 from server.logs import get_logger
 from server.metrics import Metrics
+from server.observations import alarms_now
 from server.own_certificates import ensure_ocsp_signer, ocsp_responder
 from server.probe import PublicProbe
 from server.registration import fulfil_application
@@ -181,6 +185,20 @@ def check_tokens(parts: Assembly, metrics: Metrics, _: datetime) -> int:
     return sum(failure is not None for failure in failures.values())
 
 
+def watch_alarms(parts: Assembly, metrics: Metrics, now: datetime) -> int:
+    """Tell each alarm in the log when it begins and when it ends; how many did."""
+    on = {(alarm.name.value, alarm.subject): alarm.since for alarm in alarms_now(parts, now)}
+    numbers = Counter(name for name, _ in on)
+    for each in AlarmName:
+        metrics.alarms.labels(each).set(numbers[each.value])
+    begun, ended = parts.alarm_book.turn(on)
+    for name, subject in sorted(begun):
+        get_logger("jobs").error("alarm.begins", alarm=name, subject=subject)
+    for name, subject in sorted(ended):
+        get_logger("jobs").warning("alarm.ends", alarm=name, subject=subject)
+    return len(begun) + len(ended)
+
+
 JOBS: dict[str, Job] = {
     "close-intents": close_intents,
     "own-certificates": renew_own_certificates,
@@ -190,12 +208,14 @@ JOBS: dict[str, Job] = {
     "publish-crls": publish_crls,
     "publish-entries": publish_entries,
     "watch-status": watch_status,
+    "watch-alarms": watch_alarms,
     "carry-on-erasures": carry_on_erasures,
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,
 }
 
 
+_CHECKS = frozenset({"check-tokens"})
 # What each host needs for itself, whoever has the lease.
 EVERYWHERE = frozenset({"publish-crls"})
 
@@ -229,16 +249,20 @@ def _each(items: Iterable[Item], act: Callable[[Item], bool]) -> int:
     return done
 
 
-def try_job(name: str, parts: Assembly, metrics: Metrics) -> None:
-    """Run one job now; an issuer that is offline is told in the log."""
+def try_job(name: str, parts: Assembly, metrics: Metrics) -> str | None:
+    """Run one job now; an issuer that is offline is told in the log. What was in its way, if any.
+
+    A job that checks counts what is wrong.
+    """
     try:
         done = run_job(name, parts, metrics)
     except IssuerOffline as error:
         metrics.jobs.labels(name, "offline").inc()
         get_logger("jobs").warning("job.issuer_offline", job=name, issuer=error.issuer)
-    else:
-        if done:
-            get_logger("jobs").info("job.done", job=name, count=done)
+        return type(error).__name__
+    if done:
+        get_logger("jobs").info("job.done", job=name, count=done)
+    return f"{done} of them" if done and name in _CHECKS else None
 
 
 class JobLoop:
@@ -251,6 +275,7 @@ class JobLoop:
         self._leases = Leases(parts.database)
         self._holder = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._running: set[str] = set()
+        self._health = JobHealth()
         self._logger = get_logger("jobs")
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -278,7 +303,10 @@ class JobLoop:
             self._logger.error("jobs.lease_kept", exc_info=error)  # noqa: TRY400 - structlog
 
     def _tick(self) -> None:
-        names = JOBS.keys() if self._has_lease() else EVERYWHERE
+        leads = self._has_lease()
+        if leads:
+            self._tell()
+        names = JOBS.keys() if leads else EVERYWHERE
         for name in [name for name in JOBS if name in names and name not in self._running]:
             self._scheduler.modify_job(name, next_run_time=utc_now())
 
@@ -289,11 +317,19 @@ class JobLoop:
             self._logger.error("jobs.no_lease", exc_info=error)  # noqa: TRY400 - structlog
             return False
 
+    def _tell(self) -> None:
+        try:
+            self._health.tell(self._parts.job_runs)
+        except RecordsError as error:  # told again at the next tick
+            self._logger.error("jobs.health_untold", exc_info=error)  # noqa: TRY400 - structlog
+
     def _run(self, name: str) -> None:
         self._running.add(name)
         try:
-            try_job(name, self._parts, self._metrics)
+            trouble = try_job(name, self._parts, self._metrics)
+            self._health.ran(name, trouble, utc_now())
         except Exception as error:
+            self._health.ran(name, type(error).__name__, utc_now())
             self._metrics.jobs.labels(name, "failed").inc()
             self._logger.error("job.failed", job=name, exc_info=error)  # noqa: TRY400 - structlog
         finally:

@@ -39,6 +39,7 @@ class Metrics:
     jobs: Counter
     revocation_visible: Histogram
     status_unseen: Gauge
+    alarms: Gauge
     crl_next_update: Gauge
     publications: Gauge
     audit_events: Gauge
@@ -69,6 +70,13 @@ class Metrics:
                 "tillid_status_unseen_seconds",
                 "Seconds since the oldest change of status that is not seen yet was decided.",
                 ["channel"],
+                registry=registry,
+                multiprocess_mode="mostrecent",
+            ),
+            Gauge(
+                "tillid_alarms",
+                "Alarms that are on, by name.",
+                ["alarm"],
                 registry=registry,
                 multiprocess_mode="mostrecent",
             ),

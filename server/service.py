@@ -23,10 +23,12 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca.errors import Refused
+from hsm.errors import HsmError
 from records.errors import RecordsError
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
-from server.errors import AlreadyServing, ServiceFailed
+from server.errors import AlreadyServing, IssuerOffline, ServiceFailed
 from server.jobs import JOBS, JobLoop, run_job, try_job
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
@@ -40,6 +42,7 @@ _READY_SECONDS = 30
 _STOP_SECONDS = 10
 _STAFF_THREADS = 16
 _TRUST_SECONDS = 3
+_RENEW_SECONDS = 60
 _FIRST_JOBS = ("close-intents", "own-certificates", "renew-crls", "publish-crls")
 
 
@@ -81,12 +84,15 @@ def serve(
         stack.callback(jobs_stop.set)
         get_logger("serve").info("serve.ready", pid=os.getpid())
         ready()
-        pause, looked_at = Event(), time.monotonic()
+        pause, looked_at, renewed_at = Event(), time.monotonic(), time.monotonic()
         while not is_told_to_stop():
             pause.wait(0.2)
             if time.monotonic() - looked_at > _TRUST_SECONDS:
                 looked_at = time.monotonic()
                 _try_to_trust(parts, staff)
+            if time.monotonic() - renewed_at > _RENEW_SECONDS:
+                renewed_at = time.monotonic()
+                _try_to_renew(parts, staff)
             if public.poll() is not None:
                 raise ServiceFailed("the public listener ended", settings.state / "logs")
             if not jobs.is_alive():
@@ -147,6 +153,15 @@ def _try_to_trust(parts: Assembly, staff: Server) -> None:
         _trust_issuers(parts, staff.ssl_adapter.context)
     except RecordsError as error:
         get_logger("serve").warning("serve.issuers_unread", exc_info=error)
+
+
+def _try_to_renew(parts: Assembly, staff: Server) -> None:
+    """Renew the listener's certificate in good time; who connects from then on is shown it."""
+    try:
+        chain, key = ensure_staff_listener(parts, utc_now())
+        staff.ssl_adapter.context.load_cert_chain(chain, key)
+    except (RecordsError, HsmError, IssuerOffline, Refused) as error:  # another time
+        get_logger("serve").warning("serve.certificate_kept", exc_info=error)
 
 
 def _trust_issuers(parts: Assembly, context: ssl.SSLContext) -> None:

@@ -225,6 +225,23 @@ class Jobs(Section):
     )
 
 
+class Alarms(Section):
+    """From when on something is an alarm."""
+
+    publication_seconds: int = Field(
+        default=60,
+        ge=5,
+        le=86400,
+        description="Seconds until a change of status has to be seen in CRL, OCSP and directory.",
+    )
+    disk_free_mb: int = Field(
+        default=200,
+        ge=0,
+        le=1_000_000,
+        description="Megabytes that the state directory keeps free.",
+    )
+
+
 class Logs(Section):
     """The log files under logs/ in the state directory."""
 
@@ -280,6 +297,7 @@ class Settings(Section):
     directory: Directory
     registers: Registers
     jobs: Jobs
+    alarms: Alarms
     logs: Logs
     serial: Serial
     keys: Keys

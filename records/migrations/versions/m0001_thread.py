@@ -210,6 +210,26 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "job_run",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("succeeded_at", records.database.UtcTime(), nullable=True),
+        sa.Column("failing_since", records.database.UtcTime(), nullable=True),
+        sa.Column("trouble", sa.String(length=60), nullable=True),
+        sa.CheckConstraint(
+            "(failing_since IS NULL) = (trouble IS NULL)", name=op.f("ck_job_run_trouble")
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_job_run")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "alarm",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("subject", sa.String(length=80), nullable=False),
+        sa.Column("since", records.database.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "subject", name=op.f("pk_alarm")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "lease",
         sa.Column("name", sa.String(length=40), nullable=False),
         sa.Column("holder", sa.String(length=40), nullable=False),
