@@ -18,6 +18,7 @@ from revocation.publication import (
     write_published,
 )
 from server.assembly import Assembly
+from server.clock_check import require_clock
 
 
 def crl_due(parts: Assembly, record: IssuerRecord, now: datetime) -> CrlDue | None:
@@ -32,12 +33,14 @@ def renew_crl(parts: Assembly, record: IssuerRecord, now: datetime) -> CrlDue | 
     """Issue and publish the next CRL of an issuer if it is due; why it was.
 
     Raises:
+        ClockBehind: the clock lies before what was signed already.
         IssuerOffline: its key is not at hand.
         RevocationError: the CRL was held back, or another process issued one meanwhile.
     """
     due = crl_due(parts, record, now)
     if due is None or record.certificate is None:
         return None
+    require_clock(parts.database, now)
     key = parts.issuer(record.name).key
     issuing = IssuingKey(record.name, record.certificate, key)
     issue_crl(parts.crls, issuing, now, parts.crl_policy(record))

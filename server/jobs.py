@@ -33,6 +33,7 @@ from revocation.publication import write_published
 from server.alarms import AlarmName
 from server.assembly import AUDIT_ORIGIN, Assembly
 from server.clock import utc_now
+from server.clock_check import require_clock
 from server.crls import publish_crl, renew_crl
 from server.errors import IssuerOffline
 from server.job_health import JobHealth
@@ -84,6 +85,7 @@ def produce_ocsp_responses(parts: Assembly, metrics: Metrics, now: datetime) -> 
 
 
 def _produce(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:
+    require_clock(parts.database, now)
     responder = ocsp_responder(parts, record, now)
     if responder is None:
         return False

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from audit.errors import ClockBehind
 from ca.errors import Refused
 from ca.issuance import CertificateOrder, issue, prepare
 from ca.issuers import IssuerRecord
@@ -28,6 +29,7 @@ from ca.signatures import SigningKey
 from revocation.publication import write_published
 from revocation.responder import OcspIssuer, OcspResponder
 from server.assembly import Assembly
+from server.clock_check import require_clock
 from server.tokens import ocsp_key
 
 ACTOR = "system:service"
@@ -40,7 +42,14 @@ def ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> x509.Ce
 
 
 def ocsp_responder(parts: Assembly, record: IssuerRecord, now: datetime) -> OcspResponder | None:
-    """What answers for an issuer; None until its signer is certified."""
+    """What answers for an issuer; None until its signer is certified, or with a clock behind.
+
+    An answer that was signed with a time that has passed is of no use to who asks.
+    """
+    try:
+        require_clock(parts.database, now)
+    except ClockBehind:
+        return None
     signer = ocsp_signer(parts, record, now)
     if signer is None or record.certificate is None:
         return None

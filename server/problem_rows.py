@@ -356,6 +356,13 @@ ROWS: tuple[Row, ...] = (
         ceremony.errors.TranscriptMalformed,
         lambda e: malformed(ca.errors.MalformedRequest(f"transcript {e.path}", e.why)),
     ),
+    row(
+        audit.errors.ClockBehind,
+        lambda e: unavailable(
+            f"The clock says {e.now:%F %T}, but the audit log was sealed at {e.latest:%F %T}.",
+            "Set the clock; until then nothing is issued, revoked or signed.",
+        ),
+    ),
     row(audit.errors.ChainBroken, _chain_broken),
     row(audit.errors.HeadMalformed, lambda _: _unreadable("the file does not hold a signed head")),
     row(
