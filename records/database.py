@@ -96,6 +96,13 @@ class Database:
                         f" set it to on"
                     )
 
+    def is_replica(self) -> bool:
+        """Whether this is a PostgreSQL that only follows another one."""
+        if self.dialect != "postgresql":
+            return False
+        with self.read() as connection:
+            return bool(connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one())
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()

@@ -38,6 +38,7 @@ from revocation.publication import CrlPolicy
 from server.clock import utc_now
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
+from server.replica import ReplicaResponses
 from server.settings import Settings
 from server.tokens import Tokens
 
@@ -192,6 +193,13 @@ def assembled(
         assembly.close()
 
 
+def _responses(settings: Settings, database: Database) -> OcspResponses:
+    """Those of a node that may read from a replica tell when it lags."""
+    if not settings.public.only:
+        return OcspResponses(database)
+    return ReplicaResponses(database, timedelta(seconds=settings.public.replica_seconds))
+
+
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
@@ -207,7 +215,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         statuses=Statuses(database),
         crls=crls,
         visible=Visibility(database),
-        ocsp_responses=OcspResponses(database),
+        ocsp_responses=_responses(settings, database),
         officers=Officers(database, personal),
         applications=Applications(database, personal),
         publications=Publications(database, personal),

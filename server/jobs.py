@@ -36,6 +36,7 @@ from server.clock import utc_now
 from server.clock_check import require_clock
 from server.crls import publish_crl, renew_crl
 from server.errors import IssuerOffline
+from server.heartbeat import LEASE, LEASE_LIFE
 from server.job_health import JobHealth
 from server.logs import get_logger
 from server.metrics import Metrics
@@ -46,8 +47,6 @@ from server.registration import fulfil_application
 from server.tokens import AUDIT_KEY
 from server.watch import observe, watch_status
 
-LEASE = "jobs"
-LEASE_LIFE = timedelta(seconds=8)
 _BATCH = 100
 _PRODUCE_SECONDS = 1.0  # then the tick ends, so that a stop is not kept waiting
 _NEVER_BY_THE_CLOCK = 3650

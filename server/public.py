@@ -36,6 +36,7 @@ from server.metrics import Metrics, share_under
 from server.own_certificates import ocsp_responder
 from server.public_process import die_with_parent
 from server.public_responses import Held, HeldResponses
+from server.readiness import what_is_lacking
 from server.settings_sources import load_settings
 
 _MAX_REQUEST = 4096
@@ -135,18 +136,11 @@ class PublicApp:
         """Every issuer with a key has a CRL that is in force, and its responder can sign."""
         now = utc_now()
         try:
-            lacking = [
-                f"{record.name}: no CRL in force"
-                for record in self.parts.issuers.all()
-                if record.certificate is not None
-                and record.key_label
-                and self._current_crl(record.name, now) is None
-            ]
-            lacking += [
-                f"{record.name}: no OCSP responder"
-                for record in self.parts.issuers.all()
-                if record.answers_ocsp and self._responder(record.name, now) is None
-            ]
+            lacking = what_is_lacking(
+                self.parts,
+                lambda record: self._current_crl(record.name, now) is not None,
+                lambda record: self._responder(record.name, now) is not None,
+            )
         except Exception as error:  # noqa: BLE001 - readiness is a question with a yes or no
             self._tell(error)
             lacking = ["the database or the token does not answer"]

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca.errors import Refused
 from hsm.errors import HsmError
 from records.errors import RecordsError
+from revocation.errors import PublicationFailed
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.errors import AlreadyServing, IssuerOffline, ServiceFailed
@@ -45,11 +46,12 @@ _TRUST_SECONDS = 3
 _RENEW_SECONDS = 60
 _FIRST_JOBS = ("close-intents", "own-certificates", "renew-crls", "publish-crls")
 
+ToldToStop = Callable[[], bool]
+Ready = Callable[[], None]
 
-def serve(
-    settings: Settings, is_told_to_stop: Callable[[], bool], ready: Callable[[], None]
-) -> None:
-    """Run both listeners and the jobs until told to stop.
+
+def serve(settings: Settings, is_told_to_stop: ToldToStop, ready: Ready) -> None:
+    """Run both listeners and the jobs until told to stop; on a public node, that listener alone.
 
     What a signal handler sets is only looked at, never waited on: an Event whose lock the
     interrupted thread holds would wait for itself for ever.
@@ -66,6 +68,15 @@ def serve(
         _check_free(settings)
         parts = stack.enter_context(assembled(settings))
         metrics = Metrics.of_process()
+        run = _serve_public if settings.public.only else _serve_all
+        run(parts, metrics, is_told_to_stop, ready)
+
+
+def _serve_all(
+    parts: Assembly, metrics: Metrics, is_told_to_stop: ToldToStop, ready: Ready
+) -> None:
+    settings = parts.settings
+    with ExitStack() as stack:
         online = [record for record in parts.issuers.all() if not record.is_root]
         parts.tokens.check_keys((record.token, record.key_label) for record in online)
         for name in _FIRST_JOBS:
@@ -98,6 +109,37 @@ def serve(
             if not jobs.is_alive():
                 raise ServiceFailed("the jobs ended", settings.state / "logs")
         get_logger("serve").info("serve.stopping", pid=os.getpid())
+
+
+def _serve_public(
+    parts: Assembly, metrics: Metrics, is_told_to_stop: ToldToStop, ready: Ready
+) -> None:
+    """The public listener alone, with the CRLs written from the records; nothing is recorded."""
+    settings = parts.settings
+    _try_to_publish(parts, metrics)
+    with ExitStack() as stack:
+        public = _start_public(settings)
+        stack.callback(_stop_process, public)
+        _wait_until_ready(settings, public, is_told_to_stop)
+        get_logger("serve").info("serve.ready", pid=os.getpid())
+        ready()
+        pause, published_at = Event(), time.monotonic()
+        while not is_told_to_stop():
+            pause.wait(0.2)
+            if time.monotonic() - published_at > settings.jobs.tick_seconds:
+                published_at = time.monotonic()
+                _try_to_publish(parts, metrics)
+            if public.poll() is not None:
+                raise ServiceFailed("the public listener ended", settings.state / "logs")
+        get_logger("serve").info("serve.stopping", pid=os.getpid())
+
+
+def _try_to_publish(parts: Assembly, metrics: Metrics) -> None:
+    """Write the CRLs that this node lacks; what is in the way is told, and may be gone later."""
+    try:
+        try_job("publish-crls", parts, metrics)
+    except (RecordsError, PublicationFailed, OSError) as error:
+        get_logger("serve").error("serve.crls_unwritten", exc_info=error)
 
 
 @contextmanager

@@ -82,6 +82,16 @@ class Public(Listener):
     workers: int = Field(
         default=1, ge=1, le=64, description="Processes that answer on the public listener."
     )
+    only: bool = Field(
+        default=False,
+        description="Whether this node has the public listener alone: no token, no jobs, no staff.",
+    )
+    replica_seconds: int = Field(
+        default=15,
+        ge=2,
+        le=3600,
+        description="Seconds that a public node's replica may lag; beyond that OCSP says tryLater.",
+    )
 
 
 class Staff(Listener):
