@@ -24,6 +24,7 @@ NOUNS = {
     "application": "Applications: list, show, vet, approve as an officer.",
     "cert": "Certificates: issue, show, status, revoke, export, lint, verify.",
     "crl": "Certificate revocation lists: issue and show.",
+    "static-files": "What relying parties fetch, as files for a web server; nginx's configuration.",
     "erase": "Erasure cases: list, approve, receipt.",
     "audit": "The audit log: verify it, read its end.",
     "db": "The database: migrate and check it.",
