@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, exists, func, insert, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+)
 
 from ca.identifiers import IssuerName, SerialNumber
 from records.database import Database
@@ -161,6 +172,22 @@ class Visibility:
         with self._database.read() as tx:
             row = tx.execute(query).first()
         return None if row is None else (row.this_update, row.next_update)
+
+    def newest_signer(self, name: IssuerName) -> tuple[datetime, datetime] | None:
+        """NotBefore and notAfter of the OCSP signer certificate that was issued last."""
+        query = (
+            select(certificate.c.not_before, certificate.c.not_after)
+            .where(
+                certificate.c.issuer == name,
+                certificate.c.profile == literal_column("'ocsp-signer'"),
+                certificate.c.status == "issued",
+            )
+            .order_by(certificate.c.intended_at.desc())
+            .limit(1)
+        )
+        with self._database.read() as tx:
+            row = tx.execute(query).first()
+        return None if row is None else (row.not_before, row.not_after)
 
     def see(self, unseen: Unseen, channel: Channel, now: datetime) -> list[timedelta]:
         """Record that these changes are seen now; how long each took.

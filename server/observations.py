@@ -98,10 +98,9 @@ def _certificates(parts: Assembly, records: list[IssuerRecord]) -> Iterator[Cert
         if record.certificate is not None and record.state is IssuerState.ACTIVE:
             yield _seen(f"issuer.{record.name}", record.certificate, ours=False)
         if record.answers_ocsp:
-            wanted = {"profile": "ocsp-signer", "issuer": record.name, "status": "issued"}
-            for newest in parts.certificates.find(1, **wanted):
-                whose = f"ocsp-signer.{record.name}"
-                yield CertificateSeen(whose, newest.not_before, newest.not_after, ours=True)
+            life = parts.visible.newest_signer(record.name)
+            if life is not None:
+                yield CertificateSeen(f"ocsp-signer.{record.name}", *life, ours=True)
     chain = parts.settings.state / "tls" / "staff.pem"
     if chain.exists():
         served = x509.load_pem_x509_certificate(chain.read_bytes())

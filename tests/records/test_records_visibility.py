@@ -159,3 +159,19 @@ def test_a_withdrawal_that_is_repeated_keeps_the_first_sight(
 def rows_of_publication(stores: Stores) -> list[int]:
     with stores.database.read() as tx:
         return list(tx.exec_driver_sql("SELECT id FROM publication").scalars())
+
+
+def test_what_is_looked_at_each_second_is_found_by_an_index(stores: Stores) -> None:
+    """Among millions of rows a look that reads them all would be all that the database does."""
+    if stores.database.dialect == "sqlite":
+        wanted = {
+            "ix_certificate_ocsp_signer": "SELECT not_before FROM certificate WHERE issuer = 'x'"
+            " AND profile = 'ocsp-signer' AND status = 'issued' ORDER BY intended_at DESC LIMIT 1",
+            "ix_publication_state": "SELECT id FROM publication WHERE state IN ('pending',"
+            " 'withdrawing')",
+        }
+        with stores.database.read() as tx:
+            for index, query in wanted.items():
+                plan = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
+                assert index in str(plan)
+    assert stores.visible.newest_signer(ISSUING) is None

@@ -114,6 +114,14 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_certificate_spki_sha256"), "certificate", ["spki_sha256"], unique=False
     )
+    op.create_index(
+        "ix_certificate_ocsp_signer",
+        "certificate",
+        ["issuer", "intended_at"],
+        unique=False,
+        sqlite_where=sa.text("profile = 'ocsp-signer'"),
+        postgresql_where=sa.text("profile = 'ocsp-signer'"),
+    )
     op.create_index(op.f("ix_certificate_subject_id"), "certificate", ["subject_id"], unique=False)
     op.create_table(
         "compromised_key",
@@ -330,6 +338,7 @@ def upgrade() -> None:
             "directory", "issuer", "serial", name=op.f("uq_publication_directory_issuer_serial")
         ),
     )
+    op.create_index(op.f("ix_publication_state"), "publication", ["state"], unique=False)
     op.create_index(op.f("ix_publication_subject_id"), "publication", ["subject_id"], unique=False)
     op.create_table(
         "revocation_residue",
