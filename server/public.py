@@ -34,6 +34,7 @@ from server.clock import utc_now
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.own_certificates import ocsp_responder
+from server.public_bodies import Bodies, TooManyWaiting
 from server.public_process import die_with_parent
 from server.public_responses import Held, HeldResponses
 from server.settings_sources import load_settings
@@ -91,13 +92,14 @@ class PublicApp:
     _responders: dict[str, tuple[datetime, OcspResponder]] = field(default_factory=dict)
     _crls: dict[str, ServedCrl] = field(default_factory=dict)
     held: HeldResponses = field(default_factory=HeldResponses)
+    bodies: Bodies = field(default_factory=Bodies)
     _told: datetime = _NEVER
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; a fault of ours is a plain 500 with nothing of the inside."""
         try:
             route, answer = self._route(environ)
-        except (RecordsError, HsmError) as error:
+        except (RecordsError, HsmError, TooManyWaiting) as error:
             self._tell(error)
             route, answer = "/fault", _LATER
         except Exception as error:  # noqa: BLE001 - the outermost edge of a worker
@@ -207,7 +209,7 @@ class PublicApp:
         name, _, encoded = rest.partition("/")
         asked: str | bytes
         if method == "POST" and not encoded:
-            asked = environ["wsgi.input"].read(_MAX_REQUEST + 1)
+            asked = self.bodies.read(environ, _MAX_REQUEST)
         elif method in {"GET", "HEAD"} and encoded:
             asked = encoded
         else:
@@ -293,6 +295,8 @@ def make_app() -> PublicApp:
         target=app.held.follow, args=[parts.ocsp_responses, Event()], name="follow", daemon=True
     )
     follow.start()
+    port = settings.public.port
+    Thread(target=app.bodies.watch, args=[port, Event()], name="bodies", daemon=True).start()
     return app
 
 

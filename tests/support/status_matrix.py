@@ -51,6 +51,8 @@ class State:
     """The issuer that signed it."""
     reason: Reason | None = None
     expired: bool = False
+    was_held: bool = False
+    """It was put on hold, and a CRL told that, before anything else befell it."""
 
     def verdict(self, channel: Channel, *, by_path: bool) -> Verdict:
         """What is right: who validates a path also looks at its dates.
@@ -80,6 +82,9 @@ REASONS = (
 STATES = (
     State("good", Verdict.GOOD),
     *map(_revoked, REASONS),
+    State("held", Verdict.REVOKED, reason=Reason.CERTIFICATE_HOLD, was_held=True),
+    State("returned", Verdict.GOOD, was_held=True),
+    State("held-and-revoked", Verdict.REVOKED, reason=Reason.SUPERSEDED, was_held=True),
     State("unissued", Verdict.UNKNOWN),
     State("expired", Verdict.GOOD, "issuing", expired=True),
     State("older-good", Verdict.GOOD, "issuing"),

@@ -22,15 +22,17 @@ from ca.profiles import load_profile
 from ca.rules import lint
 from records.database import Database
 from records.schema import migrate
+from revocation.reasons import Reason
 from server.assembly import Assembly, assembled
 from server.authorities import rekey_authority, renew_root_crls
 from server.ceremony import hold_ceremony
 from server.clock import utc_now
+from server.crls import renew_crl
 from server.own_certificates import ensure_ocsp_signer, ocsp_responder
 from server.settings_sources import load_settings
 from tests.support.service import Service, quiet_port
 from tests.support.softhsm import SoftHsm
-from tests.support.status_matrix import STATES, Party, State, Verdict
+from tests.support.status_matrix import BY_NAME, STATES, Party, State, Verdict
 from tests.support.tap import tapped
 
 ISSUERS = (IssuerName("issuing"), IssuerName("issuing-2"))
@@ -106,8 +108,10 @@ class _Founding:
             for _ in renew_root_crls(self.parts, self.now):
                 pass
         self._issue(_NEWER, self.now)
+        self._put_on_hold()
         for state in STATES:
-            self._revoke(state)
+            for serial in self._serials(state):
+                self._decide(state, serial)
 
     def _issue(self, states: tuple[State, ...], then: datetime) -> None:
         """Both certificates of every state, in one batch."""
@@ -145,19 +149,32 @@ class _Founding:
         """Make the responses about one certificate ahead; they are served until half-life."""
         responder = ocsp_responder(self.parts, self.parts.issuers.get(ISSUERS[0]), self.now)
         assert responder is not None
-        serials = {_serial(self.files / f"{name}{kind}.pem") for kind in _PROFILES}
+        serials = self._serials(BY_NAME[name])
         responses = self.parts.ocsp_responses
         due = responses.due(ISSUERS[0], self.now, 100)
         produced = [responder.produce(each, self.now) for each in due if each.serial in serials]
         assert len(produced) == len(serials)
         responses.keep(ISSUERS[0], produced)
 
-    def _revoke(self, state: State) -> None:
-        if state.reason is not None:
-            for kind in _PROFILES:
-                serial = _serial(self.files / f"{state.name}{kind}.pem")
-                issuer = IssuerName(state.generation)
-                self.parts.certificates.revoke(issuer, serial, state.reason, _ACTOR, self.now)
+    def _serials(self, state: State) -> list[SerialNumber]:
+        return [_serial(self.files / f"{state.name}{kind}.pem") for kind in _PROFILES]
+
+    def _put_on_hold(self) -> None:
+        held = {serial for state in STATES if state.was_held for serial in self._serials(state)}
+        issuer = ISSUERS[1]
+        for serial in held:
+            self.parts.statuses.hold(issuer, serial, _ACTOR, self.now)
+        renew_crl(self.parts, self.parts.issuers.get(issuer), self.now)
+        crl = x509.load_der_x509_crl(self.parts.crl_file(issuer).read_bytes())
+        assert {entry.serial_number for entry in crl} == held
+
+    def _decide(self, state: State, serial: SerialNumber) -> None:
+        issuer, statuses = IssuerName(state.generation), self.parts.statuses
+        if state.was_held and state.status is Verdict.GOOD:
+            statuses.release(issuer, serial, _ACTOR, self.now)
+        elif state.reason not in {None, Reason.CERTIFICATE_HOLD}:
+            assert state.reason is not None
+            statuses.revoke(issuer, serial, state.reason, _ACTOR, self.now)
 
 
 BY_FIRST_SIGNER = "older-responder"

@@ -29,6 +29,7 @@ _WORDS = {
     Reason.AFFILIATION_CHANGED: "affiliation changed",
     Reason.SUPERSEDED: "superseded",
     Reason.CESSATION_OF_OPERATION: "cessation of operation",
+    Reason.CERTIFICATE_HOLD: "certificate hold",
     Reason.PRIVILEGE_WITHDRAWN: "(9)",  # it has no word for it
 }
 
