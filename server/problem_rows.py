@@ -321,6 +321,10 @@ ROWS: tuple[Row, ...] = (
         lambda _: unavailable("A CRL could not be written, or a status could not be read."),
     ),
     row(revocation.errors.CrlRefused, lambda e: unavailable(f"The CRL was held back: {e}.")),
+    row(
+        revocation.errors.ResponseRefused,
+        lambda e: unavailable(f"The OCSP response was held back: {e}."),
+    ),
     row(ceremony.errors.ScriptFaulty, _script_faulty),
     row(ceremony.errors.NoTerminal, _no_terminal),
     row(

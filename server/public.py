@@ -69,6 +69,7 @@ _LATER = Answer(
 _OCSP = "application/ocsp-response"
 # Of a retired issuer, whose last CRL says it all (RFC 6960 section 2.3).
 _UNAUTHORIZED = error_response(ResponseStatus.UNAUTHORIZED)
+_TRY_LATER = error_response(ResponseStatus.TRY_LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class PublicApp:
         """Answer one request; a fault of ours is a plain 500 with nothing of the inside."""
         try:
             route, answer = self._route(environ)
-        except (RecordsError, HsmError, TooManyWaiting) as error:
+        except (RecordsError, HsmError) as error:
             self._tell(error)
             route, answer = "/fault", _LATER
         except Exception as error:  # noqa: BLE001 - the outermost edge of a worker
@@ -209,7 +210,10 @@ class PublicApp:
         name, _, encoded = rest.partition("/")
         asked: str | bytes
         if method == "POST" and not encoded:
-            asked = self.bodies.read(environ, _MAX_REQUEST)
+            try:
+                asked = self.bodies.read(environ, _MAX_REQUEST)
+            except TooManyWaiting:
+                return Answer("200 OK", _TRY_LATER, _OCSP, (("Cache-Control", "no-store"),))
         elif method in {"GET", "HEAD"} and encoded:
             asked = encoded
         else:
