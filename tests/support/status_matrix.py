@@ -1,7 +1,7 @@
 """The table of relying parties: what each client is to say of a certificate in each state.
 
-A client is one way of one program to hear a status. What it cannot express is said with its
-reason, so each cell of the table is either tried or explained.
+A client is one way of one program to hear a status. Each is asked about every state; where it has
+other words for what is right, or is content with less, that is said beside it.
 """
 
 import os
@@ -115,10 +115,8 @@ class Client:
     by_path: bool = True
     words: Mapping[Reason, str | None] = field(default_factory=dict)
     """What it calls each reason; empty when it tells none."""
-    cannot: Mapping[str, str] = field(default_factory=dict)
-    """States that it cannot be asked about, each with why."""
     known_as: Mapping[str, Verdict] = field(default_factory=dict)
-    """States that it has other words for: those that it says."""
+    """States of which it says something else than the table, and what."""
 
     def check(self, party: "Party", state: State) -> None:
         """Ask, and compare with the table; and that it asked in the way that it stands for here.
@@ -168,13 +166,9 @@ class Party:
 
 
 def each_cell(*clients: Client) -> pytest.MarkDecorator:
-    """What is to be tried of these clients: every state but those that a client cannot."""
-    found = []
-    for client in clients:
-        strange = {*client.cannot, *client.known_as} - BY_NAME.keys()
-        assert not strange, f"{client.name} names states that there are not: {strange}"
-        assert all(client.cannot.values()), f"{client.name} gives no reason"
-        found += [(client, state) for state in STATES if state.name not in client.cannot]
+    """What is to be tried of these clients: every state."""
+    assert all(client.known_as.keys() <= BY_NAME.keys() for client in clients)
+    found = [(client, state) for client in clients for state in STATES]
     return pytest.mark.parametrize(
         ("client", "state"), found, ids=[f"{client.name}: {state.name}" for client, state in found]
     )
