@@ -35,7 +35,7 @@ SUFFIXES = frozenset({".csr", ".der", ".pem", ".req"})
 MAX_BATCH = 100
 # A run that goes on within this time hands out what was issued before, instead of another one.
 RESUMED_WITHIN = timedelta(days=1)
-_FIRST_BATCH = 8
+FIRST_BATCH = 8
 
 Word = Literal["issued", "written", "there", "refused"]
 """`written`: issued before, and only now put into its file; `there`: nothing was to be done."""
@@ -83,7 +83,7 @@ def issue_requests(
         DatabaseUnavailable, PublicationFailed: the rest waits for another run.
     """
     waiting: list[_Wanted] = []
-    size = _FIRST_BATCH
+    size = FIRST_BATCH
     for file in files:
         found = _look_at(parts, profile, file, out)
         if isinstance(found, Item):
@@ -93,7 +93,7 @@ def issue_requests(
         if len(waiting) >= size:
             began = time.monotonic()
             yield from _issue(parts, issuer, waiting)
-            waiting, size = [], _next_size(size, time.monotonic() - began)
+            waiting, size = [], next_size(size, time.monotonic() - began)
     yield from _issue(parts, issuer, waiting)
 
 
@@ -115,8 +115,8 @@ def alone_in(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _next_size(size: int, seconds: float) -> int:
-    """A batch is to be over long before somebody takes its intents for orphans."""
+def next_size(size: int, seconds: float) -> int:
+    """Of the next batch: it is to be over long before somebody takes its intents for orphans."""
     share = seconds / INTENT_LIFETIME.total_seconds()
     if share > 1 / 4:
         return max(1, size // 2)

@@ -215,6 +215,6 @@ def test_a_token_that_signs_nothing_ends_the_run_and_the_next_one_goes_on(
 def test_a_batch_grows_while_it_is_over_long_before_its_intents_are_orphans(
     seconds: float, size: int
 ) -> None:
-    assert bulk._next_size(40, seconds) == size
-    assert bulk._next_size(bulk.MAX_BATCH, 0.0) == bulk.MAX_BATCH
-    assert bulk._next_size(1, 60.0) == 1
+    assert bulk.next_size(40, seconds) == size
+    assert bulk.next_size(bulk.MAX_BATCH, 0.0) == bulk.MAX_BATCH
+    assert bulk.next_size(1, 60.0) == 1
