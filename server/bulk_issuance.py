@@ -27,7 +27,7 @@ from hsm.errors import HsmError
 from revocation.publication import write_published
 from server.assembly import Assembly
 from server.clock import utc_now
-from server.ordering import server_order
+from server.ordering import request_order
 from server.problem_rows import ROWS
 from server.problems import Problem, problem_of
 
@@ -129,7 +129,7 @@ def _look_at(parts: Assembly, profile: str, file: Path, out: Path) -> "Item | _W
     try:
         with file.open("rb") as stream:
             request = parse_request(stream.read(MAX_OCTETS + 1))
-        order = server_order(profile, request, ())
+        order = request_order(profile, request)
         if path.exists():
             return Item(file, "there", _already(parts, path, order))
     except CaError as error:
@@ -165,13 +165,16 @@ def _issued_before(
     for record in found:
         if record.issued_at is not None and now - record.issued_at < RESUMED_WITHIN:
             body = parts.certificates.body(record.issuer, record.serial_number)
-            if _hosts(body) == set(order.host_names):
+            if body.subject == order.subject.to_x509() and _hosts(body) == set(order.host_names):
                 return body
     return None
 
 
 def _hosts(certificate: x509.Certificate) -> set[str]:
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
     addresses = map(str, names.get_values_for_type(x509.IPAddress))
     return {*names.get_values_for_type(x509.DNSName), *addresses}
 
