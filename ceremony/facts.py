@@ -107,6 +107,67 @@ class Certified:
 
 @with_config(_CLOSED)
 @dataclass(frozen=True, slots=True)
+class ParentThere:
+    """An authority that was there before, whose key has signed a test."""
+
+    do: Literal["parent"]
+    issuer: str
+    token: str
+    device: str
+    key: str
+    certificate: str
+    """In PEM."""
+    sha256: Sha256
+    signature: str
+    """By the key, over `test_statement`, in base64."""
+
+    def body(self) -> x509.Certificate:
+        """The certificate. Raises: ValueError."""
+        return x509.load_pem_x509_certificate(self.certificate.encode())
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A request to a foreign authority."""
+
+    do: Literal["request"]
+    issuer: str
+    key: str
+    request: str
+    """PKCS#10 in PEM."""
+    sha256: Sha256
+
+    def body(self) -> x509.CertificateSigningRequest:
+        """The request. Raises: ValueError."""
+        return x509.load_pem_x509_csr(self.request.encode())
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The certificate that a foreign authority made, and those above it."""
+
+    do: Literal["install"]
+    issuer: str
+    key: str
+    certificate: str
+    chain: str
+    """Certificates in PEM, the next above first."""
+    sha256: Sha256
+    made: bool
+
+    def body(self) -> x509.Certificate:
+        """The certificate. Raises: ValueError."""
+        return x509.load_pem_x509_certificate(self.certificate.encode())
+
+    def above(self) -> list[x509.Certificate]:
+        """The chain. Raises: ValueError."""
+        return x509.load_pem_x509_certificates(self.chain.encode())
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True, slots=True)
 class CrlSigned:
     """A CRL."""
 
@@ -133,7 +194,16 @@ class Closed:
 
 
 Facts = Annotated[
-    Present | SplitDone | TokenThere | KeyTested | Certified | CrlSigned | Closed,
+    Present
+    | SplitDone
+    | TokenThere
+    | KeyTested
+    | Certified
+    | ParentThere
+    | Requested
+    | Installed
+    | CrlSigned
+    | Closed,
     Field(discriminator="do"),
 ]
 

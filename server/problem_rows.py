@@ -332,6 +332,14 @@ ROWS: tuple[Row, ...] = (
         lambda e: conflict(sentence(f"the ceremony {e.name} cannot go on: {e.why}")),
     ),
     row(
+        ceremony.errors.Awaited,
+        lambda e: unavailable(
+            f"The certificate of issuer {e.issuer} is not in {e.path} yet.",
+            "Bring the request to the authority above, put its certificate and those above it"
+            " there in PEM, and run the same command again.",
+        ),
+    ),
+    row(
         ceremony.errors.ClockBehind,
         lambda e: unavailable(
             f"The clock says {e.now:%F %T}, but the ceremony was at {e.last:%F %T} already.",
