@@ -365,6 +365,13 @@ ROWS: tuple[Row, ...] = (
         lambda e: malformed(ca.errors.MalformedRequest(f"transcript {e.path}", e.why)),
     ),
     row(audit.errors.ChainBroken, _chain_broken),
+    row(
+        audit.errors.ClockBehind,
+        lambda e: unavailable(
+            f"The clock says {e.now:%F %T}, but the audit log was sealed at {e.latest:%F %T}.",
+            "Set the clock. If it was ahead before, nothing is signed until that time has come.",
+        ),
+    ),
     row(audit.errors.HeadMalformed, lambda _: _unreadable("the file does not hold a signed head")),
     row(
         audit.errors.HeadForged,

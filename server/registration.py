@@ -9,6 +9,7 @@ from datetime import datetime
 
 import ca.errors
 import ra.errors
+from audit.errors import ClockBehind
 from ca.key_uses import check_key_uses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
@@ -167,7 +168,7 @@ def approve_application(
     parts.applications.approve(before, approved, now)
     try:
         return fulfil_application(parts, approved.application, now)
-    except (IssuerOffline, HsmError, ca.errors.SigningFailed) as error:
+    except (IssuerOffline, HsmError, ClockBehind, ca.errors.SigningFailed) as error:
         # The approval is on record; the job issues once the key is there.
         get_logger("registration").warning("application.waits", exc_info=error)
         return approved.application
