@@ -53,7 +53,7 @@ def ocsp_responder(parts: Assembly, record: IssuerRecord, now: datetime) -> Ocsp
         signer = _newest(parts, record, (key, OCSP_PROFILE), now)
         if signer is not None:
             of = OcspIssuer(record.name, issuer, signer, key)
-            found.append(OcspResponder(of, parts.certificates, validity))
+            found.append(OcspResponder(of, parts.statuses, validity))
     return OcspResponders(tuple(found)) if found else None
 
 

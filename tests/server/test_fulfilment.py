@@ -101,7 +101,7 @@ def test_one_that_fails_leaves_the_others_alone(bureau: Bureau) -> None:
     compromised = bureau.left_approved()
     good += [bureau.left_approved() for _ in range(3)]
     serial = SerialNumber(dismissed.certificate.serial_number)
-    bureau.parts.certificates.revoke(
+    bureau.parts.statuses.revoke(
         IssuerName("issuing"), serial, Reason.SUPERSEDED, "system:x", utc_now()
     )
     parts = with_compromised(bureau.parts, compromised)

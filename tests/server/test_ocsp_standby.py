@@ -79,7 +79,7 @@ def test_the_standby_answers_while_the_service_token_is_away(
     good = asked(away, serial)
     assert good.certificate_status is ocsp.OCSPCertStatus.GOOD
     where = (ISSUING, SerialNumber(serial))
-    parts.certificates.revoke(*where, Reason.KEY_COMPROMISE, "system:x", utc_now())
+    parts.statuses.revoke(*where, Reason.KEY_COMPROMISE, "system:x", utc_now())
     revoked = asked(away, serial)
     assert revoked.certificate_status is ocsp.OCSPCertStatus.REVOKED
     usual = asked(parts, serial)
