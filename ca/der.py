@@ -79,7 +79,7 @@ def _base128(value: int) -> bytes:
 def elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
     """Tag octet and content of each element in a row. Raises: ValueError for anything else.
 
-    Tags of several octets and lengths of more than four are none that a reader here wants.
+    A tag of several octets is anything else, too: nothing that is read here has one.
     """
     position = 0
     while position < len(octets):
@@ -101,9 +101,7 @@ def is_nested_deeper(octets: bytes, levels: int) -> bool:
     row = [octets]
     for _ in range(levels):
         row = [found for each in row for tag, found in elements(each) if tag & _CONSTRUCTED]
-        if not row:
-            return False
-    return True
+    return any(row)
 
 
 def extension(identifier: bytes, value: bytes) -> bytes:

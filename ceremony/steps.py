@@ -314,7 +314,7 @@ class Room:
                 raise Conflict(self.script.name, f"issuer {name} has no key that signs a CRL")
             issuing = IssuingKey(name, record.certificate, key)
             latest = issue_crl(self.site.crls, issuing, self.journal.now(), policy)
-        return _crl_facts(latest, due)
+        return _crl_facts(step.issuer, latest, due)
 
     def _closing(self) -> Closed:
         for entry in self.journal.of("done"):
@@ -357,11 +357,11 @@ class Room:
         return {s.issuer: s.token for s in self.script.step if isinstance(s, OpenParent)}
 
 
-def _crl_facts(record: CrlRecord, due: CrlDue | None) -> CrlSigned:
+def _crl_facts(issuer: str, record: CrlRecord, due: CrlDue | None) -> CrlSigned:
     crl = load_der_x509_crl(record.der)
     return CrlSigned(
         do="crl",
-        issuer=record.issuer,
+        issuer=issuer,
         number=record.number,
         next_update=record.next_update.isoformat(),
         crl=crl.public_bytes(Encoding.PEM).decode(),

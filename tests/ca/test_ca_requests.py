@@ -148,11 +148,11 @@ def an_attribute(levels: int) -> bytes:
         (b"", True),
         (an_attribute(3) * MAX_ATTRIBUTES, True),
         (an_attribute(3) * (MAX_ATTRIBUTES + 1), False),
-        (an_attribute(MAX_DEPTH - 1), True),
+        (an_attribute(MAX_DEPTH), True),
         (an_attribute(MAX_DEPTH + 1), False),
         (an_attribute(3000), False),
     ],
-    ids=["none", "64", "65", "31 levels", "33 levels", "3000 levels"],
+    ids=["none", "64", "65", "32 levels", "33 levels", "3000 levels"],
 )
 def test_a_request_has_few_attributes_of_few_levels(attributes: bytes, *, passes: bool) -> None:
     octets = a_request_with_attributes(a_key(), attributes)  # type: ignore[arg-type]

@@ -11,12 +11,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca.errors import Refused
 from ceremony.conduct import Papers, hold
+from ceremony.custodians import join_pin
 from ceremony.errors import Awaited, Conflict
 from ceremony.script import read_binding
 from ceremony.transcript import JSON_FILE, TEXT_FILE, Written, read_transcript
 from ceremony.verify import verify_transcript
 from hsm.errors import TokenLocked
 from server.assembly import Assembly
+from server.authorities import rekey_authority
 from server.ceremony import ceremonies, site_of
 from server.clock import utc_now
 from server.rehearsal_authorities import foreign_authority
@@ -158,6 +160,23 @@ def test_broken_off_at_any_question_the_custodians_are_asked_again_and_it_ends_t
     written = held(years_later(parts), second, Crew(shares=custodians.shares[1:]))
     assert faults(written.folder) == []
     assert len(parts.certificates.find(profile="issuing", status="issued")) == 2
+
+
+def test_a_root_that_has_a_new_key_since_signs_with_that_one(
+    parts: Assembly, first: tuple[Papers, Crew], tmp_path: Path
+) -> None:
+    of, custodians = first
+    later, label = years_later(parts), of.binding.binding.token["root"].label
+    with later.tokens.online(label):
+        later.tokens.unlock(label, join_pin(custodians.shares[1:]))
+        list(rekey_authority(later, "root", None, utc_now()))
+    crew = Crew(shares=custodians.shares[1:])
+    written = held(years_later(parts), under_the_root(of), crew)
+    root, servers = (parts.issuers.get(name).certificate for name in ("root-2", "servers"))
+    assert root is not None
+    assert servers is not None
+    assert openssl_verify(tmp_path, [servers, root], utc_now()) == ""
+    assert faults(written.folder) == []
 
 
 def test_a_parent_that_is_in_another_token_stops_the_ceremony(
