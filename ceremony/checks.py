@@ -182,7 +182,8 @@ def _issuer(step: MakeIssuer, made: dict[str, dict[str, Any]]) -> Iterator[_Said
 def _under(step: MakeIssuer, profile: Profile, key: MakeKey | None) -> Iterator[_Said]:
     if not profile.certificate_authority:
         yield "profile", f"{profile.name} is not for a certificate authority", "Take root, issuing."
-    if key is not None and key.type not in profile.key_types:
+    # How an RSA key signs is not the profile's.
+    if key is not None and key.type.removesuffix("-PSS") not in profile.key_types:
         allowed = ", ".join(profile.key_types)
         yield "key", f"{key.type} is not a key of profile {profile.name}", f"It takes {allowed}."
     try:

@@ -87,7 +87,7 @@ class MakeKey(_Step):
     do: Literal["key"]
     token: Name
     label: Label
-    type: KeyType
+    type: Literal[KeyType, "RSA-3072-PSS", "RSA-4096-PSS"]
 
 
 @with_config(_CLOSED)

@@ -234,7 +234,7 @@ class Room:
         (facts,) = [each for each in token.key_facts() if each.label == step.label]
         check_stays_inside(facts)
         key = token.private_key(step.label)
-        kind = key_type(key.public_key())
+        kind = key_type(key.public_key()) + "-PSS" * getattr(key, "pss", False)
         if kind != step.type:
             raise Conflict(self.script.name, f"key {step.label} is there, of type {kind}")
         pem, digest = public_facts(key.public_key())
