@@ -11,9 +11,12 @@ INTEGER: Final = 0x02
 BIT_STRING: Final = 0x03
 OCTET_STRING: Final = 0x04
 OBJECT_IDENTIFIER: Final = 0x06
+UTF8_STRING: Final = 0x0C
+PRINTABLE_STRING: Final = 0x13
 UTC_TIME: Final = 0x17
 GENERALIZED_TIME: Final = 0x18
 SEQUENCE: Final = 0x30
+SET: Final = 0x31
 
 TRUE: Final = b"\x01\x01\xff"
 
@@ -36,7 +39,8 @@ def header(tag: int, length: int) -> bytes:
 
 def element(tag: int, *contents: bytes) -> bytes:
     """One element holding the contents, joined."""
-    return b"".join((header(tag, sum(map(len, contents))), *contents))
+    joined = contents[0] if len(contents) == 1 else b"".join(contents)
+    return header(tag, len(joined)) + joined
 
 
 def sequence(*contents: bytes) -> bytes:

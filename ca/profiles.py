@@ -137,8 +137,16 @@ def load_profile(name: str, folder: Path = SHIPPED) -> Profile:
     path = folder / f"{name}.toml"
     if not _NAME.fullmatch(name) or not path.is_file():
         raise NotFound("profile", name)
+    written = path.stat()
+    return _read_profile(path, written.st_mtime_ns, written.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _read_profile(path: Path, mtime_ns: int, size: int) -> Profile:
+    """The profile in a file as it was last written: as long as it stands, it is read once."""
+    del mtime_ns, size
     profile = parse_profile(path.read_bytes(), path.name)
-    if profile.name != name:
+    if profile.name != path.stem:
         raise ProfileFaulty(path.name, [f"name: it is {profile.name}, not that of the file"])
     return profile
 

@@ -93,10 +93,11 @@ def _path(copy: x509.Certificate, content: CertificateContent) -> str | None:
 
 
 def _subject(copy: x509.Certificate, content: CertificateContent) -> str | None:
-    read_back = SubjectName.from_x509(copy.subject)
+    name = copy.subject
+    read_back = SubjectName.from_x509(name)
     if read_back != content.subject:
         return "the subject reads back as another name"
-    if copy.subject.public_bytes() != content.subject.to_x509().public_bytes():
+    if name.public_bytes() != content.subject.to_x509().public_bytes():
         return "the subject is encoded in other string types than it should be"
     content.profile.check_subject(read_back)
     return None
