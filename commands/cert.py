@@ -15,7 +15,7 @@ from server.problems import Problem, ProblemRaised
 
 if TYPE_CHECKING:
     from ca.identifiers import IssuerName, SerialNumber
-    from records.certificates import CertificateRecord
+    from records.certificate_rows import CertificateRecord
 
 REASONS = (
     "keyCompromise",
@@ -125,7 +125,7 @@ def status(certificate: str) -> Result:
     from revocation.status import Good, Revoked
 
     with installation() as parts:
-        found = parts.certificates.status_of(*place_of(certificate))
+        found = parts.statuses.status_of(*place_of(certificate))
     word = type(found).__name__.lower()
     facts = {"status": word}
     if isinstance(found, Revoked):
@@ -159,7 +159,7 @@ def revoke(certificate: str, reason: str, yes: bool, identity: Path | None) -> R
     else:
         with installation() as parts:
             why = Reason.from_label(reason)
-            found = _facts(parts.certificates.revoke(issuer, serial, why, OPERATOR, utc_now()))
+            found = _facts(parts.statuses.revoke(issuer, serial, why, OPERATOR, utc_now()))
     said = f"{name} is revoked ({reason}); while the service runs, the next CRL is issued at once."
     return Result(found, (said,))
 

@@ -5,23 +5,13 @@ Implements `ca.issuance.IssuanceStore` and `revocation.status.StatusSource`.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    and_,
-    bindparam,
-    insert,
-    literal_column,
-    select,
-    update,
-)
+from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 
 from audit.events import Event
 from ca.certificates import CertificateContent
@@ -29,27 +19,22 @@ from ca.errors import CaError, Conflict
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import CertificateOrder, PreparedCertificate, Signed
 from ca.key_uses import KeyUse, KeyUses
-from records.audit_log import append, append_all
+from records.audit_log import append_all
+from records.certificate_rows import CertificateRecord, record_of, row_of
 from records.database import Database
 from records.errors import Conflict as TakenAlready
-from records.errors import DatabaseUnavailable, Erased, NotFound, RuleBroken
-from records.key_uses import keep_compromised, uses_of_keys, wait_for_keys
+from records.errors import Erased, NotFound, RuleBroken
+from records.key_uses import uses_of_keys, wait_for_keys
 from records.personal_data import PersonalData
 from records.prepared import Prepared
+from records.statuses import close_orphan
 from records.tables import (
     certificate,
     officer,
     officer_certificate,
     publication,
-    revocation_residue,
 )
-from revocation.crl import encode_entry
-from revocation.errors import StatusUnavailable
-from revocation.reasons import Reason
-from revocation.status import Good, Revoked, Status, Unknown
 
-# Whoever has a key for one of these reasons may use it.
-_COMPROMISED = frozenset({Reason.KEY_COMPROMISE, Reason.CA_COMPROMISE})
 # The guards that refuse a serial number which a certificate has, or had.
 _SERIAL_USED = frozenset({"PKI06", "PKI07"})
 _INSERT = Prepared(
@@ -73,24 +58,6 @@ _ISSUE = Prepared(
         issued_at=bindparam("issued_at"),
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateRecord:
-    """The operational columns of one certificate; nothing personal."""
-
-    issuer: IssuerName
-    serial_number: SerialNumber
-    status: str
-    profile: str
-    subject_id: str | None
-    application_id: str | None
-    not_before: datetime
-    not_after: datetime
-    issued_at: datetime | None
-    revoked_at: datetime | None
-    reason: Reason | None
-    fingerprint: str | None
 
 
 class Certificates:
@@ -178,58 +145,17 @@ class Certificates:
     def revoke_orphan(self, issuer: IssuerName, serial: SerialNumber, now: datetime) -> bool:
         """Close an intent whose certificate may or may not have been signed: revoke its serial."""
         with self._database.write() as tx:
-            done = _revoke(tx, issuer, serial, ("intent", Reason.SUPERSEDED), now)
-            if done:
-                name = f"{issuer}/{serial.hex}"
-                append(tx, Event("certificate.orphaned", "system:recovery", name, {}), now)
-        return done
-
-    def revoke(
-        self, issuer: IssuerName, serial: SerialNumber, reason: Reason, actor: str, now: datetime
-    ) -> CertificateRecord:
-        """Revoke an issued certificate and withdraw it from the directories; final.
-
-        For keyCompromise the digest of the key is kept for good, and nothing else about it: whose
-        it was goes with the certificate at an erasure. A digest of a random key says nothing about
-        a person to whoever does not hold the certificate.
-
-        Raises:
-            NotFound: no such certificate was issued.
-            Conflict: it is revoked already, or not issued yet.
-        """
-        with self._database.write() as tx:
-            before = _row(tx, issuer, serial)
-            if not _revoke(tx, issuer, serial, ("issued", reason), now):
-                raise Conflict(f"certificate {issuer}/{serial.hex}", before.status)
-            if reason in _COMPROMISED:
-                keep_compromised(tx, before.spki_sha256)
-            tx.execute(
-                update(publication)
-                .where(publication.c.issuer == issuer, publication.c.serial == serial.hex)
-                .values(state="withdrawing", retry_at=now, verified_at=None)
-            )
-            details = {"reason": int(reason)}
-            event = Event("certificate.revoked", actor, f"{issuer}/{serial.hex}", details)
-            append(tx, event, now)
-            return _record(_row(tx, issuer, serial))
-
-    def status_of(self, issuer: IssuerName, serial: SerialNumber) -> Status:
-        """The status of a serial: an open intent is on hold, and nothing is good by default."""
-        try:
-            with self._database.read() as tx:
-                return _status(tx, issuer, serial)
-        except DatabaseUnavailable:
-            raise StatusUnavailable from None
+            return close_orphan(tx, issuer, serial, now)
 
     def record(self, issuer: IssuerName, serial: SerialNumber) -> CertificateRecord:
         """The operational columns; NotFound if the serial was never intended."""
         with self._database.read() as tx:
-            return _record(_row(tx, issuer, serial))
+            return record_of(row_of(tx, issuer, serial))
 
     def body(self, issuer: IssuerName, serial: SerialNumber) -> x509.Certificate:
         """The certificate itself; NotFound unless it was issued, Erased if it was erased."""
         with self._database.read() as tx:
-            row = _row(tx, issuer, serial)
+            row = row_of(tx, issuer, serial)
             if row.sealed_der is None:
                 raise NotFound("certificate", f"{issuer}/{serial.hex}")
             der = self._open(tx, row.subject_id, row.sealed_der)
@@ -245,7 +171,7 @@ class Certificates:
         for column, value in wanted.items():
             query = query.where(certificate.c[column] == value)
         with self._database.read() as tx:
-            return [_record(row) for row in tx.execute(query)]
+            return [record_of(row) for row in tx.execute(query)]
 
     def _check_keys(self, tx: Connection, orders: Sequence[CertificateOrder]) -> None:
         """Refuse an order for a key that is in use, be it by one before it in the batch."""
@@ -328,72 +254,5 @@ def _issued(content: CertificateContent, fingerprint: str) -> Event:
     return Event("certificate.issued", "system:issuance", _name(content), details)
 
 
-def _revoke(
-    tx: Connection,
-    issuer: IssuerName,
-    serial: SerialNumber,
-    change: tuple[str, Reason],
-    now: datetime,
-) -> bool:
-    status, reason = change
-    # A CRL counts seconds: the time kept is the one that relying parties will read.
-    at = now.replace(microsecond=0)
-    statement = (
-        update(certificate)
-        .where(_is(issuer, serial), certificate.c.status == status)
-        .values(
-            status="revoked",
-            revoked_at=at,
-            reason=int(reason),
-            crl_entry=encode_entry(serial, at, reason),
-        )
-    )
-    return tx.execute(statement).rowcount == 1
-
-
-def _status(tx: Connection, issuer: IssuerName, serial: SerialNumber) -> Status:
-    row = tx.execute(select(certificate).where(_is(issuer, serial))).first()
-    if row is None:
-        row = tx.execute(
-            select(revocation_residue).where(
-                revocation_residue.c.issuer == issuer, revocation_residue.c.serial == serial.hex
-            )
-        ).first()
-        return Unknown() if row is None else Revoked(Reason(row.reason), row.revoked_at)
-    if row.status == "issued":
-        return Good()
-    if row.status == "intent":
-        return Revoked(Reason.CERTIFICATE_HOLD, row.intended_at)
-    return Revoked(Reason(row.reason), row.revoked_at)
-
-
 def _name(content: CertificateContent) -> str:
     return f"{content.issuer.name}/{content.serial_number.hex}"
-
-
-def _is(issuer: IssuerName, serial: SerialNumber) -> ColumnElement[bool]:
-    return and_(certificate.c.issuer == issuer, certificate.c.serial == serial.hex)
-
-
-def _row(tx: Connection, issuer: IssuerName, serial: SerialNumber) -> Row[tuple[object, ...]]:
-    row = tx.execute(select(certificate).where(_is(issuer, serial))).first()
-    if row is None:
-        raise NotFound("certificate", f"{issuer}/{serial.hex}")
-    return row
-
-
-def _record(row: Row[tuple[object, ...]]) -> CertificateRecord:
-    return CertificateRecord(
-        issuer=IssuerName(row.issuer),
-        serial_number=SerialNumber.from_hex(row.serial),
-        status=row.status,
-        profile=row.profile,
-        subject_id=row.subject_id,
-        application_id=row.application_id,
-        not_before=row.not_before,
-        not_after=row.not_after,
-        issued_at=row.issued_at,
-        revoked_at=row.revoked_at,
-        reason=None if row.reason is None else Reason(row.reason),
-        fingerprint=row.fingerprint,
-    )

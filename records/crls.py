@@ -5,7 +5,7 @@ Implements `revocation.publication.CrlStore`.
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, func, insert, select, union_all
+from sqlalchemy import Connection, false, func, insert, or_, select, union_all
 
 from audit.events import Detail, Event
 from ca.identifiers import IssuerName, SerialNumber
@@ -59,19 +59,20 @@ class Crls:
     def may_leave(
         self, name: IssuerName, serials: frozenset[SerialNumber]
     ) -> frozenset[SerialNumber]:
-        """Those that had expired when the latest CRL, which showed them, was issued."""
+        """Those that the latest CRL showed after they had expired, and those held no more."""
         with self._database.read() as tx:
             latest = _latest(tx, name)
             if latest is None:
                 return frozenset()
             wanted = [serial.hex for serial in serials]
             found: set[SerialNumber] = set()
-            for table in (certificate, revocation_residue):
+            good = certificate.c.status == "issued"
+            for table, further in ((certificate, good), (revocation_residue, false())):
                 rows = tx.execute(
                     select(table.c.serial).where(
                         table.c.issuer == name,
                         table.c.serial.in_(wanted),
-                        table.c.not_after <= latest.this_update,
+                        or_(table.c.not_after <= latest.this_update, further),
                     )
                 )
                 found.update(SerialNumber.from_hex(serial) for (serial,) in rows)

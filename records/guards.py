@@ -44,34 +44,41 @@ _RESPONSE_DUE = (
 )
 _EMPTIED = "due_at = 0, this_update = NULL, next_update = NULL, sha1 = NULL, sha256 = NULL"
 
+# Every change of status raises the issuer's version and is written down under it. A response that
+# was made ahead is gone in the transaction that makes it untrue.
+_CHANGED = (
+    "UPDATE issuer SET status_version = status_version + 1 WHERE name = NEW.issuer;"
+    " INSERT INTO status_change (issuer, version, serial, at) SELECT i.name, i.status_version,"
+    " NEW.serial, {at} FROM issuer i WHERE i.name = NEW.issuer; "
+)
+
 EFFECTS = (
     Effect(
         "residue",
         "certificate",
         "DELETE",
-        "OLD.status = 'revoked'",
+        "OLD.revoked_at IS NOT NULL",
         "INSERT INTO revocation_residue"
-        " (issuer, serial, revoked_at, reason, not_after, crl_entry) VALUES (OLD.issuer,"
-        " OLD.serial, OLD.revoked_at, OLD.reason, OLD.not_after, OLD.crl_entry)",
+        " (issuer, serial, revoked_at, reason, not_after, crl_entry, shard) VALUES (OLD.issuer,"
+        " OLD.serial, OLD.revoked_at, OLD.reason, OLD.not_after, OLD.crl_entry, OLD.shard)",
     ),
     # CRL and OCSP made from the residue follow at once, so that they can be seen to hold the same.
     Effect(
-        "erased_version",
-        "certificate",
-        "DELETE",
-        "OLD.status = 'revoked'",
-        "UPDATE issuer SET status_version = status_version + 1 WHERE name = OLD.issuer; "  # noqa: S608 - of our own constants
-        f"UPDATE ocsp_response SET {_EMPTIED}, version = (SELECT i.status_version FROM issuer i"
-        " WHERE i.name = OLD.issuer) WHERE issuer = OLD.issuer AND serial = OLD.serial",
+        "residue_version",
+        "revocation_residue",
+        "INSERT",
+        "1 = 1",
+        f"{_CHANGED.replace('{at}', '{now}')}UPDATE ocsp_response SET {_EMPTIED}, version ="  # noqa: S608 - of our own constants
+        " (SELECT i.status_version FROM issuer i WHERE i.name = NEW.issuer)"
+        " WHERE issuer = NEW.issuer AND serial = NEW.serial",
     ),
-    # A response that was made ahead is gone in the transaction that makes it untrue.
     Effect(
         "status_version",
         "certificate",
         "UPDATE",
-        "NEW.status = 'revoked' AND OLD.status <> 'revoked'",
-        "UPDATE issuer SET status_version = status_version + 1 WHERE name = NEW.issuer; "  # noqa: S608 - of our own constants
-        f"{_RESPONSE_DUE} ON CONFLICT (issuer, serial) DO UPDATE SET"
+        "NEW.status <> OLD.status AND (NEW.revoked_at IS NOT NULL OR OLD.revoked_at IS NOT NULL)",
+        _CHANGED.replace("{at}", "NEW.decided_at")
+        + f"{_RESPONSE_DUE} ON CONFLICT (issuer, serial) DO UPDATE SET"
         f" {_EMPTIED}, version = excluded.version",
     ),
     Effect(
@@ -85,7 +92,7 @@ EFFECTS = (
         "response_gone",
         "certificate",
         "DELETE",
-        "OLD.status <> 'revoked'",
+        "OLD.revoked_at IS NULL",
         "DELETE FROM ocsp_response WHERE issuer = OLD.issuer AND serial = OLD.serial",
     ),
 )

@@ -5,7 +5,7 @@ from records.triggers import Guard, changed, same_row
 
 _UNOBSERVED = (
     "NOT EXISTS (SELECT 1 FROM status_observation o WHERE o.issuer = OLD.issuer"
-    " AND o.serial = OLD.serial AND o.channel = '{channel}' AND o.observed_at >= OLD.revoked_at)"
+    " AND o.serial = OLD.serial AND o.channel = '{channel}' AND o.observed_at >= OLD.decided_at)"
 )
 _NOT_IN_CRL = _UNOBSERVED.replace("{channel}", "crl")
 _NOT_IN_OCSP = _UNOBSERVED.replace("{channel}", "ocsp")
@@ -13,11 +13,15 @@ _NOT_IN_OCSP = _UNOBSERVED.replace("{channel}", "ocsp")
 _OF_RETIRED = "EXISTS (SELECT 1 FROM issuer i WHERE i.name = OLD.issuer AND i.state = 'retired')"
 _REVOKED_BEFORE = (
     "EXISTS (SELECT 1 FROM certificate c WHERE c.issuer = NEW.issuer AND c.serial = NEW.serial"
-    " AND c.status = 'revoked' AND c.revoked_at <= NEW.observed_at)"
+    " AND c.status = 'revoked' AND c.decided_at <= NEW.observed_at)"
 )
 _ISSUED_TO_SUBJECT = (
     "EXISTS (SELECT 1 FROM certificate c WHERE c.issuer = NEW.issuer AND c.serial = NEW.serial"
     " AND c.status = 'issued' AND c.subject_id = NEW.subject_id)"
+)
+_NOT_THE_VERSION = (
+    "NOT EXISTS (SELECT 1 FROM issuer i WHERE i.name = NEW.issuer"
+    " AND i.status_version = NEW.version)"
 )
 _SUBJECT_STATE = "COALESCE((SELECT s.state FROM subject s WHERE s.id = NEW.subject_id{lock}), '')"
 
@@ -49,8 +53,8 @@ _CERTIFICATE_GUARDS = (
         "PKI02",
         "certificate",
         "UPDATE",
-        "NEW.reason IN (6, 8)",
-        "a revocation is for good, neither certificateHold nor removeFromCRL",
+        "NEW.reason = 8 OR (NEW.status = 'held') <> (COALESCE(NEW.reason, 0) = 6)",
+        "certificateHold is the reason of a hold and of nothing else, removeFromCRL of none",
     ),
     Guard(
         "PKI03",
@@ -87,15 +91,27 @@ _CERTIFICATE_GUARDS = (
         "UPDATE",
         changed("issuer", "serial", "profile", "profile_sha256", "subject_id", "application_id")
         + " OR "
-        + changed("not_before", "not_after", "spki_sha256", "sealed_tbs", "intended_at"),
+        + changed("not_before", "not_after", "spki_sha256", "sealed_tbs", "intended_at", "shard"),
         "what a certificate says, and for whom, does not change",
     ),
     Guard(
         "PKI09",
         "certificate",
         "UPDATE",
-        f"OLD.status = 'revoked' AND ({changed('status', 'revoked_at', 'reason', 'crl_entry')})",
+        f"OLD.status = 'revoked' AND ({changed('status', 'revoked_at', 'reason', 'crl_entry')}"
+        f" OR {changed('decided_at')})",
         "a revocation is final",
+    ),
+    Guard(
+        "PKI30",
+        "certificate",
+        "UPDATE",
+        "(NEW.status = 'held' AND OLD.status <> 'issued' AND"
+        f" (OLD.status <> 'held' OR {changed('revoked_at', 'decided_at')}))"
+        " OR (OLD.status = 'held' AND NEW.status = 'revoked' AND"
+        f" ({changed('revoked_at')}))",
+        "only an issued certificate is put on hold, and a hold that ends in revocation keeps its"
+        " date",
     ),
     Guard(
         "PKI10",
@@ -184,6 +200,21 @@ _STATUS_GUARDS = (
         "DELETE",
         "OLD.not_after >= {now}",
         "what remains of a revocation is kept until the certificate would have expired",
+    ),
+    Guard(
+        "PKI31",
+        "status_change",
+        "INSERT",
+        f"{same_row('status_change', 'issuer', 'version')} OR {_NOT_THE_VERSION}",
+        "a change of status is written down once, under the version that it made",
+    ),
+    Guard("PKI31", "status_change", "UPDATE", "1 = 1", "what changed does not change"),
+    Guard(
+        "PKI31",
+        "status_change",
+        "DELETE",
+        "NOT EXISTS (SELECT 1 FROM crl c WHERE c.issuer = OLD.issuer AND c.version >= OLD.version)",
+        "a change of status is kept until a CRL shows it",
     ),
     Guard(
         "PKI23",

@@ -13,7 +13,13 @@ from sqlalchemy import Row, and_, bindparam, delete, func, or_, select, update
 from ca.identifiers import IssuerName, SerialNumber
 from records.database import Database
 from records.errors import DatabaseUnavailable
-from records.tables import certificate, issuer, ocsp_response, revocation_residue
+from records.tables import (
+    certificate,
+    issuer,
+    ocsp_response,
+    revocation_residue,
+    status_change,
+)
 from revocation.cert_ids import CertIdHash
 from revocation.errors import StatusUnavailable
 from revocation.preproduction import (
@@ -102,8 +108,8 @@ class OcspResponses:
                 before = known.get(name, version)
                 if known.get(name) == version:
                     continue
-                since = select(ocsp_response.c.serial).where(
-                    ocsp_response.c.issuer == name, ocsp_response.c.version > before
+                since = select(status_change.c.serial).where(
+                    status_change.c.issuer == name, status_change.c.version > before
                 )
                 serials = [SerialNumber.from_hex(serial) for (serial,) in tx.execute(since)]
                 changed[IssuerName(name)] = (version, serials)

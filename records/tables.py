@@ -118,17 +118,23 @@ certificate = Table(
     Column("fingerprint", String(64), unique=True),
     Column("intended_at", UtcTime, nullable=False),
     Column("issued_at", UtcTime),
+    # What relying parties are told: since when, and why. A hold that becomes a revocation keeps its
+    # date; `decided_at` is when the present status was decided.
     Column("revoked_at", UtcTime),
     Column("reason", Integer),
+    Column("decided_at", UtcTime),
     Column("crl_entry", LargeBinary),
+    # Which partition of the issuer's CRL lists it; 0 when there is only the complete one.
+    Column("shard", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "serial"),
-    CheckConstraint("status IN ('intent', 'issued', 'revoked')", name="status"),
-    CheckConstraint("(status = 'revoked') = (revoked_at IS NOT NULL)", name="revoked"),
+    CheckConstraint("status IN ('intent', 'issued', 'held', 'revoked')", name="status"),
+    CheckConstraint("(status IN ('held', 'revoked')) = (revoked_at IS NOT NULL)", name="revoked"),
     CheckConstraint("(revoked_at IS NULL) = (reason IS NULL)", name="reason"),
     CheckConstraint("(revoked_at IS NULL) = (crl_entry IS NULL)", name="crl_entry"),
+    CheckConstraint("revoked_at IS NULL OR decided_at IS NOT NULL", name="decided"),
     # A serial that was revoked without ever being issued has none of these.
     CheckConstraint(
-        "status = 'revoked' OR (status = 'issued') = (issued_at IS NOT NULL)", name="issued"
+        "status = 'revoked' OR (status <> 'intent') = (issued_at IS NOT NULL)", name="issued"
     ),
     CheckConstraint("(issued_at IS NULL) = (sealed_der IS NULL)", name="sealed_der"),
     CheckConstraint("(issued_at IS NULL) = (fingerprint IS NULL)", name="fingerprint"),
@@ -144,7 +150,22 @@ revocation_residue = Table(
     Column("reason", Integer, nullable=False),
     Column("not_after", UtcTime, nullable=False),
     Column("crl_entry", LargeBinary, nullable=False),
+    Column("shard", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "serial"),
+    sqlite_with_rowid=False,
+)
+
+# What changed, in order: one row for each rise of an issuer's status version. CRLs, the memory of
+# the public workers and whoever watches from outside go on from the version they have seen.
+status_change = Table(
+    "status_change",
+    metadata,
+    Column("issuer", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("serial", String(40), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("issuer", "version"),
+    Index("ix_status_change_serial", "issuer", "serial"),
     sqlite_with_rowid=False,
 )
 
@@ -163,7 +184,6 @@ ocsp_response = Table(
     Column("sha256", LargeBinary),
     PrimaryKeyConstraint("issuer", "serial"),
     Index("ix_ocsp_response_due", "issuer", "due_at"),
-    Index("ix_ocsp_response_version", "issuer", "version"),
     sqlite_with_rowid=False,
 )
 

@@ -19,7 +19,7 @@ from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
 from records.database import Database
 from records.key_uses import keep_compromised
-from records.tables import certificate, crl, issuer, revocation_residue
+from records.tables import certificate, crl, revocation_residue
 from revocation.crl import encode_entry
 from revocation.foreign_crls import ForeignCrl
 from revocation.reasons import Reason
@@ -76,8 +76,6 @@ class Takeovers:
                 _add(tx, name, row, now)
                 found = f"{name}/{row.serial_number.hex}"
                 append(tx, Event("certificate.imported", actor, found, _details(row)), now)
-            if any(row.certificate is None for row in rows):
-                _raise_version(tx, name)
 
     def keep_crl(self, name: IssuerName, taken: ForeignCrl, actor: str, now: datetime) -> bool:
         """Keep the last CRL of another signer, so that our numbers go on after its own.
@@ -113,7 +111,7 @@ def _add(tx: Connection, name: IssuerName, row: Row, now: datetime) -> None:
     if row.decision is Decision.WILL_IMPORT:
         _add_certificate(tx, name, row.certificate, now)
     if row.revoked is not None:
-        _revoke(tx, name, row.certificate, row.revoked)
+        _revoke(tx, (name, row.certificate), row.revoked, now)
 
 
 def _add_certificate(
@@ -145,8 +143,10 @@ def _add_certificate(
     )
 
 
-def _revoke(tx: Connection, name: IssuerName, taken: x509.Certificate, revoked: Revocation) -> None:
-    reason, at = revoked
+def _revoke(
+    tx: Connection, of: tuple[IssuerName, x509.Certificate], revoked: Revocation, now: datetime
+) -> None:
+    (name, taken), (reason, at) = of, revoked
     serial = SerialNumber(taken.serial_number)
     changed = tx.execute(
         update(certificate)
@@ -155,6 +155,7 @@ def _revoke(tx: Connection, name: IssuerName, taken: x509.Certificate, revoked: 
             status="revoked",
             revoked_at=at,
             reason=int(reason),
+            decided_at=now,
             crl_entry=encode_entry(serial, at, reason),
         )
     ).rowcount
@@ -180,11 +181,6 @@ def _add_residue(tx: Connection, name: IssuerName, row: Row) -> None:
             crl_entry=encode_entry(serial, at, reason),
         )
     )
-
-
-def _raise_version(tx: Connection, name: IssuerName) -> None:
-    version = issuer.c.status_version
-    tx.execute(update(issuer).where(issuer.c.name == name).values(status_version=version + 1))
 
 
 def key_digest(taken: x509.Certificate) -> str:

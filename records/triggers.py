@@ -33,7 +33,7 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One statement that follows from an event on a table when the condition holds."""
+    """What follows from an event on a table when the condition holds; `{now}` as in a guard."""
 
     name: str
     table: str
@@ -79,7 +79,8 @@ def render(dialect: str, guards: Iterable[Guard], effects: Iterable[Effect]) -> 
         tables[guard.table] = None
     for effect in effects:
         event = f"AFTER {effect.event}"
-        yield trigger(f"effect_{effect.name}", event, effect.table, effect.when, effect.statement)
+        statement = effect.statement.format(now=NOW[dialect])
+        yield trigger(f"effect_{effect.name}", event, effect.table, effect.when, statement)
     if dialect == "postgresql":
         body = _refuse(dialect, "PKI19: a table of records is never emptied at once")
         for table in tables:

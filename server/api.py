@@ -71,7 +71,7 @@ def _certificates(blueprint: APIBlueprint, parts: Assembly) -> None:
         officer = acting_officer(parts, request, Act.REVOKE)
         issuer, serial = _place(path)
         reason = Reason.from_label(body.reason)
-        record = parts.certificates.revoke(issuer, serial, reason, officer.id, utc_now())
+        record = parts.statuses.revoke(issuer, serial, reason, officer.id, utc_now())
         return jsonify(certificate_view(record))
 
 

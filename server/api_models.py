@@ -115,7 +115,7 @@ class CertificateQuery(BaseModel):
 
     application_id: Identifier | None = None
     profile: ProfileName | None = None
-    status: Literal["intent", "issued", "revoked"] | None = None
+    status: Literal["intent", "issued", "held", "revoked"] | None = None
 
 
 class ApplicationQuery(BaseModel):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from gdpr_erasure.saga import Erasure
 from ra.applications import Application
-from records.certificates import CertificateRecord
+from records.certificate_rows import CertificateRecord
 
 JsonObject = dict[str, object]
 

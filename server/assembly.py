@@ -32,6 +32,7 @@ from records.officers import Officers
 from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
+from records.statuses import Statuses
 from revocation.publication import CrlPolicy
 from server.clock import utc_now
 from server.errors import IssuerOffline, NoRegisters
@@ -55,6 +56,7 @@ class Assembly:
     tokens: Tokens
     issuers: Issuers
     certificates: Certificates
+    statuses: Statuses
     crls: Crls
     ocsp_responses: OcspResponses
     officers: Officers
@@ -200,6 +202,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         tokens=tokens,
         issuers=Issuers(database),
         certificates=Certificates(database, personal, directories, compromised),
+        statuses=Statuses(database),
         crls=crls,
         ocsp_responses=OcspResponses(database),
         officers=Officers(database, personal),

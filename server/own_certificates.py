@@ -47,7 +47,7 @@ def ocsp_responder(parts: Assembly, record: IssuerRecord, now: datetime) -> Ocsp
     key = parts.tokens.service_key(ocsp_key(record.name))
     issuer = OcspIssuer(record.name, record.certificate, signer, key)
     validity = timedelta(minutes=parts.settings.ocsp.validity_minutes)
-    return OcspResponder(issuer, parts.certificates, validity)
+    return OcspResponder(issuer, parts.statuses, validity)
 
 
 def ensure_ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:

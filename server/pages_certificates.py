@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request, url_for
 from ca.identifiers import IssuerName, SerialNumber
 from ra.applications import ApplicationId
 from ra.errors import MalformedField
-from records.certificates import CertificateRecord
+from records.certificate_rows import CertificateRecord
 from records.errors import Conflict, NotFound
 from revocation.publication import CrlRecord
 from revocation.reasons import Reason
@@ -78,7 +78,7 @@ class CertificatePages:
         record = self._revocable(issuer, serial)
         officer = acting(self.parts, Act.REVOKE)
         reason = Reason.from_label(read_form(RevocationForm).reason)
-        self.parts.certificates.revoke(
+        self.parts.statuses.revoke(
             record.issuer, record.serial_number, reason, officer.id, utc_now()
         )
         return see(

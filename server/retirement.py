@@ -108,7 +108,7 @@ def _revoke_all(parts: Assembly, record: IssuerRecord, actor: str, now: datetime
             )
         for each in found:
             why = Reason.CESSATION_OF_OPERATION
-            parts.certificates.revoke(record.name, each.serial_number, why, actor, now)
+            parts.statuses.revoke(record.name, each.serial_number, why, actor, now)
         done += len(found)
     return done
 

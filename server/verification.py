@@ -129,7 +129,7 @@ def _records(
 ) -> Check:
     serial = SerialNumber(certificate.serial_number)
     fingerprint = certificate.fingerprint(hashes.SHA256()).hex()
-    status = parts.certificates.status_of(record.name, serial)
+    status = parts.statuses.status_of(record.name, serial)
     if isinstance(status, Unknown):
         said = "Our records do not know it, though our key signed it: tell the security officer."
         return Check("records", Outcome.FAILS, said)
@@ -186,9 +186,7 @@ def _ocsp(
         .add_certificate(certificate, record.certificate, hashes.SHA256())
         .build()
     )
-    answered = OcspResponder(issuer, parts.certificates).answer(
-        asked.public_bytes(Encoding.DER), now
-    )
+    answered = OcspResponder(issuer, parts.statuses).answer(asked.public_bytes(Encoding.DER), now)
     answer = ocsp.load_der_ocsp_response(answered.body)
     if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
         return Check(

@@ -213,7 +213,7 @@ def test_what_is_on_hold_is_never_skipped(office: Office, ca: OpensslCa) -> None
 def test_a_comparison_tells_what_was_revoked_here_since(office: Office, ca: OpensslCa) -> None:
     imported(office, ca)
     same = office.tillid("ca", "import", "old-ca", *ca.arguments, "--compare")
-    office.parts.certificates.revoke(
+    office.parts.statuses.revoke(
         OLD, SerialNumber(0x1001), Reason.SUPERSEDED, "system:test", utc_now()
     )
     other = office.tillid("ca", "import", "old-ca", *ca.arguments, "--compare")

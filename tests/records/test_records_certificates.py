@@ -45,7 +45,7 @@ def stores(database: Database) -> Stores:
 def test_a_serial_nobody_intended_is_unknown(stores: Stores) -> None:
     serial = SerialNumber.random()
 
-    assert stores.certificates.status_of(ISSUING, serial) == Unknown()
+    assert stores.statuses.status_of(ISSUING, serial) == Unknown()
     with pytest.raises(NotFound):
         stores.certificates.record(ISSUING, serial)
 
@@ -53,7 +53,7 @@ def test_a_serial_nobody_intended_is_unknown(stores: Stores) -> None:
 def test_an_intent_is_on_hold_and_has_no_body(stores: Stores) -> None:
     content = stores.intend(server_order(), NOW).content
 
-    status = stores.certificates.status_of(ISSUING, content.serial_number)
+    status = stores.statuses.status_of(ISSUING, content.serial_number)
 
     assert isinstance(status, Revoked)
     assert status.reason is Reason.CERTIFICATE_HOLD
@@ -65,7 +65,7 @@ def test_an_issued_certificate_is_good_and_its_body_comes_back(stores: Stores) -
     certificate = stores.issue(server_order(), NOW)
     place = place_of(certificate)
 
-    assert stores.certificates.status_of(*place) == Good()
+    assert stores.statuses.status_of(*place) == Good()
     assert stores.certificates.body(*place) == certificate
     assert stores.certificates.record(*place).issued_at == NOW
 
@@ -89,7 +89,7 @@ def test_a_revocation_is_final_and_counts_in_whole_seconds(stores: Stores) -> No
     certificate = stores.issue(server_order(), NOW)
     place = stores.revoked(certificate, NOW)
 
-    assert stores.certificates.status_of(*place) == Revoked(
+    assert stores.statuses.status_of(*place) == Revoked(
         Reason.CESSATION_OF_OPERATION, NOW.replace(microsecond=0)
     )
     with pytest.raises(Conflict):
@@ -103,22 +103,22 @@ def test_a_certificate_is_not_revoked_for_a_while(stores: Stores, reason: Reason
     place = place_of(certificate)
 
     with pytest.raises((RuleBroken, ValueError)):
-        stores.certificates.revoke(*place, reason, "system:operator", NOW)
-    assert stores.certificates.status_of(*place) == Good()
+        stores.statuses.revoke(*place, reason, "system:operator", NOW)
+    assert stores.statuses.status_of(*place) == Good()
 
 
 def test_an_intent_is_not_revoked_like_a_certificate(stores: Stores) -> None:
     content = stores.intend(server_order(), NOW).content
 
     with pytest.raises(Conflict):
-        stores.certificates.revoke(
+        stores.statuses.revoke(
             ISSUING, content.serial_number, Reason.SUPERSEDED, "system:operator", NOW
         )
 
 
 def test_a_certificate_that_is_not_there_is_not_revoked(stores: Stores) -> None:
     with pytest.raises(NotFound):
-        stores.certificates.revoke(
+        stores.statuses.revoke(
             ISSUING, SerialNumber.random(), Reason.SUPERSEDED, "system:operator", NOW
         )
 
@@ -134,7 +134,7 @@ def test_an_orphan_is_revoked_and_never_issued(stores: Stores) -> None:
 
     with pytest.raises(Conflict):
         stores.certificates.record_certificates([(prepared, signed(prepared))], NOW)
-    status = stores.certificates.status_of(*place)
+    status = stores.statuses.status_of(*place)
     assert isinstance(status, Revoked)
     assert status.reason is Reason.SUPERSEDED
 
@@ -150,7 +150,7 @@ def test_either_the_certificate_or_its_orphan_wins_never_both(stores: Stores) ->
                 partial(stores.certificates.revoke_orphan, *place, NOW),
             ]
         )
-        good = stores.certificates.status_of(*place) == Good()
+        good = stores.statuses.status_of(*place) == Good()
 
         assert sorted(outcomes) == [False, True]
         assert outcomes == [good, not good]
@@ -190,7 +190,7 @@ def test_an_orphan_makes_room_for_the_certificate_of_its_application(stores: Sto
     orphan = stores.intend(order, NOW)
     stores.certificates.revoke_orphan(ISSUING, orphan.content.serial_number, NOW)
 
-    assert stores.certificates.status_of(*place_of(stores.issue(order, NOW))) == Good()
+    assert stores.statuses.status_of(*place_of(stores.issue(order, NOW))) == Good()
 
 
 def test_nothing_is_issued_to_a_subject_once_it_is_frozen(stores: Stores) -> None:
@@ -242,13 +242,13 @@ def test_publication_is_due_once_the_certificate_is_issued(stores: Stores) -> No
 def test_status_survives_the_certificate(stores: Stores) -> None:
     person = a_person(stores, NOW)
     place = stores.revoked(person.certificate, NOW)
-    before = stores.certificates.status_of(*place)
+    before = stores.statuses.status_of(*place)
     stores.observe_all(place, NOW)
     stores.withdraw_all(NOW)
     with stores.database.write() as tx:
         tx.execute(text("DELETE FROM certificate WHERE application_id IS NOT NULL"))
 
-    assert stores.certificates.status_of(*place) == before
+    assert stores.statuses.status_of(*place) == before
     with pytest.raises(NotFound):
         stores.certificates.body(*place)
 
@@ -273,7 +273,7 @@ def test_status_is_unavailable_when_the_database_is(databases: Databases) -> Non
             each.write_bytes(b"overwritten by something else entirely" * 100)
 
         with pytest.raises(StatusUnavailable):
-            stores.certificates.status_of(ISSUING, SerialNumber.random())
+            stores.statuses.status_of(ISSUING, SerialNumber.random())
 
 
 def test_an_approving_officer_is_one_only_with_a_good_certificate(stores: Stores) -> None:

@@ -139,7 +139,7 @@ def test_destruction_deletes_everything_and_leaves_the_residue(
         "keys": 2,
         "publications": 1,
     }
-    assert isinstance(stores.certificates.status_of(*person.place), Revoked)
+    assert isinstance(stores.statuses.status_of(*person.place), Revoked)
     left = [row for row in contents(stores.database) if person.subject_id in row]
     assert left == []
     assert stores.count("revocation_residue") == 1

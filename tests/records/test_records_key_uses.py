@@ -41,7 +41,7 @@ def refused_rule(stores: Stores, order: CertificateOrder) -> str:
 
 def compromise(stores: Stores, certificate: x509.Certificate) -> None:
     place = place_of(certificate)
-    stores.certificates.revoke(*place, Reason.KEY_COMPROMISE, "system:operator", NOW)
+    stores.statuses.revoke(*place, Reason.KEY_COMPROMISE, "system:operator", NOW)
 
 
 def test_a_key_nobody_has_used_has_no_uses(stores: Stores) -> None:
@@ -133,7 +133,7 @@ def test_after_an_erasure_only_the_digest_of_a_compromised_key_is_left(
 ) -> None:
     person = a_person(stores, NOW)
     key = spki_sha256(order_of(person.application).public_key)
-    stores.certificates.revoke(*person.place, reason, "system:operator", NOW)
+    stores.statuses.revoke(*person.place, reason, "system:operator", NOW)
     stores.observe_all(person.place, NOW)
     stores.withdraw_all(NOW)
     with stores.database.write() as tx:

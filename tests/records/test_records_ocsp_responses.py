@@ -80,7 +80,7 @@ def test_a_revocation_takes_the_response_away_in_its_own_transaction(
 ) -> None:
     name, serial = issued(stores)
     kept(responses)
-    stores.certificates.revoke(name, serial, Reason.KEY_COMPROMISE, "system:operator", LATER)
+    stores.statuses.revoke(name, serial, Reason.KEY_COMPROMISE, "system:operator", LATER)
 
     assert responses.find(ISSUING, serial, CertIdHash.SHA1) is None
     assert the_due(responses) == DueResponse(serial, 1, Revoked(Reason.KEY_COMPROMISE, LATER))
@@ -91,7 +91,7 @@ def test_a_response_signed_before_a_revocation_is_not_kept_after_it(
 ) -> None:
     name, serial = issued(stores)
     signed = produced(the_due(responses))
-    stores.certificates.revoke(name, serial, Reason.SUPERSEDED, "system:operator", LATER)
+    stores.statuses.revoke(name, serial, Reason.SUPERSEDED, "system:operator", LATER)
     responses.keep(ISSUING, [signed])
 
     assert responses.find(ISSUING, serial, CertIdHash.SHA256) is None
@@ -169,8 +169,8 @@ def test_changes_are_told_by_issuer_and_serial(stores: Stores, responses: OcspRe
 
     assert responses.changed({}) == {ISSUING: (0, [])}
     assert responses.changed({ISSUING: 0}) == {}
-    stores.certificates.revoke(name, serial, Reason.SUPERSEDED, "system:operator", LATER)
+    stores.statuses.revoke(name, serial, Reason.SUPERSEDED, "system:operator", LATER)
     assert responses.changed({ISSUING: 0}) == {ISSUING: (1, [serial])}
-    stores.certificates.revoke(name, other, Reason.SUPERSEDED, "system:operator", LATER)
+    stores.statuses.revoke(name, other, Reason.SUPERSEDED, "system:operator", LATER)
     assert responses.changed({ISSUING: 1}) == {ISSUING: (2, [other])}
     assert responses.find(name, SerialNumber(77), CertIdHash.SHA1) is None

@@ -54,7 +54,7 @@ def test_what_is_taken_over_has_its_status(stores: Stores, now: datetime) -> Non
     lost = Row("CRL", Decision.WILL_IMPORT, "", SerialNumber(103), None,
                now + timedelta(days=1), (Reason.KEY_COMPROMISE, then))  # fmt: skip
     takeovers.add(ISSUING, [good, revoked, lost], ACTOR, now)
-    statuses = [stores.certificates.status_of(ISSUING, SerialNumber(n)) for n in range(101, 105)]
+    statuses = [stores.statuses.status_of(ISSUING, SerialNumber(n)) for n in range(101, 105)]
 
     assert statuses == [
         Good(),

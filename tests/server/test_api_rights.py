@@ -179,7 +179,7 @@ def strangers(office: Office) -> dict[str, dict[str, str] | None]:
     """Everyone who is nobody here."""
     parts, genuine = office.parts, office.approving.certificate
     revoked = an_officer(parts, Role.SECURITY_ADMINISTRATOR).certificate
-    parts.certificates.revoke(
+    parts.statuses.revoke(
         IssuerName("issuing"),
         SerialNumber(revoked.serial_number),
         Reason.KEY_COMPROMISE,

@@ -191,7 +191,7 @@ def test_what_the_old_key_issued_is_revoked_by_the_old_key(site: Site) -> None:
     site.rekey("issuing")
     (record,) = site.parts.certificates.find(issuer="issuing", profile="tls-server")
     why = Reason.SUPERSEDED
-    site.parts.certificates.revoke(record.issuer, record.serial_number, why, OPERATOR, utc_now())
+    site.parts.statuses.revoke(record.issuer, record.serial_number, why, OPERATOR, utc_now())
     assert run_job("renew-crls", site.parts, Metrics.of_process()) == 1
     assert site.ocsp_status("issuing", leaf) is ocsp.OCSPCertStatus.REVOKED
     root = site.file("root", site.certificate("root"))

@@ -98,7 +98,7 @@ def test_a_revocation_is_in_the_next_crl(parts: Assembly, metrics: Metrics) -> N
     run_job("renew-crls", parts, metrics)
     before = served_number(parts)
     serial = SerialNumber(an_officer(parts, Role.AUDITOR).certificate.serial_number)
-    parts.certificates.revoke(ISSUING, serial, Reason.SUPERSEDED, "system:operator", utc_now())
+    parts.statuses.revoke(ISSUING, serial, Reason.SUPERSEDED, "system:operator", utc_now())
     assert run_job("renew-crls", parts, metrics) == 1
     assert served_number(parts) == before + 1
     crl = x509.load_der_x509_crl(parts.crl_file(ISSUING).read_bytes())
@@ -142,7 +142,7 @@ def test_the_service_never_uses_the_token_of_a_root(parts: Assembly, metrics: Me
         parts.issuer("root")
     (under_root,) = parts.certificates.find(issuer="root", profile="issuing")
     place = under_root.issuer, under_root.serial_number
-    parts.certificates.revoke(*place, Reason.SUPERSEDED, "system:operator", utc_now())
+    parts.statuses.revoke(*place, Reason.SUPERSEDED, "system:operator", utc_now())
     assert run_job("renew-crls", parts, metrics) == 1  # the issuing one's first
     root = parts.crls.latest(IssuerName("root"))
     assert root is not None

@@ -66,7 +66,7 @@ def parts(softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def revoked(parts: Assembly) -> Place:
     certificate = an_officer(parts, Role.AUDITOR).certificate
     place = (ISSUING, SerialNumber(certificate.serial_number))
-    parts.certificates.revoke(*place, Reason.SUPERSEDED, "system:operator", utc_now())
+    parts.statuses.revoke(*place, Reason.SUPERSEDED, "system:operator", utc_now())
     run_job("renew-crls", parts, Metrics.of_process())
     return place
 

@@ -188,7 +188,7 @@ def test_a_new_crl_is_seen_even_within_one_tick_of_the_clock(
     path = parts.crl_file(IssuerName("issuing"))
     when = path.stat().st_mtime_ns
     serial = SerialNumber(an_issued_serial(parts))
-    parts.certificates.revoke(
+    parts.statuses.revoke(
         IssuerName("issuing"), serial, Reason.SUPERSEDED, "system:operator", utc_now()
     )
     run_job("renew-crls", parts, metrics)
@@ -267,7 +267,7 @@ def _without_database(parts: Assembly) -> Iterator[Assembly]:
     yield dataclasses.replace(
         parts,
         issuers=Issuers(database),
-        certificates=type(parts.certificates)(database, None),  # type: ignore[arg-type]
+        statuses=type(parts.statuses)(database),
     )
     database.close()
 
@@ -289,7 +289,7 @@ def test_while_the_database_is_away_it_says_when_to_come_again(
         )
         # Who knows the issuer still serves its CRL, and OCSP says to try later.
         app.parts = away
-        app._responders["issuing"][1]._source = away.certificates
+        app._responders["issuing"][1]._source = away.statuses
         assert ask(app, "/crl/issuing.crl").status == 200
         later = said(ask(app, "/ocsp/issuing", "POST", asked))
         assert later.response_status is ocsp.OCSPResponseStatus.TRY_LATER

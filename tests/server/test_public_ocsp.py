@@ -53,7 +53,7 @@ def test_ocsp_says_what_the_records_say_at_once(app: PublicApp, parts: Assembly)
     good = ask(app, "/ocsp/issuing", "POST", asked)
     assert said(good).certificate_status is ocsp.OCSPCertStatus.GOOD
     assert "max-age=" in good.headers["Cache-Control"]
-    parts.certificates.revoke(
+    parts.statuses.revoke(
         IssuerName("issuing"), SerialNumber(serial), Reason.KEY_COMPROMISE, "system:x", utc_now()
     )
     revoked = said(ask(app, "/ocsp/issuing", "POST", asked))

@@ -149,7 +149,7 @@ def test_the_same_octets_are_sent_until_the_status_changes(
     assert said(first).certificate_status is GOOD
 
     place = (ISSUING, SerialNumber(serial))
-    parts.certificates.revoke(*place, Reason.SUPERSEDED, "system:x", utc_now())
+    parts.statuses.revoke(*place, Reason.SUPERSEDED, "system:x", utc_now())
     app.held.look(parts.ocsp_responses)
     assert said(ask(app, "/ocsp/issuing", "POST", asked)).certificate_status is REVOKED
     run_job("ocsp-responses", parts, metrics)

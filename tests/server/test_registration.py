@@ -149,7 +149,7 @@ def test_an_approval_by_an_officer_revoked_since_issues_nothing(bureau: Bureau) 
     gone = Bureau(parts, bureau.clerk, an_officer(parts, Role.APPROVING_OFFICER))
     left = gone.approved()
     serial = SerialNumber(gone.approver.certificate.serial_number)
-    parts.certificates.revoke(ISSUING, serial, Reason.KEY_COMPROMISE, "system:operator", utc_now())
+    parts.statuses.revoke(ISSUING, serial, Reason.KEY_COMPROMISE, "system:operator", utc_now())
     with pytest.raises((Refused, NotProven)):
         fulfil_application(parts, left, utc_now())
     assert bureau.serials(left) == []

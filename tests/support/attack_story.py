@@ -150,6 +150,7 @@ class Story:
         unseen = stores.revoked(stores.issue(server_order(), now), now)
         half_seen = stores.revoked(stores.issue(server_order(), now), now)
         stores.crls.observe(half_seen, "crl", bytes(32), now)
+        held = stores.statuses.hold(*place_of(stores.issue(server_order(), now)), "system:x", now)
         with stores.database.write() as tx:
             tx.execute(text("INSERT INTO compromised_key (spki_sha256) VALUES ('ab')"))
         self.names |= {
@@ -158,6 +159,7 @@ class Story:
             "intent": intent.content.serial_number.hex,
             "unseen": unseen[1].hex,
             "half_seen": half_seen[1].hex,
+            "held": held.serial_number.hex,
         }
         stores.crl(now)
         stores.crl(now)

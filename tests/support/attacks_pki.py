@@ -10,6 +10,7 @@ AS_INTENT = {
     "issued_at": "NULL",
     "revoked_at": "NULL",
     "reason": "NULL",
+    "decided_at": "NULL",
     "crl_entry": "NULL",
 }
 
@@ -37,11 +38,15 @@ CERTIFICATE_ATTACKS = {
     ),
     "PKI02": (
         (
-            "UPDATE certificate SET status = 'revoked', revoked_at = 0, reason = 6,"
+            "UPDATE certificate SET status = 'revoked', revoked_at = 0, decided_at = 0, reason = 6,"
             " crl_entry = sealed_tbs WHERE serial = :issued"
         ),
         (
-            "UPDATE certificate SET status = 'revoked', revoked_at = 0, reason = 8,"
+            "UPDATE certificate SET status = 'revoked', revoked_at = 0, decided_at = 0, reason = 8,"
+            " crl_entry = sealed_tbs WHERE serial = :issued"
+        ),
+        (
+            "UPDATE certificate SET status = 'held', revoked_at = 0, decided_at = 0, reason = 4,"
             " crl_entry = sealed_tbs WHERE serial = :issued"
         ),
     ),
@@ -79,6 +84,7 @@ CERTIFICATE_ATTACKS = {
             "sealed_tbs = sealed_der",
             "spki_sha256 = '00'",
             "profile_sha256 = '00'",
+            "shard = 7",
         )
     ),
     "PKI09": (
@@ -86,6 +92,8 @@ CERTIFICATE_ATTACKS = {
             "UPDATE certificate SET status = 'issued', revoked_at = NULL, reason = NULL,"
             " crl_entry = NULL WHERE serial = :unseen"
         ),
+        "UPDATE certificate SET status = 'held', reason = 6 WHERE serial = :unseen",
+        "UPDATE certificate SET decided_at = 0 WHERE serial = :unseen",
         "UPDATE certificate SET revoked_at = revoked_at + 1 WHERE serial = :unseen",
         "UPDATE certificate SET reason = 1 WHERE serial = :unseen",
         "UPDATE certificate SET reason = NULL WHERE serial = :unseen",
@@ -102,6 +110,14 @@ CERTIFICATE_ATTACKS = {
             " WHERE serial = :unseen"
         ),
         "UPDATE certificate SET fingerprint = '00' WHERE serial = :issued",
+    ),
+    "PKI30": (
+        (
+            "UPDATE certificate SET status = 'held', revoked_at = 0, decided_at = 0, reason = 6,"
+            " crl_entry = sealed_tbs WHERE serial = :intent"
+        ),
+        "UPDATE certificate SET revoked_at = 0 WHERE serial = :held",
+        "UPDATE certificate SET status = 'revoked', reason = 4, revoked_at = 0 WHERE reason = 6",
     ),
     "PKI18": (
         intent_for("doomed"),
@@ -195,6 +211,14 @@ STATUS_ATTACKS = {
         ),
         "UPDATE revocation_residue SET not_after = 0 WHERE serial = :erased",
         "DELETE FROM revocation_residue WHERE serial = :erased",
+    ),
+    "PKI31": (
+        copied("status_change", "version = 1", version="1000"),
+        copied("status_change", "version = 1", issuer="'other'"),
+        *over("status_change", "version = 1", "issuer, version", "at = 0"),
+        "UPDATE status_change SET serial = :issued",
+        "UPDATE status_change SET at = 0",
+        "DELETE FROM status_change WHERE version = (SELECT MAX(version) FROM status_change)",
     ),
     "PKI23": (
         *over("compromised_key", "1 = 1", "spki_sha256", "spki_sha256 = 'cd'"),

@@ -18,4 +18,4 @@ class Office:
 
     def statuses(self, *serials: str) -> list[object]:
         numbers = map(SerialNumber.from_hex, serials)
-        return [self.parts.certificates.status_of(OLD, number) for number in numbers]
+        return [self.parts.statuses.status_of(OLD, number) for number in numbers]

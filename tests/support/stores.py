@@ -33,6 +33,7 @@ from records.issuers import Issuers
 from records.officers import Officer, Officers, Role
 from records.personal_data import PersonalData
 from records.publications import Publications
+from records.statuses import Statuses
 from records.tables import metadata
 from revocation.publication import CrlPolicy, CrlRecord, IssuingKey, issue_crl
 from revocation.reasons import Reason
@@ -82,6 +83,7 @@ class Stores:
         self.personal = PersonalData(lambda: self.wrapping_key)
         self.issuers = Issuers(self.database)
         self.certificates = Certificates(self.database, self.personal, (DIRECTORY,))
+        self.statuses = Statuses(self.database)
         self.crls = Crls(self.database)
         self.officers = Officers(self.database, self.personal)
         self.applications = Applications(self.database, self.personal)
@@ -152,7 +154,7 @@ class Stores:
     def revoked(self, certificate: x509.Certificate, now: datetime) -> Place:
         """Revoke it; gives its place."""
         place = place_of(certificate)
-        self.certificates.revoke(*place, Reason.CESSATION_OF_OPERATION, "system:operator", now)
+        self.statuses.revoke(*place, Reason.CESSATION_OF_OPERATION, "system:operator", now)
         return place
 
     def crl(self, now: datetime) -> CrlRecord:

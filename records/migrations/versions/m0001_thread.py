@@ -75,16 +75,22 @@ def upgrade() -> None:
         sa.Column("issued_at", records.database.UtcTime(), nullable=True),
         sa.Column("revoked_at", records.database.UtcTime(), nullable=True),
         sa.Column("reason", sa.Integer(), nullable=True),
+        sa.Column("decided_at", records.database.UtcTime(), nullable=True),
         sa.Column("crl_entry", sa.LargeBinary(), nullable=True),
+        sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint(
-            "(status = 'revoked') = (revoked_at IS NOT NULL)", name=op.f("ck_certificate_revoked")
+            "(status IN ('held', 'revoked')) = (revoked_at IS NOT NULL)",
+            name=op.f("ck_certificate_revoked"),
         ),
         sa.CheckConstraint(
-            "status = 'revoked' OR (status = 'issued') = (issued_at IS NOT NULL)",
+            "revoked_at IS NULL OR decided_at IS NOT NULL", name=op.f("ck_certificate_decided")
+        ),
+        sa.CheckConstraint(
+            "status = 'revoked' OR (status <> 'intent') = (issued_at IS NOT NULL)",
             name=op.f("ck_certificate_issued"),
         ),
         sa.CheckConstraint(
-            "status IN ('intent', 'issued', 'revoked')", name=op.f("ck_certificate_status")
+            "status IN ('intent', 'issued', 'held', 'revoked')", name=op.f("ck_certificate_status")
         ),
         sa.CheckConstraint(
             "(issued_at IS NULL) = (fingerprint IS NULL)", name=op.f("ck_certificate_fingerprint")
@@ -226,9 +232,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_ocsp_response_due", "ocsp_response", ["issuer", "due_at"], unique=False)
-    op.create_index(
-        "ix_ocsp_response_version", "ocsp_response", ["issuer", "version"], unique=False
-    )
     op.create_table(
         "officer",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -316,9 +319,20 @@ def upgrade() -> None:
         sa.Column("reason", sa.Integer(), nullable=False),
         sa.Column("not_after", records.database.UtcTime(), nullable=False),
         sa.Column("crl_entry", sa.LargeBinary(), nullable=False),
+        sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_revocation_residue")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "status_change",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.Column("at", records.database.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "version", name=op.f("pk_status_change")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_status_change_serial", "status_change", ["issuer", "serial"], unique=False)
     op.create_table(
         "status_observation",
         sa.Column("id", sa.Integer(), nullable=False),
