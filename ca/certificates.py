@@ -51,8 +51,8 @@ class Issuer:
     """A certificate authority that can sign: name, key, and certificate once it has one.
 
     `profiles` are the names of those it may issue under, None when it may under any; `algorithm` is
-    how its key signs, and `known_key` the key that relying parties verify with: the one in the
-    certificate, or the token's own while there is none.
+    how its key signs, `known_key` the key that relying parties verify with: the one in the
+    certificate, or the token's own while there is none; and `key_identifier` says which that is.
     """
 
     name: IssuerName
@@ -63,11 +63,13 @@ class Issuer:
     profiles: frozenset[str] | None = None
     algorithm: SignatureAlgorithm = field(init=False, repr=False, compare=False)
     known_key: object = field(init=False, repr=False, compare=False)
+    key_identifier: x509.AuthorityKeyIdentifier = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         holder = self.key if self.certificate is None else self.certificate
         object.__setattr__(self, "algorithm", algorithm_of(self.key))
         object.__setattr__(self, "known_key", holder.public_key())
+        object.__setattr__(self, "key_identifier", _authority_key_identifier(self))
 
 
 Extensions = list[tuple[x509.ExtensionType, bool]]
@@ -97,7 +99,7 @@ class CertificateContent:
     def common_extensions(self) -> "_Common":
         """Those that all certificates of this issuer and profile share."""
         issuer = self.issuer
-        return _common_extensions(self.profile, issuer.urls, _authority_key_identifier(issuer))
+        return _common_extensions(self.profile, issuer.urls, issuer.key_identifier)
 
     def _names(self) -> Extensions:
         if not (self.profile.host_names or self.profile.email_addresses):
@@ -233,13 +235,8 @@ def assemble(copy: x509.Certificate, signature: bytes, issuer: Issuer) -> x509.C
 def _authority_key_identifier(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
     if issuer.certificate is None:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
-    return _key_identifier_of(issuer.certificate)
-
-
-@functools.lru_cache(maxsize=64)
-def _key_identifier_of(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    ski = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski.value)
+    own = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)
 
 
 def _general_name(host: str) -> x509.GeneralName:

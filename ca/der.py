@@ -4,6 +4,7 @@ The writer is our own because cryptography's builders cost a multiple of the enc
 its builder of CRLs is quadratic.
 """
 
+import functools
 from datetime import UTC, datetime
 from typing import Final
 
@@ -70,6 +71,26 @@ def oid(dotted: str) -> bytes:
     return element(OBJECT_IDENTIFIER, *(_base128(arc) for arc in (40 * first + second, *arcs)))
 
 
+def children(octets: bytes) -> list[bytes]:
+    """The elements inside a constructed element whose form a parser has accepted already."""
+    _, position = _content(octets, 0)
+    found = []
+    while position < len(octets):
+        end, _ = _content(octets, position)
+        found.append(octets[position:end])
+        position = end
+    return found
+
+
+def _content(octets: bytes, start: int) -> tuple[int, int]:
+    """Where the element that starts there ends, and where its content begins."""
+    length, begin = octets[start + 1], start + 2
+    if length >= LONG_FORM:
+        begin += length - LONG_FORM
+        length = int.from_bytes(octets[start + 2 : begin], "big")
+    return begin + length, begin
+
+
 def _base128(value: int) -> bytes:
     octets = [value & 0x7F]
     while value := value >> 7:
@@ -87,6 +108,7 @@ def generalized_time(time: datetime) -> bytes:
     return element(GENERALIZED_TIME, _in_utc(time).strftime("%Y%m%d%H%M%SZ").encode())
 
 
+@functools.lru_cache(maxsize=256)
 def choice_time(time: datetime) -> bytes:
     """UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 5.1.2.4)."""
     time = _in_utc(time)

@@ -143,6 +143,7 @@ def _sqlite(url: str) -> Engine:
             "foreign_keys=ON",
             "recursive_triggers=ON",
             "secure_delete=ON",
+            "cache_size=-65536",  # KiB: serials and digests are random, so any page may be next
         ):
             connection.execute(f"PRAGMA {pragma}")
 
