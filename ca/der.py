@@ -4,6 +4,7 @@ The writer is our own because cryptography's builders cost a multiple of the enc
 its builder of CRLs is quadratic. Nothing recurses, so that nesting costs nothing.
 """
 
+import functools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
@@ -12,9 +13,12 @@ INTEGER: Final = 0x02
 BIT_STRING: Final = 0x03
 OCTET_STRING: Final = 0x04
 OBJECT_IDENTIFIER: Final = 0x06
+UTF8_STRING: Final = 0x0C
+PRINTABLE_STRING: Final = 0x13
 UTC_TIME: Final = 0x17
 GENERALIZED_TIME: Final = 0x18
 SEQUENCE: Final = 0x30
+SET: Final = 0x31
 
 TRUE: Final = b"\x01\x01\xff"
 
@@ -39,7 +43,8 @@ def header(tag: int, length: int) -> bytes:
 
 def element(tag: int, *contents: bytes) -> bytes:
     """One element holding the contents, joined."""
-    return b"".join((header(tag, sum(map(len, contents))), *contents))
+    joined = contents[0] if len(contents) == 1 else b"".join(contents)
+    return header(tag, len(joined)) + joined
 
 
 def sequence(*contents: bytes) -> bytes:
@@ -67,6 +72,26 @@ def oid(dotted: str) -> bytes:
     """OBJECT IDENTIFIER, from its dotted form."""
     first, second, *arcs = (int(arc) for arc in dotted.split("."))
     return element(OBJECT_IDENTIFIER, *(_base128(arc) for arc in (40 * first + second, *arcs)))
+
+
+def children(octets: bytes) -> list[bytes]:
+    """The elements inside a constructed element whose form a parser has accepted already."""
+    _, position = _content(octets, 0)
+    found = []
+    while position < len(octets):
+        end, _ = _content(octets, position)
+        found.append(octets[position:end])
+        position = end
+    return found
+
+
+def _content(octets: bytes, start: int) -> tuple[int, int]:
+    """Where the element that starts there ends, and where its content begins."""
+    length, begin = octets[start + 1], start + 2
+    if length >= LONG_FORM:
+        begin += length - LONG_FORM
+        length = int.from_bytes(octets[start + 2 : begin], "big")
+    return begin + length, begin
 
 
 def _base128(value: int) -> bytes:
@@ -114,6 +139,7 @@ def generalized_time(time: datetime) -> bytes:
     return element(GENERALIZED_TIME, _in_utc(time).strftime("%Y%m%d%H%M%SZ").encode())
 
 
+@functools.lru_cache(maxsize=256)
 def choice_time(time: datetime) -> bytes:
     """UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 5.1.2.4)."""
     time = _in_utc(time)

@@ -1,5 +1,6 @@
 """The one place where parts are joined: settings in, everything that can act out."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -186,6 +187,8 @@ def assembled(
         if checked:
             assembly.database.check_durable()
             check_schema(assembly.database)
+        # What is there by now stays, so the collector need not look at it again and again.
+        gc.freeze()
         yield assembly
     finally:
         assembly.close()

@@ -18,7 +18,7 @@ from ca.errors import Refused
 from ca.identifiers import SerialNumber
 from ca.names import SubjectName
 from ca.profiles import load_profile
-from ca.rules import RULES, lint
+from ca.rules import RULES, Encoded, lint
 from tests.support.ca_builders import (
     CA_PROFILES,
     LEAF_PROFILES,
@@ -173,7 +173,7 @@ REFUSALS = (
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_a_certificate_as_its_profile_says_passes(rule: object, profile: str) -> None:
     prepared = a_prepared(profile)
-    assert rule.broken(prepared.copy, prepared.content) is None  # type: ignore[attr-defined]
+    assert rule.broken(Encoded.of(prepared.copy), prepared.content) is None  # type: ignore[attr-defined]
 
 
 def test_a_root_and_an_issuing_authority_pass() -> None:
