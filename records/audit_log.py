@@ -12,13 +12,18 @@ from audit.events import Entry, Event, seal_event
 from audit.heads import Head, parse_head
 from audit.log import TIME_TOLERANCE
 from records.database import Database
+from records.prepared import Prepared, driver
 from records.tables import audit_event, audit_head
 
 _APPEND_LOCK = 7418457
 _PAGE = 1000
-_INSERT = insert(audit_event)
-_LAST = select(func.max(audit_event.c.sequence))
-_NEWEST = select(audit_head.c.note).order_by(audit_head.c.size.desc()).limit(1)
+_INSERT = Prepared(insert(audit_event), ("sequence", "header", "leaf_sha256"))
+_LAST = Prepared(select(func.max(audit_event.c.sequence)))
+_NEWEST = Prepared(
+    select(audit_head.c.note).where(
+        audit_head.c.size == select(func.max(audit_head.c.size)).scalar_subquery()
+    )
+)
 
 
 def append(tx: Connection, event: Event, now: datetime) -> int:
@@ -40,8 +45,8 @@ def append_all(tx: Connection, events: Sequence[Event], now: datetime) -> int:
     _require_clock(tx, now)
     first = _size(tx)
     entries = [seal_event(event, number, now) for number, event in enumerate(events, first)]
-    tx.execute(
-        _INSERT,
+    _INSERT.run(
+        tx,
         [
             {"sequence": each.sequence, "header": each.header, "leaf_sha256": each.leaf_hash}
             for each in entries
@@ -118,12 +123,11 @@ def audit_log(database: Database) -> Iterator[AuditLog]:
 
 def _wait_for_turn(tx: Connection) -> None:
     if tx.dialect.name == "postgresql":
-        tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
+        driver(tx).execute(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
 
 
 def _require_clock(tx: Connection, now: datetime) -> None:
-    note = tx.execute(_NEWEST).scalar()
-    if note is not None:
+    for (note,) in _NEWEST.rows(tx, {}):
         sealed_at = parse_head(str(note)).time
         if now < sealed_at - TIME_TOLERANCE:
             raise ClockBehind(now, sealed_at)
@@ -135,5 +139,5 @@ def _octets(value: object) -> bytes:
 
 
 def _size(tx: Connection) -> int:
-    largest = tx.execute(_LAST).scalar()
+    ((largest,),) = _LAST.rows(tx, {})
     return 0 if largest is None else largest + 1

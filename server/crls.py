@@ -18,7 +18,6 @@ from revocation.publication import (
     write_published,
 )
 from server.assembly import Assembly
-from server.clock_check import require_clock
 
 
 def crl_due(parts: Assembly, record: IssuerRecord, now: datetime) -> CrlDue | None:
@@ -40,7 +39,7 @@ def renew_crl(parts: Assembly, record: IssuerRecord, now: datetime) -> CrlDue | 
     due = crl_due(parts, record, now)
     if due is None or record.certificate is None:
         return None
-    require_clock(parts.database, now)
+    parts.clock.check(now)
     key = parts.issuer(record.name).key
     issuing = IssuingKey(record.name, record.certificate, key)
     issue_crl(parts.crls, issuing, now, parts.crl_policy(record))

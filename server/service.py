@@ -23,6 +23,7 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from audit.errors import ClockBehind
 from ca.errors import Refused
 from hsm.errors import HsmError
 from records.errors import RecordsError
@@ -30,6 +31,7 @@ from revocation.errors import PublicationFailed
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.errors import AlreadyServing, IssuerOffline, ServiceFailed
+from server.held_pins import forbid_core_dumps
 from server.jobs import JOBS, JobLoop, run_job, try_job
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
@@ -61,6 +63,7 @@ def serve(settings: Settings, is_told_to_stop: ToldToStop, ready: Ready) -> None
         ServiceFailed: a listener did not come up, or the public one ended by itself.
         DatabaseUnavailable, HsmError, IssuerOffline: a part is not there.
     """
+    forbid_core_dumps()
     with ExitStack() as stack:
         stack.enter_context(log_to(settings.state, "serve", settings.logs.level))
         stack.enter_context(_pid_file(settings.state / "serve.pid"))
@@ -202,7 +205,7 @@ def _try_to_renew(parts: Assembly, staff: Server) -> None:
     try:
         chain, key = ensure_staff_listener(parts, utc_now())
         staff.ssl_adapter.context.load_cert_chain(chain, key)
-    except (RecordsError, HsmError, IssuerOffline, Refused) as error:  # another time
+    except (RecordsError, HsmError, IssuerOffline, Refused, ClockBehind) as error:  # another time
         get_logger("serve").warning("serve.certificate_kept", exc_info=error)
 
 

@@ -66,8 +66,11 @@ def revoked(parts: Assembly, ago: timedelta) -> None:
     parts.statuses.revoke(issuer, serial, Reason.SUPERSEDED, "system:operator", utc_now() - ago)
 
 
-def test_an_alarm_ends_it_with_9_and_a_way_out(tillid: Operator, parts: Assembly) -> None:
-    revoked(parts, timedelta(minutes=2))
+def test_an_alarm_ends_it_with_9_and_a_way_out(
+    tillid: Operator, parts: Assembly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TILLID_ALARMS__PUBLICATION_SECONDS", "5")
+    revoked(parts, timedelta(seconds=20))
     ended = tillid("status")
     assert ended.code == 9
     found = {(alarm["name"], alarm["subject"]) for alarm in ended.result["alarms"]}
