@@ -216,15 +216,16 @@ def _jobs(seen: Observations, limits: Limits, now: datetime) -> Iterator[Alarm]:
         yield Alarm(AlarmName.JOBS_SILENT, "jobs", newest + limits.silence, said, way)
         return
     for run in seen.jobs:
-        since = run.failing_since
+        # One that hangs neither succeeds nor fails.
+        since, trouble = run.failing_since or run.succeeded_at, run.trouble or "it does not end"
         if since is None or now - since < limits.silence:
             continue
         if run.name == _TOKENS:
             way = "Run: tillid hsm verify"
-            said = f"Tokens do not sign ({run.trouble}) since {since:%F %T}."
+            said = f"Tokens do not sign ({trouble}) since {since:%F %T}."
             yield Alarm(AlarmName.TOKEN_DOES_NOT_SIGN, "tokens", since, said, way)
         else:
-            said = f"It has not succeeded since {since:%F %T} ({run.trouble})."
+            said = f"It has not succeeded since {since:%F %T} ({trouble})."
             way = f"Run: tillid job run {run.name}, which says what is in the way."
             yield Alarm(AlarmName.JOB_FAILING, run.name, since, said, way)
 

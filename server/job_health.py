@@ -4,6 +4,7 @@ A row for each run would cost more than the jobs do: what changed is written eve
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -21,6 +22,11 @@ class JobHealth:
     _lock: Lock = field(default_factory=Lock)
     _told_at: float = float("-inf")
 
+    def begin(self, names: Iterable[str], now: datetime) -> None:
+        """From now on these jobs are to succeed."""
+        with self._lock:
+            self._runs = {name: JobRun(name, now) for name in names}
+
     def ran(self, name: str, trouble: str | None, now: datetime) -> None:
         """A job ended: well, or with what was in its way."""
         with self._lock:
@@ -37,6 +43,5 @@ class JobHealth:
             return
         with self._lock:
             runs = list(self._runs.values())
-        if runs:
-            to.tell(runs)
-            self._told_at = time.monotonic()
+        to.tell(runs)
+        self._told_at = time.monotonic()

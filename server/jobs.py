@@ -292,6 +292,7 @@ class JobLoop:
         self._holder = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._running: set[str] = set()
         self._health = JobHealth()
+        self._leads = False
         self._logger = get_logger("jobs")
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -320,6 +321,9 @@ class JobLoop:
 
     def _tick(self) -> None:
         leads = self._has_lease()
+        if leads and not self._leads:
+            self._health.begin(JOBS, utc_now())
+        self._leads = leads
         if leads:
             self._tell()
         names = JOBS.keys() if leads else EVERYWHERE

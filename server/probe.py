@@ -82,10 +82,10 @@ class PublicProbe:
         return Observation("ocsp", hashlib.sha256(octets).digest(), utc_now())
 
 
-def fetch(url: str) -> bytes | None:
+def fetch(url: str, seconds: float = _SECONDS) -> bytes | None:
     """What lies at one of our own addresses; None when nothing answers with 200."""
     try:
-        with _OPENER.open(url, timeout=_SECONDS) as answer:
+        with _OPENER.open(url, timeout=seconds) as answer:
             body: bytes = answer.read(_MAX_OCTETS)
             return body
     except (urllib.error.URLError, http.client.HTTPException, OSError):

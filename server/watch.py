@@ -29,6 +29,7 @@ from server.metrics import Metrics
 from server.probe import fetch, is_signed
 
 _SAMPLE = 16
+_SECONDS = 2.0  # so that a stop is not kept waiting
 
 
 def watch_status(parts: Assembly, metrics: Metrics, now: datetime) -> int:
@@ -72,7 +73,7 @@ def _in_crl(parts: Assembly, record: IssuerRecord, unseen: Unseen) -> Unseen | N
     """Those of the changes that the CRL shows which is served now."""
     if not parts.visible.has_crl_of(record.name, unseen.first):
         return None  # nothing that is served can show them
-    octets = fetch(record.urls.crl)
+    octets = fetch(record.urls.crl, _SECONDS)
     if octets is None:
         return None
     # What was recorded has passed our gate, its signature among it.
@@ -97,7 +98,8 @@ def _in_ocsp(parts: Assembly, record: IssuerRecord, unseen: Unseen) -> Unseen | 
         asked = der.sequence(
             der.sequence(der.sequence(der.sequence(cert_ids.encode(CertIdHash.SHA1, serial))))
         )
-        octets = fetch(f"{record.urls.ocsp}/{b64encode(asked).decode().replace('/', '%2F')}")
+        path = b64encode(asked).decode().replace("/", "%2F")
+        octets = fetch(f"{record.urls.ocsp}/{path}", _SECONDS)
         told = parts.statuses.status_of(record.name, serial)
         if octets is None or not _says(octets, record.certificate, serial, told):
             return None

@@ -109,6 +109,12 @@ ON: list[tuple[dict[str, object], AlarmName, str, datetime]] = [
         NOW - 2 * MINUTE,
     ),
     (
+        {"jobs": (*WELL.jobs, JobRun("hangs", NOW - 5 * MINUTE))},
+        AlarmName.JOB_FAILING,
+        "hangs",
+        NOW - 5 * MINUTE,
+    ),
+    (
         {"jobs": failing("check-tokens", NOW - 2 * MINUTE)},
         AlarmName.TOKEN_DOES_NOT_SIGN,
         "tokens",
