@@ -158,7 +158,7 @@ class Visibility:
         return None if row is None else (row.number, row.this_update, row.next_update)
 
     def first_to_end(self, name: IssuerName, now: datetime) -> tuple[datetime, datetime] | None:
-        """ThisUpdate and nextUpdate of the OCSP answer made ahead that ends first."""
+        """The thisUpdate and nextUpdate of the OCSP answer made ahead that ends first."""
         query = (
             select(ocsp_response.c.this_update, ocsp_response.c.next_update)
             .where(
@@ -174,7 +174,7 @@ class Visibility:
         return None if row is None else (row.this_update, row.next_update)
 
     def newest_signer(self, name: IssuerName) -> tuple[datetime, datetime] | None:
-        """NotBefore and notAfter of the OCSP signer certificate that was issued last."""
+        """The notBefore and notAfter of the OCSP signer certificate that was issued last."""
         query = (
             select(certificate.c.not_before, certificate.c.not_after)
             .where(

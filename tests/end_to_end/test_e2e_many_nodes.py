@@ -42,6 +42,12 @@ def numbers(served: dict[str, list[int]], *services: Service) -> None:
         served.setdefault(str(service.state), []).append(crl_number(service))
 
 
+def counted(service: Service) -> dict[str, int]:
+    """How many changes were seen in CRL and OCSP; the verb ends well while no alarm is on."""
+    found = service.verb("status")["visible_seconds"]
+    return {name: found[name]["changes"] if found[name] else 0 for name in ("crl", "ocsp")}
+
+
 def seen_everywhere(serial: int, services: tuple[Service, ...], crl_within: float) -> None:
     for service in services:
         until("OCSP", lambda at=service: says(at, serial) is REVOKED, PROMISE)
@@ -62,6 +68,12 @@ def test_whoever_is_told_all_nodes_say_it_and_the_leader_may_sleep_or_die(
         revoke(by, serial)
         seen_everywhere(serial, nodes, 10)
         numbers(served, leader, other)
+
+    # The watcher, on the node with the lease, has counted both, and no alarm is on.
+    until("what was counted", lambda: counted(other) == {"crl": 2, "ocsp": 2}, 10)
+    seconds = other.verb("status")["visible_seconds"]
+    assert seconds["ocsp"]["worst"] < PROMISE
+    assert seconds["crl"]["worst"] < 10
 
     # The process with the lease sleeps for longer than the lease, and wakes up none the wiser.
     assert leader.process is not None
