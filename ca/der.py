@@ -1,10 +1,11 @@
 """DER, as far as our own structures need it: elements, numbers, identifiers, times (X.690).
 
 The writer is our own because cryptography's builders cost a multiple of the encoding itself, and
-its builder of CRLs is quadratic.
+its builder of CRLs is quadratic. Nothing recurses, so that nesting costs nothing.
 """
 
 import functools
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,6 +23,8 @@ SET: Final = 0x31
 TRUE: Final = b"\x01\x01\xff"
 
 LONG_FORM: Final = 0x80
+_HIGH_TAG: Final = 0x1F
+_CONSTRUCTED: Final = 0x20
 _UTC_TIME_YEARS = range(1950, 2050)
 
 
@@ -96,6 +99,34 @@ def _base128(value: int) -> bytes:
     while value := value >> 7:
         octets.append(value & 0x7F | 0x80)
     return bytes(reversed(octets))
+
+
+def elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag octet and content of each element in a row. Raises: ValueError for anything else.
+
+    A tag of several octets is anything else, too: nothing that is read here has one.
+    """
+    position = 0
+    while position < len(octets):
+        tag, start = octets[position], position + 2
+        length = octets[position + 1] if start <= len(octets) else LONG_FORM
+        if length > LONG_FORM:
+            start += length & 0x7F
+            length = int.from_bytes(octets[position + 2 : start], "big")
+        elif length == LONG_FORM:
+            raise ValueError("no length")
+        position = start + length
+        if tag & _HIGH_TAG == _HIGH_TAG or position > len(octets):
+            raise ValueError("no element")
+        yield tag, octets[start:position]
+
+
+def is_nested_deeper(octets: bytes, levels: int) -> bool:
+    """Whether elements in a row hold elements below so many levels. Raises: ValueError."""
+    row = [octets]
+    for _ in range(levels):
+        row = [found for each in row for tag, found in elements(each) if tag & _CONSTRUCTED]
+    return any(row)
 
 
 def extension(identifier: bytes, value: bytes) -> bytes:

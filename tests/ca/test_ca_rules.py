@@ -1,8 +1,10 @@
 """The gate: each rule has a certificate that passes and one that it refuses."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from statistics import median
 
 import pytest
 from asn1crypto import x509 as asn1_x509
@@ -187,6 +189,17 @@ def test_a_rule_refuses_what_it_is_about(refusal: Refusal) -> None:
     found = {f.rule: f for f in refused.value.findings}
     assert refusal.sentence in found[refusal.rule].sentence
     assert content.profile.name in found[refusal.rule].way_out
+
+
+def test_the_gate_takes_less_than_a_millisecond() -> None:
+    took = []
+    for _ in range(50):
+        content = a_content()
+        copy = content.throw_away_copy()
+        began = time.thread_time()
+        lint(copy, content)
+        took.append(time.thread_time() - began)
+    assert median(took) < 0.001
 
 
 def test_every_rule_has_a_refusing_example_and_a_clause() -> None:
