@@ -138,7 +138,6 @@ def _sqlite(url: str) -> Engine:
     def _prepare(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
         for pragma in (
-            "page_size=8192",  # of a new file: a certificate's row then fits a page as it is
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",

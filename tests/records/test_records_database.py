@@ -66,7 +66,6 @@ def test_sqlite_keeps_what_it_acknowledged_and_overwrites_what_it_deletes(
                 "secure_delete",
                 "foreign_keys",
                 "recursive_triggers",
-                "page_size",
             )
         }
 
@@ -76,7 +75,6 @@ def test_sqlite_keeps_what_it_acknowledged_and_overwrites_what_it_deletes(
         "secure_delete": 1,
         "foreign_keys": 1,
         "recursive_triggers": 1,
-        "page_size": 8192,
     }
 
 
