@@ -336,6 +336,14 @@ ROWS: tuple[Row, ...] = (
         lambda e: conflict(sentence(f"the ceremony {e.name} cannot go on: {e.why}")),
     ),
     row(
+        ceremony.errors.Awaited,
+        lambda e: unavailable(
+            f"The certificate of issuer {e.issuer} is not in {e.path} yet.",
+            "Bring the request to the authority above, put its certificate and those above it"
+            " there in PEM, and run the same command again.",
+        ),
+    ),
+    row(
         ceremony.errors.ClockBehind,
         lambda e: unavailable(
             f"The clock says {e.now:%F %T}, but the ceremony was at {e.last:%F %T} already.",
@@ -361,6 +369,13 @@ ROWS: tuple[Row, ...] = (
         lambda e: malformed(ca.errors.MalformedRequest(f"transcript {e.path}", e.why)),
     ),
     row(audit.errors.ChainBroken, _chain_broken),
+    row(
+        audit.errors.ClockBehind,
+        lambda e: unavailable(
+            f"The clock says {e.now:%F %T}, but the audit log was sealed at {e.latest:%F %T}.",
+            "Set the clock. If it was ahead before, nothing is signed until that time has come.",
+        ),
+    ),
     row(audit.errors.HeadMalformed, lambda _: _unreadable("the file does not hold a signed head")),
     row(
         audit.errors.HeadForged,

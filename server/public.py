@@ -28,7 +28,7 @@ from revocation.cert_ids import IssuerCertIds
 from revocation.errors import StatusUnavailable
 from revocation.ocsp import ResponseStatus, error_response
 from revocation.preproduction import Life, PreproducedResponse, find_response
-from revocation.responder import OcspResponder
+from revocation.responders import OcspResponders
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.logs import get_logger, log_to, record_unforeseen
@@ -90,7 +90,7 @@ class PublicApp:
     parts: Assembly
     metrics: Metrics
     _issuers: dict[str, tuple[datetime, IssuerRecord]] = field(default_factory=dict)
-    _responders: dict[str, tuple[datetime, OcspResponder]] = field(default_factory=dict)
+    _responders: dict[str, tuple[datetime, OcspResponders]] = field(default_factory=dict)
     _crls: dict[str, ServedCrl] = field(default_factory=dict)
     held: HeldResponses = field(default_factory=HeldResponses)
     bodies: Bodies = field(default_factory=Bodies)
@@ -267,7 +267,7 @@ class PublicApp:
         self._issuers[name] = (now, record)
         return record
 
-    def _responder(self, name: str, now: datetime) -> OcspResponder | None:
+    def _responder(self, name: str, now: datetime) -> OcspResponders | None:
         """The responder of an issuer; its certificate is renewed now and then."""
         record = self._issuer(name)
         if record is None or record.certificate is None or not record.answers_ocsp:
