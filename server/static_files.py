@@ -18,9 +18,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
+from ca import der
+from ca.identifiers import SerialNumber
 from ca.issuers import IssuerRecord
 from records.answer_rows import EVER, AnswerRow, answer_rows
-from revocation import der
 from revocation.cert_ids import CertIdHash, IssuerCertIds
 from revocation.ocsp import ResponseStatus, error_response
 from revocation.publication import is_published, write_published
@@ -102,20 +103,33 @@ class StaticFiles:
         changed, newest = 0, since
         for row in answer_rows(self.parts.database, record.name, since):
             for hash_ in CertIdHash:
-                path = place / request_path(cert_ids.encode(hash_, row.serial))
-                changed += _write_answer(path, row, hash_, now)
+                for name in request_paths(cert_ids, hash_, row.serial):
+                    changed += _write_answer(place / name, row, hash_, now)
             newest = max(newest, row.due_at)
         self._seen[record.name] = newest
         return changed
 
 
+_BASIC = der.oid("1.3.6.1.5.5.7.48.1.1")
+_BASIC_IS_ACCEPTED = der.element(
+    der.context(2),
+    der.sequence(der.extension(der.oid("1.3.6.1.5.5.7.48.1.4"), der.sequence(_BASIC))),
+)
 _UNAUTHORIZED = error_response(ResponseStatus.UNAUTHORIZED)
 
 
-def request_path(cert_id: bytes) -> str:
-    """Where the answer to the plain request about this CertID lies, below the issuer's folder."""
-    request = der.sequence(der.sequence(der.sequence(der.sequence(cert_id))))
-    return re.sub("/+", "/", b64encode(request).decode())
+def request_paths(
+    cert_ids: IssuerCertIds, hash_: CertIdHash, serial: SerialNumber
+) -> Iterator[str]:
+    """Where the answer to requests about a serial lies, below the issuer's folder.
+
+    Asked plainly, and, with SHA-1, as NSS asks: it names the one response type that there is
+    (RFC 6960 section 4.4.3).
+    """
+    about = der.sequence(der.sequence(cert_ids.encode(hash_, serial)))
+    for extensions in (b"", _BASIC_IS_ACCEPTED) if hash_ is CertIdHash.SHA1 else (b"",):
+        request = der.sequence(der.sequence(about, extensions))
+        yield re.sub("/+", "/", b64encode(request).decode())
 
 
 def _write_answer(path: Path, row: AnswerRow, hash_: CertIdHash, now: datetime) -> int:

@@ -30,7 +30,7 @@ from server.jobs import run_job
 from server.metrics import Metrics
 from server.nginx import nginx_configuration
 from server.public import PublicApp
-from server.static_files import UNAUTHORIZED, StaticFiles, request_path
+from server.static_files import UNAUTHORIZED, StaticFiles, request_paths
 from tests.support.installation import an_installation
 from tests.support.ocsp_client import request_for
 from tests.support.revocation_pki import new_key, write_pem
@@ -79,7 +79,7 @@ class Shop:
         issuer = self.parts.issuers.get(ISSUING).certificate
         assert issuer is not None
         serial = SerialNumber(certificate.serial_number)
-        name = request_path(IssuerCertIds.of(issuer).encode(of, serial))
+        name = next(request_paths(IssuerCertIds.of(issuer), of, serial))
         return self.folder / "ocsp" / ISSUING / name
 
 
@@ -120,7 +120,7 @@ def test_a_change_of_status_takes_the_old_answer_away_before_there_is_a_new_one(
     certificate = shop.issue()
     shop.work()
     shop.revoke(certificate)
-    assert shop.files.publish(utc_now()) == 2
+    assert shop.files.publish(utc_now()) == 3
     assert not shop.path(certificate).exists()
     shop.work()
     assert status(shop.path(certificate).read_bytes()) is ocsp.OCSPCertStatus.REVOKED
@@ -246,7 +246,33 @@ def an_origin(parts: Assembly, port: int) -> Iterator[list[str]]:
             thread.join()
 
 
-def test_java_and_openssl_are_told_the_status_with_a_node_behind_the_files(
+def nss_database(shop: Shop, folder: Path) -> str:
+    """A database of NSS that trusts the root and knows what it signed."""
+    folder.mkdir()
+    where = f"sql:{folder}"
+    commands = [["certutil", "-N", "-d", where, "--empty-password"]]
+    for name, trust in (("root", "CT,C,C"), ("issuing", ",,")):
+        file = str(shop.folder / "ca" / f"{name}.cer")
+        commands.append(["certutil", "-A", "-d", where, "-n", name, "-t", trust, "-i", file])
+    for command in commands:
+        subprocess.run(command, capture_output=True, check=True, timeout=20)
+    return where
+
+
+def by_nss(where: str, certificate: Path) -> str:
+    """What NSS says after it asked by GET."""
+    asked = ["-u", "1", "-g", "leaf", "-m", "ocsp", "-s", "failIfNoInfo", "-a", str(certificate)]
+    done = subprocess.run(
+        ["vfychain", "-d", where, "-pp", *asked],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    return done.stdout + done.stderr
+
+
+def test_java_nss_and_openssl_are_told_the_status_with_a_node_behind_the_files(
     shop: Shop, tmp_path: Path
 ) -> None:
     """At the address that stands in the certificates: files for GET, the node for POST."""
@@ -257,6 +283,7 @@ def test_java_and_openssl_are_told_the_status_with_a_node_behind_the_files(
     assert issuer is not None
     files = [write_pem(tmp_path / "issuing.pem", issuer)]
     files += [write_pem(tmp_path / f"{n}.pem", c) for n, c in (("g", good), ("r", revoked))]
+    nss = nss_database(shop, tmp_path / "nss")
     port, behind = shop.parts.settings.public.port, quiet_port()
     server = nginx_configuration(shop.folder, f"127.0.0.1:{port}", 60, f"http://127.0.0.1:{behind}")
     with (
@@ -271,6 +298,8 @@ def test_java_and_openssl_are_told_the_status_with_a_node_behind_the_files(
             timeout=60,
         )
         assert heard.stdout.split() == ["good", "revoked"]
+        assert "Chain is good!" in by_nss(nss, files[1])
+        assert "has been revoked" in by_nss(nss, files[2])
         assert passed_on == []
         for certificate, word in zip(files[1:], ("good", "revoked"), strict=True):
             said = subprocess.run(
