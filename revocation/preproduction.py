@@ -1,14 +1,15 @@
 """OCSP responses made ahead of the question (RFC 6960 section 2.5, RFC 5019 section 2.2).
 
 For each serial whose status is settled there are two, one for each hash that clients put in a
-CertID. They are made again at half of their life, and a change of status makes them due at once:
-the database withdraws them in the transaction that changes it.
+CertID. They are made again in good time before they end, each serial at a moment of its own, and a
+change of status makes them due at once: the database withdraws them in the transaction that changes
+it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from ca.identifiers import IssuerName, SerialNumber
 from revocation.cert_ids import CertIdHash, IssuerCertIds
@@ -16,14 +17,26 @@ from revocation.errors import MalformedRequest
 from revocation.ocsp import parse_request
 from revocation.status import Good, Revoked
 
+_LONG = timedelta(hours=16)
+_LONG_MARGIN = timedelta(hours=8)
+_LONG_AGE = timedelta(days=4)
+# Which part of the time until they are due those of one second are spread over.
+_SPREAD: Final = 4
+_STEPS: Final = 1 << 16
+
 
 @dataclass(frozen=True, slots=True)
 class DueResponse:
-    """A serial that wants responses. `version` is that of its status: it rises with each change."""
+    """A serial that wants responses. `version` is that of its status: it rises with each change.
+
+    `certificate_sha256` is of the certificate's DER, None where none is known: of an intent that
+    was closed, and of a certificate that was erased.
+    """
 
     serial: SerialNumber
     version: int
     status: Good | Revoked
+    certificate_sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +48,23 @@ class Life:
 
     @property
     def due_at(self) -> datetime:
-        """When the next one is made: at half-life, so that an outage as long is not seen."""
-        return self.this_update + (self.next_update - self.this_update) / 2
+        """When the next one is made at the latest, so that an outage meanwhile is not seen.
+
+        At half-life, or, of a life of 16 hours or more, 8 hours before its end and within 4 days
+        (CA/Browser Forum BR 4.9.10).
+        """
+        whole = self.next_update - self.this_update
+        if whole < _LONG:
+            return self.this_update + whole / 2
+        return min(self.next_update - _LONG_MARGIN, self.this_update + _LONG_AGE)
+
+    def due_for(self, serial: SerialNumber) -> datetime:
+        """When that of a serial is made again: up to a quarter earlier than it must be.
+
+        So a million that were made at once do not fall due at once, and part further each time.
+        """
+        earlier = (self.due_at - self.this_update) / _SPREAD * (serial % _STEPS) / _STEPS
+        return self.due_at - earlier
 
     def holds(self, now: datetime) -> bool:
         """Whether a relying party takes it now; not before thisUpdate, if the clock went back."""

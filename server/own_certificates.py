@@ -21,13 +21,15 @@ from cryptography.x509.oid import NameOID
 from ca.errors import Refused
 from ca.issuance import CertificateOrder, issue, prepare
 from ca.issuers import IssuerRecord
-from ca.key_quality import SubjectPublicKey
+from ca.key_quality import spki_sha256
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from ca.signatures import SigningKey
+from revocation.ocsp_policy import OcspPolicy
 from revocation.publication import write_published
 from revocation.responder import OcspIssuer, OcspResponder
 from server.assembly import Assembly
+from server.settings import Settings
 from server.tokens import ocsp_key
 
 ACTOR = "system:service"
@@ -46,8 +48,18 @@ def ocsp_responder(parts: Assembly, record: IssuerRecord, now: datetime) -> Ocsp
         return None
     key = parts.tokens.service_key(ocsp_key(record.name))
     issuer = OcspIssuer(record.name, record.certificate, signer, key)
-    validity = timedelta(minutes=parts.settings.ocsp.validity_minutes)
-    return OcspResponder(issuer, parts.statuses, validity)
+    return OcspResponder(issuer, parts.statuses, ocsp_policy(parts.settings))
+
+
+def ocsp_policy(settings: Settings) -> OcspPolicy:
+    """What answers hold, and for how long they are valid."""
+    of = settings.ocsp
+    return OcspPolicy(
+        validity=timedelta(minutes=of.validity_minutes),
+        cert_hash=of.cert_hash,
+        archive_cutoff=of.archive_cutoff,
+        non_issued_revoked=of.non_issued == "revoked",
+    )
 
 
 def ensure_ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:
@@ -129,13 +141,13 @@ def _newest(
     One from the future is none: the clock was ahead when it was made.
     """
     key, profile = of
-    public: SubjectPublicKey = key.public_key()
-    for found in parts.certificates.find(profile=profile, issuer=record.name, status="issued"):
-        if not found.not_before <= now <= found.not_after:
-            continue
-        body = parts.certificates.body(found.issuer, found.serial_number)
-        if body.public_key() == public:
-            return body
+    digest = spki_sha256(key.public_key())
+    every = parts.certificates.find(
+        issuer=record.name, profile=profile, status="issued", spki_sha256=digest
+    )
+    for found in every:
+        if found.not_before <= now <= found.not_after:
+            return parts.certificates.body(found.issuer, found.serial_number)
     return None
 
 

@@ -1,5 +1,6 @@
 """OCSP responses made ahead: what they say, for which questions, and until when."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from revocation.cert_ids import CertIdHash, IssuerCertIds
 from revocation.errors import ResponderNotValid
 from revocation.preproduction import (
     DueResponse,
+    Life,
     PreproducedResponse,
     ProducedResponses,
     find_response,
@@ -108,6 +110,42 @@ def test_a_response_is_found_during_its_life_only(store: MemoryResponses) -> Non
     for outside in (life.this_update - timedelta(seconds=1), life.next_update):
         assert find_response(question, store, ISSUER, outside) is None
     found(store, question, life.next_update - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("validity", "age"),
+    [
+        (timedelta(hours=1), timedelta(minutes=30)),
+        (timedelta(hours=16) - timedelta(seconds=1), timedelta(hours=8) - timedelta(seconds=0.5)),
+        (timedelta(hours=16), timedelta(hours=8)),
+        (timedelta(days=2), timedelta(days=2) - timedelta(hours=8)),
+        (timedelta(days=10), timedelta(days=4)),
+    ],
+    ids=str,
+)
+def test_a_response_is_made_again_as_early_as_the_baseline_requirements_ask(
+    validity: timedelta, age: timedelta
+) -> None:
+    assert Life(NOW, NOW + validity).due_at == NOW + age
+
+
+def test_those_made_in_one_second_are_due_at_moments_of_their_own() -> None:
+    life = Life(NOW, NOW + timedelta(hours=1))
+    due = [life.due_for(SerialNumber.random()) for _ in range(10_000)]
+    first, last = min(due), max(due)
+
+    assert life.due_at - timedelta(minutes=7.5) <= first < first + timedelta(minutes=7) < last
+    assert last <= life.due_at
+    in_a_minute = Counter((each - life.this_update) // timedelta(minutes=1) for each in due)
+    assert max(in_a_minute.values()) < 10_000 / 7.5 * 1.3
+
+
+def test_no_response_outlives_the_certificate_of_its_signer() -> None:
+    last = RESPONDER.produce(GOOD, NOT_AFTER - timedelta(minutes=10))
+
+    assert last.life.next_update == NOT_AFTER
+    for body in last.bodies.values():
+        assert x509_ocsp.load_der_ocsp_response(body).next_update_utc == NOT_AFTER
 
 
 def test_no_more_than_the_limit_is_made_at_once() -> None:
