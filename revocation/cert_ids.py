@@ -4,7 +4,7 @@ RFC 6960 section 4.1.1.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -13,7 +13,7 @@ from cryptography import x509
 
 from ca.identifiers import SerialNumber
 from revocation import der
-from revocation.ocsp import CertId
+from revocation.ocsp import CertId, OcspRequest
 
 
 class CertIdHash(StrEnum):
@@ -75,6 +75,17 @@ class IssuerCertIds:
             if cert_id.encoded == self.encode(cert_id_hash, serial):
                 return cert_id_hash, serial
         return None
+
+    def recognise_only(self, request: OcspRequest) -> tuple[CertIdHash, SerialNumber] | None:
+        """The one CertID of a request, recognised; None when it asks about several."""
+        first, *others = request.cert_ids
+        return None if others else self.recognise(first)
+
+    @property
+    def issuer_hashes(self) -> Iterator[tuple[bytes, bytes, bytes]]:
+        """Hash algorithm (DER), hash of the name, hash of the key: as CertIDs name this issuer."""
+        for algorithm, (name_hash, key_hash) in self._issuer_hashes.items():
+            yield algorithm, name_hash, key_hash
 
 
 def serial_of(cert_id: CertId) -> SerialNumber | None:

@@ -12,9 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from ca.identifiers import IssuerName, SerialNumber
-from revocation.cert_ids import CertIdHash, IssuerCertIds
-from revocation.errors import MalformedRequest
-from revocation.ocsp import parse_request
+from revocation.cert_ids import CertIdHash
 from revocation.status import Good, Revoked
 
 _LONG = timedelta(hours=16)
@@ -124,26 +122,19 @@ class Producer(Protocol):
 
 
 def find_response(
-    octets: bytes, source: ResponseSource, issuer: tuple[IssuerName, IssuerCertIds], now: datetime
-) -> tuple[SerialNumber, PreproducedResponse] | None:
-    """The response made ahead for a question about one certificate, without a nonce.
+    source: ResponseSource,
+    issuer: IssuerName,
+    recognised: tuple[CertIdHash, SerialNumber],
+    now: datetime,
+) -> PreproducedResponse | None:
+    """The response made ahead for a CertID that `IssuerCertIds.recognise_only` knew, if it holds.
 
     Raises:
         StatusUnavailable: it cannot be read.
     """
-    name, cert_ids = issuer
-    try:
-        request = parse_request(octets)
-    except MalformedRequest:
-        return None
-    if request.nonce is not None or len(request.cert_ids) != 1:
-        return None
-    recognised = cert_ids.recognise(request.cert_ids[0])
-    if recognised is None:
-        return None
     cert_id_hash, serial = recognised
-    found = source.find(name, serial, cert_id_hash)
-    return None if found is None or not found.life.holds(now) else (serial, found)
+    found = source.find(issuer, serial, cert_id_hash)
+    return None if found is None or not found.life.holds(now) else found
 
 
 def preproduce(producer: Producer, store: ResponseStore, now: datetime, limit: int) -> int:

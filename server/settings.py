@@ -175,6 +175,9 @@ class Ocsp(Section):
         le=1_000_000,
         description="Answers that each public worker signs on demand in a second, at most.",
     )
+    memory_mebibytes: int = Field(
+        default=64, ge=1, le=65536, description="Memory for responses in each public worker, MiB."
+    )
 
 
 class Crl(Section):

@@ -93,8 +93,7 @@ def test_it_says_that_it_lives_and_is_ready(app: PublicApp) -> None:
         "/crl/..%2f..%2fetc%2fpasswd",
         "/crl//etc/passwd",
         "/crl/\xc3\xa6.crl",
-        "/ocsp",
-        "/ocsp/",
+        "/ocspx",
         "/ocsp/none",
         "/ocsp/none/MAA=",
         "/ocsp/../crl/issuing.crl",
@@ -243,7 +242,7 @@ def test_what_a_worker_knows_is_said_without_the_database(app: PublicApp, parts:
         ask(app, path)
     first = ask(app, "/ocsp/issuing", "POST", asked)
     for away in _without_database(parts):
-        app.parts = away
+        app.parts = app.ocsp.parts = away
         assert [ask(app, path).status for path in paths] == [200, 200]
         assert ask(app, "/ocsp/issuing", "POST", asked).body == first.body
 
@@ -266,9 +265,12 @@ def test_while_the_database_is_away_it_says_when_to_come_again(
     ask(app, "/ocsp/issuing", "POST", asked)
     for away in _without_database(parts):
         fresh = PublicApp(away, metrics)
-        for path in ("/ca/issuing.cer", "/crl/issuing.crl", "/ocsp/issuing/MAA="):
+        for path in ("/ca/issuing.cer", "/crl/issuing.crl"):
             answer = ask(fresh, path)
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        later = ask(fresh, "/ocsp/issuing", "POST", asked)
+        assert said(later).response_status is ocsp.OCSPResponseStatus.TRY_LATER
+        assert (later.headers["Retry-After"], later.headers["Cache-Control"]) == ("5", "no-store")
         ready = ask(fresh, "/readyz")
         assert (ready.status, ready.body) == (
             503,
@@ -276,10 +278,10 @@ def test_while_the_database_is_away_it_says_when_to_come_again(
         )
         # Who knows the issuer still serves its CRL, and OCSP says to try later.
         app.parts = away
-        app._responders["issuing"][1]._source = away.statuses
+        app.ocsp.parts = away
         assert ask(app, "/crl/issuing.crl").status == 200
-        later = said(ask(app, "/ocsp/issuing", "POST", asked))
-        assert later.response_status is ocsp.OCSPResponseStatus.TRY_LATER
+        later = ask(app, "/ocsp/issuing", "POST", asked)
+        assert said(later).response_status is ocsp.OCSPResponseStatus.TRY_LATER
 
 
 def test_a_fault_of_ours_shows_nothing_of_the_inside_and_the_log_goes_on(
