@@ -36,7 +36,8 @@ def header(tag: int, length: int) -> bytes:
 
 def element(tag: int, *contents: bytes) -> bytes:
     """One element holding the contents, joined."""
-    return b"".join((header(tag, sum(map(len, contents))), *contents))
+    content = b"".join(contents)
+    return header(tag, len(content)) + content
 
 
 def sequence(*contents: bytes) -> bytes:

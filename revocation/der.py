@@ -76,10 +76,10 @@ class Reader:
 
     __slots__ = ("_octets", "end", "position")
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, octets: bytes, position: int = 0, end: int | None = None) -> None:
         self._octets = octets
-        self.position = 0
-        self.end = len(octets)
+        self.position = position
+        self.end = len(octets) if end is None else end
 
     def _header(self) -> tuple[int, int]:
         """Offsets of the content of the next element and of the octet after it."""
@@ -111,14 +111,15 @@ class Reader:
         """A reader of the content of the next element, which must have this tag."""
         if not self.next_is(tag):
             raise NotDer(f"tag {tag:#04x} was expected")
-        inner = type(self)(self._octets)
-        inner.position, inner.end = self._header()
-        self.position = inner.end
-        return inner
+        start, self.position = self._header()
+        return type(self)(self._octets, start, self.position)
 
     def content(self, tag: int) -> bytes:
         """The content octets of the next element, which must have this tag."""
-        return self.enter(tag).rest()
+        if not self.next_is(tag):
+            raise NotDer(f"tag {tag:#04x} was expected")
+        start, self.position = self._header()
+        return self._octets[start : self.position]
 
     def whole(self, tag: int) -> bytes:
         """The next element, which must have this tag, with its tag and length octets."""

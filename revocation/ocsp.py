@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, Self, assert_never
 
 from cryptography import x509
@@ -208,24 +209,28 @@ def build_response(
         extensions = (der.extension(_NONCE, der.octet_string(nonce)), *extensions)
     response_data = der.sequence(
         signer.responder_id,
-        der.generalized_time(produced_at),
+        _time(produced_at),
         der.sequence(*(_single_response(single) for single in singles)),
         _explicit_extensions(extensions),
     )
     basic = signed(signer.algorithm, signer.key, response_data, signer.certificates)
     response_bytes = der.sequence(_BASIC_RESPONSE, der.octet_string(basic))
-    return der.sequence(
-        der.element(der.ENUMERATED, bytes((ResponseStatus.SUCCESSFUL,))),
-        der.element(der.context(0), response_bytes),
-    )
+    return der.sequence(_SUCCESSFUL, der.element(der.context(0), response_bytes))
+
+
+_SUCCESSFUL = der.element(der.ENUMERATED, bytes((ResponseStatus.SUCCESSFUL,)))
+_GOOD = der.element(0x80)
+_UNKNOWN = der.element(0x82)
+# The same few times stand in all responses of a second.
+_time = lru_cache(maxsize=256)(der.generalized_time)
 
 
 def _single_response(single: SingleAnswer) -> bytes:
     return der.sequence(
         single.cert_id,
         _cert_status(single.status),
-        der.generalized_time(single.this_update),
-        der.element(der.context(0), der.generalized_time(single.next_update)),
+        _time(single.this_update),
+        der.element(der.context(0), _time(single.next_update)),
         _explicit_extensions(single.extensions),
     )
 
@@ -238,12 +243,12 @@ def _explicit_extensions(listed: tuple[bytes, ...]) -> bytes:
 def _cert_status(status: Status) -> bytes:
     match status:
         case Good():
-            return der.element(0x80)
+            return _GOOD
         case Revoked(reason=reason, at=at):
             code = b""
             if reason is not Reason.UNSPECIFIED:
                 code = der.element(der.context(0), der.element(der.ENUMERATED, bytes((reason,))))
             return der.element(der.context(1), der.generalized_time(at), code)
         case Unknown():
-            return der.element(0x82)
+            return _UNKNOWN
     assert_never(status)

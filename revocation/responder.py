@@ -140,6 +140,10 @@ class OcspResponder:
             request = parse_request(octets)
         except MalformedRequest:
             return _error(ResponseStatus.MALFORMED_REQUEST)
+        return self.answer_request(request, now)
+
+    def answer_request(self, request: OcspRequest, now: datetime) -> OcspAnswer:
+        """As `answer`, of a request that was read already."""
         if not any(self._cert_ids.is_ours(cert_id) for cert_id in request.cert_ids):
             return _error(ResponseStatus.UNAUTHORIZED)
         try:

@@ -25,7 +25,7 @@ from server.clock import utc_now
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.public_answer import NOT_FOUND, Answer, http_date, not_allowed
-from server.public_ocsp import INTERNAL_ERROR, READ_OCTETS, SIGN_AT_ONCE, PublicOcsp
+from server.public_ocsp import INTERNAL_ERROR, READ_OCTETS, SIGN_AT_ONCE, PublicOcsp, Said
 from server.public_process import die_with_parent
 from server.public_responses import HeldResponses, Question
 from server.settings_sources import load_settings
@@ -47,7 +47,7 @@ _LATER = Answer(
     headers=(("Retry-After", "5"), ("Cache-Control", "no-store")),
 )
 _OCSP_OK = ("public", "/ocsp", "200")
-_HELD = ("held",)
+_HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +111,23 @@ class PublicApp:
         if method == "POST":
             body = environ["wsgi.input"].read(READ_OCTETS)
             question = path, body
-        held = None if question is None else self.held.get(question, utc_now())
-        if held is not None:
-            self.requests.add(_OCSP_OK)
-            self.answers.add(_HELD)
-            start_response("200 OK", held.headers.copy())
-            return [held.body]
+        held: Said | None = None if question is None else self.held.get(question, utc_now())
+        kind, answer = _HELD, held
+        if answer is None:
+            kind, answer = self._asked_anew(method, path, body)
+        self.answers.add((kind,))
+        if isinstance(answer, Answer):
+            return self._say(environ, "/ocsp", answer, start_response)
+        self.requests.add(_OCSP_OK)
+        start_response("200 OK", answer.headers.copy())
+        return [] if method == "HEAD" else [answer.body]
+
+    def _asked_anew(self, method: str, path: str, body: bytes) -> tuple[str, Said]:
         try:
-            kind, answer = self.ocsp.answer(method, path, body)
+            return self.ocsp.answer(method, path, body)
         except Exception as error:  # noqa: BLE001 - the outermost edge of a worker
             record_unforeseen(self.parts.settings.state, error)
-            kind, answer = INTERNAL_ERROR
-        self.answers.add((kind,))
-        return self._say(environ, "/ocsp", answer, start_response)
+            return INTERNAL_ERROR
 
     def hand_over(self, stop: Event) -> None:
         """Hand over what was counted, again and again until told to stop."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from cryptography import x509
 
-from ca.identifiers import SerialNumber
+from ca.identifiers import IssuerName, SerialNumber
 from ca.issuers import IssuerRecord
 from hsm.errors import HsmError
 from records.errors import RecordsError
@@ -44,6 +44,9 @@ _BASE64_SEQUENCE = "M"
 
 Kind = str
 """How an answer came about, as `tillid_ocsp_answers_total` counts it."""
+_MADE_AHEAD: Kind = "made_ahead"
+
+Said = Answer | Held
 
 
 def _error(status: ResponseStatus, *headers: tuple[str, str]) -> tuple[Kind, Answer]:
@@ -67,7 +70,6 @@ class _Asked:
     request: OcspRequest
     recognised: tuple[CertIdHash, SerialNumber] | None
     question: Question
-    octets: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class PublicOcsp:
     _cert_ids: dict[str, tuple[x509.Certificate, IssuerCertIds]] = field(default_factory=dict)
     _names: tuple[datetime, dict[IssuerHashes, str]] | None = None
 
-    def answer(self, method: str, path: str, body: bytes) -> tuple[Kind, Answer]:
+    def answer(self, method: str, path: str, body: bytes) -> tuple[Kind, Said]:
         """The answer to a question that is not held in memory."""
         # PATH_INFO is decoded once by the server: what follows the issuer's name is taken raw.
         name, encoded = _split(path)
@@ -111,11 +113,14 @@ class PublicOcsp:
             self._responders[record.name] = (now, responder)
         return responder
 
-    def _about(self, name: str, question: Question, octets: bytes) -> tuple[Kind, Answer]:
+    def _about(self, name: str, question: Question, octets: bytes) -> tuple[Kind, Said]:
         now = utc_now()
         record = self.issuer_of(name) if name else None
         if name and record is None:
             return "none", NOT_FOUND
+        plain = None if record is None else self._plain(record, question, octets, now)
+        if plain is not None:
+            return _MADE_AHEAD, plain
         try:
             request = parse_request(octets)
         except MalformedRequest:
@@ -127,44 +132,54 @@ class PublicOcsp:
         if not any(map(cert_ids.is_ours, request.cert_ids)):
             return UNAUTHORIZED
         recognised = cert_ids.recognise_only(request)
-        return self._of_ours(_Asked(record, request, recognised, question, octets), now)
+        return self._of_ours(_Asked(record, request, recognised, question), now)
 
-    def _of_ours(self, asked: "_Asked", now: datetime) -> tuple[Kind, Answer]:
+    def _plain(
+        self, record: IssuerRecord, question: Question, octets: bytes, now: datetime
+    ) -> Held | None:
+        """The response made ahead for the commonest of questions."""
+        cert_ids = self._ids(record) if record.answers_ocsp else None
+        recognised = None if cert_ids is None else cert_ids.recognise_plain(octets)
+        if recognised is None:
+            return None
+        return self._made_ahead(record.name, recognised, question, now)
+
+    def _of_ours(self, asked: "_Asked", now: datetime) -> tuple[Kind, Said]:
         with_nonce = asked.request.nonce is not None
-        held = None if with_nonce else self._made_ahead(asked, now)
-        if held is not None:
-            return "made_ahead", _held_answer(held)
+        if asked.recognised is not None and not with_nonce:
+            held = self._made_ahead(asked.record.name, asked.recognised, asked.question, now)
+            if held is not None:
+                return _MADE_AHEAD, held
         signed = self._sign(asked, now)
         if signed is not None:
             return signed
         # A responder may leave a nonce unanswered, and the client then looks at the times
         # (RFC 5019 section 4); what was made ahead is as true as what would be signed now.
-        found = self._found(asked, now) if with_nonce else None
-        if found is not None:
-            return "without_nonce", Answer("200 OK", found.body, _TYPE, (_NO_STORE,))
+        if asked.recognised is not None and with_nonce:
+            source = self.parts.ocsp_responses
+            found = find_response(source, asked.record.name, asked.recognised, now)
+            if found is not None:
+                return "without_nonce", Answer("200 OK", found.body, _TYPE, (_NO_STORE,))
         return TRY_LATER
 
-    def _made_ahead(self, asked: "_Asked", now: datetime) -> Held | None:
+    def _made_ahead(
+        self,
+        issuer: IssuerName,
+        recognised: tuple[CertIdHash, SerialNumber],
+        question: Question,
+        now: datetime,
+    ) -> Held | None:
         """The response for one certificate from memory, or else from the database; then held."""
-        if asked.recognised is None:
-            return None
-        cert_id_hash, serial = asked.recognised
-        issuer = asked.record.name
+        cert_id_hash, serial = recognised
         seen = self.held.version(issuer)
         held = self.held.find((issuer, serial), cert_id_hash, now)
         if held is None:
-            found = self._found(asked, now)
+            found = find_response(self.parts.ocsp_responses, issuer, recognised, now)
             if found is None:
                 return None
             held = Held.of_response((issuer, serial), cert_id_hash, found, now)
-        self.held.hold(asked.question, held, seen)
+        self.held.hold(question, held, seen)
         return held
-
-    def _found(self, asked: "_Asked", now: datetime) -> PreproducedResponse | None:
-        if asked.recognised is None:
-            return None
-        source = self.parts.ocsp_responses
-        return find_response(source, asked.record.name, asked.recognised, now)
 
     def _sign(self, asked: "_Asked", now: datetime) -> tuple[Kind, Answer] | None:
         """An answer of its own; None beyond the budget, and while nothing can sign."""
@@ -172,7 +187,7 @@ class PublicOcsp:
             return None
         try:
             responder = self.responder(asked.record, now)
-            answer = None if responder is None else responder.answer(asked.octets, now)
+            answer = None if responder is None else responder.answer_request(asked.request, now)
         except HsmError as error:
             self.tell(error)
             return None
@@ -233,8 +248,3 @@ def _from_path(encoded: str) -> bytes:
         return b64decode(text, validate=True)[:READ_OCTETS]
     except (Base64Error, ValueError):
         return b""
-
-
-def _held_answer(held: Held) -> Answer:
-    kept = tuple(each for each in held.headers if not each[0].startswith("Content-"))
-    return Answer("200 OK", held.body, _TYPE, kept)

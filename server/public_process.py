@@ -9,10 +9,13 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from granian.constants import Interfaces
 from granian.server import Server
+from granian.server.common import AbstractServer
 
+from server.settings import Public
 from server.settings_sources import load_settings
 
 _PR_SET_PDEATHSIG = 1
@@ -31,9 +34,13 @@ def die_with_parent(parent: int) -> None:
 def main() -> None:
     """Serve until SIGTERM."""
     die_with_parent(int(sys.argv[1]))
-    public = load_settings(os.environ, Path.cwd()).public
-    Server(
-        "server.public:make_app",
+    listener(load_settings(os.environ, Path.cwd()).public, "server.public:make_app").serve()
+
+
+def listener(public: Public, factory: str) -> AbstractServer[Any]:
+    """The listener whose worker processes each make their app by this factory, MODULE:NAME."""
+    return Server(
+        factory,
         address=public.host,
         port=public.port,
         interface=Interfaces.WSGI,
@@ -43,7 +50,7 @@ def main() -> None:
         log_access=False,
         websockets=False,
         respawn_failed_workers=True,
-    ).serve()
+    )
 
 
 if __name__ == "__main__":

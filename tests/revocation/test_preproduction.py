@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp as x509_ocsp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ca.identifiers import IssuerName, SerialNumber
 from revocation.cert_ids import CertIdHash, IssuerCertIds
@@ -166,3 +168,31 @@ def test_nothing_is_made_with_a_responder_that_is_not_valid() -> None:
         preproduce(RESPONDER, store, NOT_AFTER + timedelta(days=1), 100)
 
     assert store.kept == {}
+
+
+PLAIN = [
+    asked(PKI, SerialNumber(serial), algorithm=algorithm)
+    for serial in (1, 127, 128, 255, 256, GOOD.serial, SerialNumber.random(), (1 << 159) - 1)
+    for algorithm in (SHA1, hashes.SHA256())
+]
+
+
+@pytest.mark.parametrize("question", PLAIN)
+def test_the_commonest_question_is_recognised_by_its_octets(question: bytes) -> None:
+    _, cert_ids = ISSUER
+    assert cert_ids.recognise_plain(question) == cert_ids.recognise_only(parse_request(question))
+    assert cert_ids.recognise_plain(question) is not None
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.data())
+def test_what_is_recognised_by_its_octets_is_what_a_proper_look_finds(data: st.DataObject) -> None:
+    _, cert_ids = ISSUER
+    octets = bytearray(data.draw(st.sampled_from(PLAIN)))
+    for _ in range(data.draw(st.integers(0, 3))):
+        start = data.draw(st.integers(0, len(octets)))
+        octets[start : start + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    found = cert_ids.recognise_plain(bytes(octets))
+    if found is not None:
+        assert found == cert_ids.recognise_only(parse_request(bytes(octets)))
+        assert parse_request(bytes(octets)).nonce is None

@@ -1,0 +1,323 @@
+"""`./dev bench ocsp [--no-peer] [--no-write]`: what OCSP answers cost, into docs/performance.md.
+
+20,000 certificates on SQLite; 4,000 different questions in turn over 32 connections that are kept
+alive, to two worker processes, beside nginx with two workers and the same octets in files. All take
+turns in one run.
+"""
+
+import base64
+import hashlib
+import http.client
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509 import ocsp as x509_ocsp
+from sqlalchemy import select
+
+from ca.identifiers import SerialNumber
+from demo.processes import is_free
+from hsm.softhsm import SoftHsmStore
+from records.tables import ocsp_response
+from revocation import der
+from revocation.cert_ids import CertIdHash, IssuerCertIds
+from revocation.preproduction import DueResponse, preproduce
+from revocation.responder import OcspResponder
+from revocation.status import Good
+from server.assembly import Assembly
+from server.clock import utc_now
+from server.jobs import run_job
+from server.metrics import Metrics
+from server.own_certificates import ocsp_responder
+from tests.bench.growth import load_certificates
+from tests.bench.nginx_static import nginx
+from tests.bench.ocsp_report import Made, Run, Way, render
+from tests.bench.report import write_section
+from tests.bench.wrk import (
+    Load,
+    cpu_seconds,
+    family,
+    get_request,
+    post_request,
+    run_wrk,
+    write_script,
+)
+from tests.support.command_line import ROOT
+from tests.support.installation import an_installation
+from tests.support.revocation_pki import Pki
+from tests.support.revocation_stores import MemoryStatusSource
+from tests.support.service import quiet_port, until
+from tests.support.softhsm import SoftHsm
+
+CERTIFICATES, QUESTIONS = 20_000, 4_000
+BATCH = 500
+ROUNDS, SECONDS = 3, 4
+_NONCE = der.oid("1.3.6.1.5.5.7.48.1.2")
+_LIFE = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Site:
+    """An installation whose responses are all made ahead."""
+
+    parts: Assembly
+    environment: dict[str, str]
+    serials: list[SerialNumber]
+
+    def question(self, serial: SerialNumber, nonce: bytes = b"") -> bytes:
+        """As nearly every client asks: by SHA-1."""
+        record = self.parts.issuing_record()
+        assert record.certificate is not None
+        cert_id = IssuerCertIds.of(record.certificate).encode(CertIdHash.SHA1, serial)
+        extension = b""
+        if nonce:
+            of = der.extension(_NONCE, der.octet_string(nonce))
+            extension = der.element(der.context(2), der.sequence(of))
+        return der.sequence(der.sequence(der.sequence(der.sequence(cert_id)), extension))
+
+
+def path_of(question: bytes) -> str:
+    return "/ocsp/issuing/" + quote(base64.b64encode(question).decode(), safe="")
+
+
+@contextmanager
+def a_site(folder: Path) -> Iterator[tuple[Site, Made]]:
+    """20,000 certificates with their responses, and what it took to make these."""
+    store = SoftHsmStore(folder / "softhsm")
+    store.activate()
+    state = folder / "state"
+    with an_installation(SoftHsm(store), state) as parts:
+        for job in ("own-certificates", "renew-crls", "publish-crls"):
+            run_job(job, parts, Metrics.of_process())
+        load_certificates(parts.database, CERTIFICATES, _LIFE)
+        made = produce(parts)
+        with parts.database.read() as tx:
+            rows = tx.execute(select(ocsp_response.c.serial)).scalars()
+            serials = [SerialNumber.from_hex(serial) for serial in rows]
+        environment = {
+            "TILLID_STATE": str(state),
+            "TILLID_HSM__SOFTHSM_DIRECTORY": str(store.directory),
+            "TILLID_REGISTERS__ADAPTER": "fake",
+        }
+        yield Site(parts, environment, serials), made
+
+
+def produce(parts: Assembly) -> Made:
+    """Make every response ahead by the token, and some with a key in memory by two codecs."""
+    record, now = parts.issuing_record(), utc_now()
+    responder = ocsp_responder(parts, record, now)
+    assert responder is not None
+    cpu, wall, count = time.process_time(), time.perf_counter(), 0
+    while done := preproduce(responder, parts.ocsp_responses, now, BATCH):
+        count += done
+    taken = time.process_time() - cpu
+    return Made(2 * count, taken, time.perf_counter() - wall, *beside_the_library())
+
+
+def beside_the_library() -> tuple[float, float]:
+    """CPU seconds of one response with a key in memory: by our codec, and by the library's."""
+    pki, now = Pki.new(), utc_now().replace(microsecond=0)
+    responder = OcspResponder(pki.ocsp, MemoryStatusSource())
+    due = DueResponse(SerialNumber.random(), 0, Good())
+    subject, key = der.subject_and_key(pki.issuing.certificate)
+    hashed = hashlib.sha256(subject).digest(), hashlib.sha256(key).digest()
+    ends = now + timedelta(hours=1)
+
+    def by_the_library() -> None:
+        builder = x509_ocsp.OCSPResponseBuilder().add_response_by_hash(
+            *hashed,
+            due.serial,
+            hashes.SHA256(),
+            x509_ocsp.OCSPCertStatus.GOOD,
+            now,
+            ends,
+            None,
+            None,
+        )
+        signer = pki.ocsp.responder_certificate
+        builder = builder.responder_id(x509_ocsp.OCSPResponderEncoding.HASH, signer)
+        builder = builder.certificates([signer])
+        builder.sign(pki.ocsp.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+    ours, theirs = [], []
+    for _ in range(ROUNDS):
+        ours.append(_cpu(lambda: responder.produce(due, now), 500) / len(CertIdHash))
+        theirs.append(_cpu(by_the_library, 500))
+    return statistics.median(ours), statistics.median(theirs)
+
+
+def _cpu(act: Callable[[], object], times: int) -> float:
+    began = time.process_time()
+    for _ in range(times):
+        act()
+    return (time.process_time() - began) / times
+
+
+@contextmanager
+def listening(command: Sequence[str], environment: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """A public listener with two workers; yields its port and its process id."""
+    port = quiet_port()
+    settings = {
+        "TILLID_PUBLIC__PORT": str(port),
+        "TILLID_PUBLIC__WORKERS": "2",
+        "TILLID_OCSP__SIGNATURES_PER_SECOND": "1000000",
+        "PYTHONPATH": str(ROOT),
+    }
+    process = subprocess.Popen(command, env={**os.environ, **environment, **settings})
+    try:
+        until("the listener", lambda: not is_free(port))
+        time.sleep(1)  # noqa: TID251 - the second worker
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def as_served() -> list[str]:
+    return [sys.executable, "-m", "server.public_process", str(os.getpid())]
+
+
+def a_software_signer(site: Site, folder: Path) -> Path:
+    """A key in memory that the issuer delegated to, in two files."""
+    issuing, key, now = site.parts.issuing(), ec.generate_private_key(ec.SECP256R1()), utc_now()
+    assert issuing.certificate is not None
+    assert isinstance(issuing.key, ec.EllipticCurvePrivateKey)
+    usage = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.OCSP_SIGNING])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "OCSP")]))
+        .issuer_name(issuing.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(SerialNumber.random())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(usage, critical=False)
+        .sign(issuing.key, hashes.SHA256())
+    )
+    folder.mkdir()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "key.pem").write_bytes(pem)
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    return folder
+
+
+Measure = Callable[[], tuple[Load, float]]
+
+
+def loaded(at: tuple[int, int], script: Path) -> Measure:
+    """One run of wrk against a server, and the CPU seconds of a request there."""
+    port, process = at
+
+    def measure() -> tuple[Load, float]:
+        pids = family(process)
+        before = cpu_seconds(pids)
+        load = run_wrk(port, script, SECONDS)
+        return load, (cpu_seconds(pids) - before) / load.requests
+
+    return measure
+
+
+def measure(folder: Path) -> Run:
+    """All in turns."""
+    with ExitStack() as stack:
+        site, made = stack.enter_context(a_site(folder))
+        asked = [site.question(serial) for serial in site.serials]
+        some = asked[:QUESTIONS]
+        with_nonce = [site.question(each, secrets.token_bytes(16)) for each in site.serials]
+        gets = [get_request(path_of(each)) for each in some]
+        posts = [post_request("/ocsp/issuing", each) for each in some]
+        scripts = {
+            "get": write_script(folder, "get", gets),
+            "post": write_script(folder, "post", posts),
+            "all": write_script(folder, "all", [post_request("/ocsp/issuing", e) for e in asked]),
+            "nonce": write_script(
+                folder, "nonce", [post_request("/ocsp/issuing", e) for e in with_nonce]
+            ),
+            "files": write_script(
+                folder, "files", [get_request(f"/{number}") for number in range(QUESTIONS)]
+            ),
+        }
+        small = {"TILLID_OCSP__MEMORY_MEBIBYTES": "1"}
+        warm = stack.enter_context(listening(as_served(), site.environment))
+        cold = stack.enter_context(listening(as_served(), site.environment | small))
+        signer = a_software_signer(site, folder / "signer")
+        program = str(ROOT / "tests" / "bench" / "ocsp_worker.py")
+        software = stack.enter_context(
+            listening([sys.executable, program, str(signer)], site.environment)
+        )
+        bodies = [answered(warm[0], each) for each in some]
+        static = stack.enter_context(nginx(folder / "nginx", bodies))
+        check(site, software[0], with_nonce[0])
+        check(site, warm[0], with_nonce[0])
+        floor = Way("nginx, the same octets from files", loaded(static, scripts["files"]))
+        paths = [
+            Way("made ahead, in memory, GET", loaded(warm, scripts["get"]), 0.6),
+            Way("made ahead, in memory, POST", loaded(warm, scripts["post"]), 0.5),
+            Way("made ahead, not in memory, POST", loaded(cold, scripts["all"])),
+            Way("signed with a nonce, key in memory", loaded(software, scripts["nonce"]), 0.2),
+            Way("signed with a nonce, in the token", loaded(warm, scripts["nonce"]), 0.11),
+        ]
+        take_turns([floor, *paths])
+        return Run(floor, paths, made, CERTIFICATES, QUESTIONS)
+
+
+def answered(port: int, question: bytes) -> bytes:
+    """The answer of a listener by POST."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("POST", "/ocsp/issuing", question)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    assert answer.status == 200
+    return body
+
+
+def check(site: Site, port: int, question: bytes) -> None:
+    """What is measured is a good answer with the nonce in it, not an error."""
+    read = x509_ocsp.load_der_ocsp_response(answered(port, question))
+    assert read.certificate_status is x509_ocsp.OCSPCertStatus.GOOD
+    assert read.extensions.get_extension_for_class(x509.OCSPNonce)
+    assert read.serial_number in site.serials
+
+
+def take_turns(ways: list[Way]) -> None:
+    for number in range(ROUNDS + 1):
+        for way in ways:
+            load, cpu = way.measure()
+            assert (load.refused, load.broken) == (0, 0), (way.name, load)
+            if number:  # the first round warms up
+                way.taken.append((load, cpu))
+        print(f"round {number} of {ROUNDS}", file=sys.stderr)
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, print the tables and write them into docs/performance.md."""
+    unknown = set(arguments) - {"--no-write"}
+    if unknown:
+        print(f"bench ocsp: there is no {unknown.pop()}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder))
+    text = render(found)
+    print(text)
+    if "--no-write" not in arguments:
+        write_section("ocsp", text)
+    return 0
