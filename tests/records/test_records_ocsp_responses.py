@@ -171,6 +171,21 @@ def test_the_longest_due_come_first_and_no_more_than_asked(
     assert ahead[1] == first.serial
 
 
+def test_what_a_clock_that_was_ahead_left_behind_is_due_now(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    ahead, usual = issued(stores)[1], issued(stores)[1]
+    for due in responses.due(ISSUING, NOW, 10):
+        days = timedelta(days=3 if due.serial == ahead else 0)
+        responses.keep(ISSUING, [produced(due, Life(NOW + days, NOW + days + timedelta(hours=1)))])
+    assert responses.due(ISSUING, NOW, 10) == []
+    latest = NOW + timedelta(hours=1)
+
+    assert [responses.make_due(ISSUING, latest, NOW) for _ in range(2)] == [1, 0]
+    assert [due.serial for due in responses.due(ISSUING, NOW, 10)] == [ahead]
+    assert usual != ahead
+
+
 def test_changes_are_told_by_issuer_and_serial(stores: Stores, responses: OcspResponses) -> None:
     name, serial = issued(stores)
     other = issued(stores)[1]

@@ -1,5 +1,6 @@
 """OCSP responses made ahead: what they say, for which questions, and until when."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from revocation.preproduction import (
 from revocation.reasons import Reason
 from revocation.responder import OcspResponder
 from revocation.status import Good, Revoked
+from tests.support.command_line import ROOT
 from tests.support.revocation_pki import NOT_AFTER, Pki
 from tests.support.revocation_questions import SHA1, asked, joined, without_null
 from tests.support.revocation_stores import MemoryStatusSource
@@ -196,3 +198,18 @@ def test_what_is_recognised_by_its_octets_is_what_a_proper_look_finds(data: st.D
     if found is not None:
         assert found == cert_ids.recognise_only(parse_request(bytes(octets)))
         assert parse_request(bytes(octets)).nonce is None
+
+
+ROW = re.compile(r"\| (\d+) \| ([\d.]+) (minutes|hours|days) \| ([\d.]+) million \|")
+
+
+def test_the_documentation_tells_how_many_certificates_a_token_carries() -> None:
+    rows = ROW.findall((ROOT / "docs" / "revocation.md").read_text(encoding="utf-8"))
+    assert len(rows) == 4
+    for minutes, mean, unit, millions in rows:
+        life = Life(NOW, NOW + timedelta(minutes=int(minutes)))
+        ages = [life.due_for(SerialNumber(serial)) - NOW for serial in range(1, 1 << 16, 97)]
+        found = sum(ages, timedelta()) / len(ages)
+        assert found / timedelta(**{unit: 1}) == pytest.approx(float(mean), rel=0.02)
+        carried = 10_000 / 2 / 2 * found.total_seconds() / 1_000_000
+        assert carried == pytest.approx(float(millions), rel=0.02)
