@@ -109,15 +109,20 @@ def a_site(folder: Path) -> Iterator[tuple[Site, Made]]:
             run_job(job, parts, Metrics.of_process())
         load_certificates(parts.database, CERTIFICATES, _LIFE)
         made = produce(parts)
-        with parts.database.read() as tx:
-            rows = tx.execute(select(ocsp_response.c.serial)).scalars()
-            serials = [SerialNumber.from_hex(serial) for serial in rows]
+        serials = serials_of(parts)
         environment = {
             "TILLID_STATE": str(state),
             "TILLID_HSM__SOFTHSM_DIRECTORY": str(store.directory),
             "TILLID_REGISTERS__ADAPTER": "fake",
         }
         yield Site(parts, environment, serials), made
+
+
+def serials_of(parts: Assembly) -> list[SerialNumber]:
+    """What can be asked about at /ocsp/issuing."""
+    query = select(ocsp_response.c.serial).where(ocsp_response.c.issuer == "issuing")
+    with parts.database.read() as tx:
+        return [SerialNumber.from_hex(serial) for serial in tx.execute(query).scalars()]
 
 
 def produce(parts: Assembly) -> Made:
