@@ -27,6 +27,7 @@ from server.assembly import Assembly
 from server.clock import utc_now
 from server.own_certificates import ocsp_responder
 from server.public_answer import NOT_FOUND, Answer, not_allowed
+from server.public_process import THREADS
 from server.public_responses import Held, HeldResponses, Question, ocsp_headers
 from server.signing_budget import SigningBudget
 
@@ -37,8 +38,8 @@ _NO_STORE = ("Cache-Control", "no-store")
 # A responder's certificate is renewed now and then; an issuer that is new is found at once.
 _RESPONDER_KNOWN_FOR = timedelta(minutes=5)
 _ISSUERS_KNOWN_FOR = timedelta(seconds=1)
-# Threads that may wait for the token at once; the others go on answering what needs none.
-SIGN_AT_ONCE: Final = 4
+# Threads that may wait for the token at once; two go on answering what needs none.
+SIGN_AT_ONCE: Final = THREADS - 2
 # How base64 of any SEQUENCE begins, and no issuer's name does.
 _BASE64_SEQUENCE = "M"
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from granian.constants import Interfaces
 from granian.server import Server
@@ -19,7 +19,8 @@ from server.settings import Public
 from server.settings_sources import load_settings
 
 _PR_SET_PDEATHSIG = 1
-_THREADS = 8
+THREADS: Final = 8
+"""That answer in each worker."""
 
 
 def die_with_parent(parent: int) -> None:
@@ -45,7 +46,7 @@ def listener(public: Public, factory: str) -> AbstractServer[Any]:
         port=public.port,
         interface=Interfaces.WSGI,
         workers=public.workers,
-        blocking_threads=_THREADS,
+        blocking_threads=THREADS,
         factory=True,
         log_access=False,
         websockets=False,

@@ -8,6 +8,7 @@ turns in one run.
 import base64
 import hashlib
 import http.client
+import json
 import os
 import secrets
 import statistics
@@ -22,6 +23,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
+import granian
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -31,6 +33,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from cryptography.x509 import ocsp as x509_ocsp
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import select
 
 from ca.identifiers import SerialNumber
@@ -47,11 +51,14 @@ from server.clock import utc_now
 from server.jobs import run_job
 from server.metrics import Metrics
 from server.own_certificates import ocsp_responder
+from server.tally import HAND_OVER_SECONDS
 from tests.bench.growth import load_certificates
 from tests.bench.nginx_static import nginx
 from tests.bench.ocsp_report import Made, Run, Way, render
 from tests.bench.report import write_section
+from tests.bench.workers import peer_python
 from tests.bench.wrk import (
+    CONNECTIONS,
     Load,
     cpu_seconds,
     family,
@@ -70,6 +77,7 @@ from tests.support.softhsm import SoftHsm
 CERTIFICATES, QUESTIONS = 20_000, 4_000
 BATCH = 500
 ROUNDS, SECONDS = 3, 4
+FEW = 8
 _NONCE = der.oid("1.3.6.1.5.5.7.48.1.2")
 _LIFE = timedelta(days=90)
 
@@ -224,70 +232,120 @@ def a_software_signer(site: Site, folder: Path) -> Path:
     return folder
 
 
+@contextmanager
+def a_peer(folder: Path) -> Iterator[Way]:
+    """django-ca with two workers, asked about one certificate."""
+    folder.mkdir()
+    port, packages = quiet_port(), Path(granian.__file__).parents[1]
+    program = str(ROOT / "tests" / "bench" / "django_ca_ocsp.py")
+    command = [str(peer_python()), program, str(folder), str(port), str(packages)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        until("django-ca", lambda: not is_free(port))
+        issuer = x509.load_pem_x509_certificate(told["issuer"].encode())
+        serial = SerialNumber.from_hex(told["serial"])
+        cert_id = IssuerCertIds.of(issuer).encode(CertIdHash.SHA256, serial)
+        question = der.sequence(der.sequence(der.sequence(der.sequence(cert_id))))
+        read = x509_ocsp.load_der_ocsp_response(answered(port, question, told["path"]))
+        assert read.certificate_status is x509_ocsp.OCSPCertStatus.GOOD
+        script = write_script(folder, "peer", [post_request(told["path"], question)])
+        name = "django-ca as it is set up, signing with a key in a file"
+        yield Way(name, loaded((port, process.pid), script))
+    finally:
+        process.terminate()
+        process.wait()
+
+
 Measure = Callable[[], tuple[Load, float]]
 
 
-def loaded(at: tuple[int, int], script: Path) -> Measure:
+def loaded(at: tuple[int, int], script: Path, connections: int = CONNECTIONS) -> Measure:
     """One run of wrk against a server, and the CPU seconds of a request there."""
     port, process = at
 
     def measure() -> tuple[Load, float]:
         pids = family(process)
         before = cpu_seconds(pids)
-        load = run_wrk(port, script, SECONDS)
+        load = run_wrk(port, script, SECONDS, connections)
         return load, (cpu_seconds(pids) - before) / load.requests
 
     return measure
 
 
-def measure(folder: Path) -> Run:
+def signing(at: tuple[int, int], script: Path, state: Path) -> Measure:
+    """As `loaded`, over so few connections that a worker signs nearly every answer."""
+    measure_load = loaded(at, script, FEW)
+
+    def measure() -> tuple[Load, float]:
+        before = signed(state)
+        load, cpu = measure_load()
+        time.sleep(2 * HAND_OVER_SECONDS)  # noqa: TID251 - the workers tell their counts
+        assert signed(state) - before > 0.98 * load.requests
+        return load, cpu
+
+    return measure
+
+
+def signed(state: Path) -> float:
+    """How many answers all workers of an installation have signed."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(state / "metrics"))  # type: ignore[no-untyped-call]
+    found = registry.get_sample_value("tillid_ocsp_answers_total", {"answer": "signed"})
+    return found or 0.0
+
+
+def scripts_for(folder: Path, site: Site) -> dict[str, Path]:
+    """What wrk sends, by name."""
+    asked = [site.question(serial) for serial in site.serials]
+    some = asked[:QUESTIONS]
+    with_nonce = [site.question(each, secrets.token_bytes(16)) for each in site.serials]
+    requests = {
+        "get": [get_request(path_of(each)) for each in some],
+        "post": [post_request("/ocsp/issuing", each) for each in some],
+        "all": [post_request("/ocsp/issuing", each) for each in asked],
+        "nonce": [post_request("/ocsp/issuing", each) for each in with_nonce],
+        "files": [get_request(f"/{number}") for number in range(QUESTIONS)],
+    }
+    return {name: write_script(folder, name, each) for name, each in requests.items()}
+
+
+def measure(folder: Path, *, with_peer: bool = True) -> Run:
     """All in turns."""
     with ExitStack() as stack:
         site, made = stack.enter_context(a_site(folder))
-        asked = [site.question(serial) for serial in site.serials]
-        some = asked[:QUESTIONS]
-        with_nonce = [site.question(each, secrets.token_bytes(16)) for each in site.serials]
-        gets = [get_request(path_of(each)) for each in some]
-        posts = [post_request("/ocsp/issuing", each) for each in some]
-        scripts = {
-            "get": write_script(folder, "get", gets),
-            "post": write_script(folder, "post", posts),
-            "all": write_script(folder, "all", [post_request("/ocsp/issuing", e) for e in asked]),
-            "nonce": write_script(
-                folder, "nonce", [post_request("/ocsp/issuing", e) for e in with_nonce]
-            ),
-            "files": write_script(
-                folder, "files", [get_request(f"/{number}") for number in range(QUESTIONS)]
-            ),
-        }
+        state = Path(site.environment["TILLID_STATE"])
+        scripts = scripts_for(folder, site)
         small = {"TILLID_OCSP__MEMORY_MEBIBYTES": "1"}
         warm = stack.enter_context(listening(as_served(), site.environment))
         cold = stack.enter_context(listening(as_served(), site.environment | small))
-        signer = a_software_signer(site, folder / "signer")
         program = str(ROOT / "tests" / "bench" / "ocsp_worker.py")
-        software = stack.enter_context(
-            listening([sys.executable, program, str(signer)], site.environment)
-        )
-        bodies = [answered(warm[0], each) for each in some]
+        signer = str(a_software_signer(site, folder / "signer"))
+        command = [sys.executable, program, signer]
+        soft = stack.enter_context(listening(command, site.environment))
+        for port in (warm[0], soft[0]):
+            check(site, port)
+        bodies = [answered(warm[0], site.question(each)) for each in site.serials[:QUESTIONS]]
         static = stack.enter_context(nginx(folder / "nginx", bodies))
-        check(site, software[0], with_nonce[0])
-        check(site, warm[0], with_nonce[0])
         floor = Way("nginx, the same octets from files", loaded(static, scripts["files"]))
+        nonce = scripts["nonce"]
         paths = [
-            Way("made ahead, in memory, GET", loaded(warm, scripts["get"]), 0.6),
-            Way("made ahead, in memory, POST", loaded(warm, scripts["post"]), 0.5),
+            Way("made ahead, in memory, GET", loaded(warm, scripts["get"]), 0.6, 10),
+            Way("made ahead, in memory, POST", loaded(warm, scripts["post"]), 0.5, 10),
             Way("made ahead, not in memory, POST", loaded(cold, scripts["all"])),
-            Way("signed with a nonce, key in memory", loaded(software, scripts["nonce"]), 0.2),
-            Way("signed with a nonce, in the token", loaded(warm, scripts["nonce"]), 0.11),
+            Way("signed with a nonce, key in memory", signing(soft, nonce, state), 0.2),
+            Way("signed with a nonce, in the token", signing(warm, nonce, state), 0.11),
         ]
-        take_turns([floor, *paths])
-        return Run(floor, paths, made, CERTIFICATES, QUESTIONS)
+        peer = stack.enter_context(a_peer(folder / "django-ca")) if with_peer else None
+        take_turns([floor, *paths, *([peer] if peer else [])])
+        return Run(floor, paths, peer, made, CERTIFICATES, QUESTIONS)
 
 
-def answered(port: int, question: bytes) -> bytes:
+def answered(port: int, question: bytes, path: str = "/ocsp/issuing") -> bytes:
     """The answer of a listener by POST."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("POST", "/ocsp/issuing", question)
+    connection.request("POST", path, question, {"Content-Type": "application/ocsp-request"})
     answer = connection.getresponse()
     body = answer.read()
     connection.close()
@@ -295,12 +353,13 @@ def answered(port: int, question: bytes) -> bytes:
     return body
 
 
-def check(site: Site, port: int, question: bytes) -> None:
+def check(site: Site, port: int) -> None:
     """What is measured is a good answer with the nonce in it, not an error."""
+    question = site.question(site.serials[0], secrets.token_bytes(16))
     read = x509_ocsp.load_der_ocsp_response(answered(port, question))
     assert read.certificate_status is x509_ocsp.OCSPCertStatus.GOOD
     assert read.extensions.get_extension_for_class(x509.OCSPNonce)
-    assert read.serial_number in site.serials
+    assert read.serial_number == site.serials[0]
 
 
 def take_turns(ways: list[Way]) -> None:
@@ -315,12 +374,12 @@ def take_turns(ways: list[Way]) -> None:
 
 def main(arguments: list[str]) -> int:
     """Measure, print the tables and write them into docs/performance.md."""
-    unknown = set(arguments) - {"--no-write"}
+    unknown = set(arguments) - {"--no-peer", "--no-write"}
     if unknown:
         print(f"bench ocsp: there is no {unknown.pop()}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder))
+        found = measure(Path(folder), with_peer="--no-peer" not in arguments)
     text = render(found)
     print(text)
     if "--no-write" not in arguments:

@@ -17,6 +17,8 @@ class Way:
     measure: Callable[[], tuple[Load, float]]
     of_nginx: float | None = None
     """The share of nginx's rate that it is to reach."""
+    of_peer: float | None = None
+    """How many times as fast as django-ca it is to be."""
     taken: list[tuple[Load, float]] = field(default_factory=list)
 
     def rate(self) -> float:
@@ -48,6 +50,7 @@ class Run:
 
     floor: Way
     paths: list[Way]
+    peer: Way | None
     made: Made
     certificates: int
     questions: int
@@ -74,13 +77,16 @@ def _table(run: Run) -> str:
 
 
 def _paths(run: Run) -> Iterator[str]:
-    yield "| what | a second | CPU µs | p99 ms | of nginx | to reach |"
-    yield "|---|---|---|---|---|---|"
-    for way in (run.floor, *run.paths):
+    yield "| what | a second | CPU µs | p99 ms | of nginx | to reach | of django-ca | to reach |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for way in (run.floor, *run.paths, *([run.peer] if run.peer else [])):
         share = way.rate() / run.floor.rate()
+        times = way.rate() / run.peer.rate() if run.peer else None
+        beside = ("", "") if times is None else (f"{times:.1f}", _target(times, way.of_peer))
         yield (
             f"| {way.name} | {way.rate():,.0f} | {way.cpu() * 1e6:,.0f} |"
             f" {way.p99() * 1e3:.1f} | {share:.2f} | {_target(share, way.of_nginx)} |"
+            f" {beside[0]} | {beside[1]} |"
         )
 
 

@@ -15,6 +15,8 @@ from server.assembly import Assembly
 from server.jobs import run_job
 from server.metrics import Metrics
 from server.public import PublicApp
+from server.public_ocsp import SIGN_AT_ONCE
+from server.public_process import THREADS
 from server.signing_budget import SigningBudget
 from tests.support.ocsp_client import an_issued_serial, request_for, said
 from tests.support.wsgi import Answered, ask
@@ -157,7 +159,7 @@ def test_while_every_signature_hangs_what_was_made_ahead_is_still_said(
         thread.start()
     try:
         until = time.monotonic() + 20
-        while sum(thread.is_alive() for thread in threads) > 4:  # the others were sent away
+        while sum(thread.is_alive() for thread in threads) > SIGN_AT_ONCE:  # the others went
             assert time.monotonic() < until
         assert said(ask(app, "/ocsp/issuing", "POST", asked)).certificate_status is (
             ocsp.OCSPCertStatus.GOOD
@@ -166,5 +168,5 @@ def test_while_every_signature_hangs_what_was_made_ahead_is_still_said(
         stuck.go.set()
         for thread in threads:
             thread.join()
-    assert stuck.waiting == 4
-    assert counted(app)["try_later"] == 8
+    assert stuck.waiting == SIGN_AT_ONCE < THREADS
+    assert counted(app)["try_later"] == 12 - SIGN_AT_ONCE
