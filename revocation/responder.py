@@ -4,6 +4,7 @@ It answers for one issuer with a delegated key. What the status source does not 
 never called good; what it does not know is unknown.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, assert_never
@@ -33,6 +34,7 @@ from revocation.ocsp import (
     parse_request,
 )
 from revocation.ocsp_extensions import EXTENDED_REVOKE, NEVER_ISSUED, archive_cutoff, cert_hash
+from revocation.ocsp_gate import ResponseGate, Unverified
 from revocation.ocsp_policy import OcspPolicy
 from revocation.preproduction import DueResponse, Life, ProducedResponses
 from revocation.reasons import Reason
@@ -96,6 +98,7 @@ class OcspResponder:
         since = issuer.certificate.not_valid_before_utc
         self._of_all = (archive_cutoff(since),) if policy.archive_cutoff else ()
         self._signer = ResponseSigner.of(issuer.responder_certificate, issuer.key)
+        self._gate = ResponseGate.of(self._signer, issuer.responder_certificate)
         self._not_before = issuer.responder_certificate.not_valid_before_utc
         self._not_after = issuer.responder_certificate.not_valid_after_utc
         self._cert_ids = IssuerCertIds.of(issuer.certificate)
@@ -110,23 +113,23 @@ class OcspResponder:
 
         Raises:
             ResponderNotValid: its certificate is not valid now.
+            ResponseRefused: what was signed breaks a rule.
         """
         life = self._life(now)
         if life is None:
             raise ResponderNotValid
-        bodies = {
-            cert_id_hash: build_response(self._signer, life.this_update, [single], None)
-            for cert_id_hash in CertIdHash
-            for single in [
-                SingleAnswer(
-                    self._cert_ids.encode(cert_id_hash, due.serial),
-                    due.status,
-                    life.this_update,
-                    life.next_update,
-                    self._extensions(due.certificate_sha256),
-                )
-            ]
-        }
+        bodies = {}
+        for cert_id_hash in CertIdHash:
+            cert_id = self._cert_ids.encode(cert_id_hash, due.serial)
+            single = SingleAnswer(
+                cert_id,
+                due.status,
+                life.this_update,
+                life.next_update,
+                self._extensions(due.certificate_sha256),
+            )
+            bodies[cert_id_hash], unverified = self._built([single], life, None, now)
+            unverified.verify()
         return ProducedResponses(due.serial, due.version, life, bodies)
 
     def answer(self, octets: bytes, now: datetime) -> OcspAnswer:
@@ -156,11 +159,11 @@ class OcspResponder:
         if life is None:
             return _error(ResponseStatus.TRY_LATER)
         singles = [self._single(cert_id, life) for cert_id in request.cert_ids]
-        never_issued = any(single.status == NEVER_ISSUED for single in singles)
-        extensions = (EXTENDED_REVOKE,) if never_issued else ()
-        body = build_response(self._signer, life.this_update, singles, request.nonce, extensions)
+        body, unverified = self._built(singles, life, request.nonce, now)
         # What may be otherwise in the next second must not linger.
         lasting = request.nonce is None and all(_is_settled(single.status) for single in singles)
+        if lasting:  # what is for one client and one moment, that client verifies
+            unverified.verify()
         return OcspAnswer(body, life.next_update if lasting else None)
 
     def _single(self, cert_id: CertId, life: Life) -> SingleAnswer:
@@ -173,6 +176,15 @@ class OcspResponder:
         if certificate_sha256 is None or not self._policy.cert_hash:
             return self._of_all
         return (cert_hash(certificate_sha256), *self._of_all)
+
+    def _built(
+        self, singles: Sequence[SingleAnswer], life: Life, nonce: bytes | None, now: datetime
+    ) -> tuple[bytes, Unverified]:
+        """A response that our own gate let pass. Raises: ResponseRefused."""
+        never_issued = any(single.status == NEVER_ISSUED for single in singles)
+        extensions = (EXTENDED_REVOKE,) if never_issued else ()
+        body = build_response(self._signer, life.this_update, singles, nonce, extensions)
+        return body, self._gate.check(body, singles, nonce, now)
 
     def _life(self, now: datetime) -> Life | None:
         """Of a response that is signed now; None while the responder's certificate is not valid."""

@@ -20,12 +20,20 @@ from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord
 from hsm.errors import HsmError
 from records.errors import NotFound, RecordsError
+from revocation.ocsp import MAX_REQUEST_OCTETS
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.public_answer import NOT_FOUND, Answer, http_date, not_allowed
-from server.public_ocsp import INTERNAL_ERROR, READ_OCTETS, SIGN_AT_ONCE, PublicOcsp, Said
+from server.public_bodies import Bodies, TooManyWaiting
+from server.public_ocsp import (
+    INTERNAL_ERROR,
+    SIGN_AT_ONCE,
+    TRY_LATER,
+    PublicOcsp,
+    Said,
+)
 from server.public_process import die_with_parent
 from server.public_responses import HeldResponses, Question
 from server.settings_sources import load_settings
@@ -71,6 +79,7 @@ class PublicApp:
         self.metrics = metrics
         self.requests = Tally(metrics.requests)
         self.answers = Tally(metrics.ocsp_answers)
+        self.bodies = Bodies()
         self.held = HeldResponses(of.memory_mebibytes << 20)
         budget = SigningBudget(of.signatures_per_second, SIGN_AT_ONCE)
         self.ocsp = PublicOcsp(parts, self._issuer, self._tell, self.held, budget)
@@ -108,13 +117,16 @@ class PublicApp:
         """The way that relying parties take all day comes first."""
         method, body = environ["REQUEST_METHOD"], b""
         question: Question | None = path if method == "GET" else None
-        if method == "POST":
-            body = environ["wsgi.input"].read(READ_OCTETS)
-            question = path, body
-        held: Said | None = None if question is None else self.held.get(question, utc_now())
-        kind, answer = _HELD, held
-        if answer is None:
-            kind, answer = self._asked_anew(method, path, body)
+        try:
+            if method == "POST":
+                body = self.bodies.read(environ, MAX_REQUEST_OCTETS)
+                question = path, body
+            held: Said | None = None if question is None else self.held.get(question, utc_now())
+            kind, answer = _HELD, held
+            if answer is None:
+                kind, answer = self._asked_anew(method, path, body)
+        except TooManyWaiting:
+            kind, answer = TRY_LATER
         self.answers.add((kind,))
         if isinstance(answer, Answer):
             return self._say(environ, "/ocsp", answer, start_response)
@@ -258,6 +270,7 @@ def make_app() -> PublicApp:
     for name, work in (
         ("follow", lambda: app.held.follow(parts.ocsp_responses, never)),
         ("counts", lambda: app.hand_over(never)),
+        ("bodies", lambda: app.bodies.watch(settings.public.port, never)),
     ):
         Thread(target=work, name=name, daemon=True).start()
     return app

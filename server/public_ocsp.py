@@ -20,26 +20,30 @@ from hsm.errors import HsmError
 from records.errors import RecordsError
 from revocation.cert_ids import CertIdHash, IssuerCertIds
 from revocation.errors import MalformedRequest, StatusUnavailable
-from revocation.ocsp import OcspRequest, ResponseStatus, error_response, parse_request
+from revocation.ocsp import (
+    MAX_REQUEST_OCTETS,
+    OcspRequest,
+    ResponseStatus,
+    error_response,
+    parse_request,
+)
 from revocation.preproduction import Life, PreproducedResponse, find_response
-from revocation.responder import OcspResponder
+from revocation.responders import OcspResponders
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.own_certificates import ocsp_responder
 from server.public_answer import NOT_FOUND, Answer, not_allowed
-from server.public_process import THREADS
 from server.public_responses import Held, HeldResponses, Question, ocsp_headers
 from server.signing_budget import SigningBudget
 
-READ_OCTETS: Final = 4097
-"""Of a body: one more than a request may have."""
 _TYPE = "application/ocsp-response"
 _NO_STORE = ("Cache-Control", "no-store")
 # A responder's certificate is renewed now and then; an issuer that is new is found at once.
 _RESPONDER_KNOWN_FOR = timedelta(minutes=5)
 _ISSUERS_KNOWN_FOR = timedelta(seconds=1)
-# Threads that may wait for the token at once; two go on answering what needs none.
-SIGN_AT_ONCE: Final = THREADS - 2
+# Threads that may wait for the token at once. As many are left for what needs none, when all that
+# may wait for the bodies of slow clients do so.
+SIGN_AT_ONCE: Final = 8
 # How base64 of any SEQUENCE begins, and no issuer's name does.
 _BASE64_SEQUENCE = "M"
 
@@ -82,7 +86,7 @@ class PublicOcsp:
     tell: Callable[[Exception], None]
     held: HeldResponses
     budget: SigningBudget
-    _responders: dict[str, tuple[datetime, OcspResponder]] = field(default_factory=dict)
+    _responders: dict[str, tuple[datetime, OcspResponders]] = field(default_factory=dict)
     _cert_ids: dict[str, tuple[x509.Certificate, IssuerCertIds]] = field(default_factory=dict)
     _names: tuple[datetime, dict[IssuerHashes, str]] | None = None
 
@@ -104,7 +108,7 @@ class PublicOcsp:
             self.tell(error)
             return TRY_LATER
 
-    def responder(self, record: IssuerRecord, now: datetime) -> OcspResponder | None:
+    def responder(self, record: IssuerRecord, now: datetime) -> OcspResponders | None:
         """What signs for an issuer. Raises: HsmError, RecordsError."""
         kept = self._responders.get(record.name)
         if kept is not None and abs(now - kept[0]) < _RESPONDER_KNOWN_FOR:
@@ -246,6 +250,6 @@ def _from_path(encoded: str) -> bytes:
     """The request of a GET: base64, whose / + and = a client may have written as such or not."""
     text = urllib.parse.unquote(encoded).replace(" ", "+")
     try:
-        return b64decode(text, validate=True)[:READ_OCTETS]
+        return b64decode(text, validate=True)[: MAX_REQUEST_OCTETS + 1]
     except (Base64Error, ValueError):
         return b""

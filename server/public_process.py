@@ -6,21 +6,26 @@ its parent, so that nothing goes on answering when the service was killed.
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server import Server
 from granian.server.common import AbstractServer
 
+from server.public_bodies import THREADS
 from server.settings import Public
 from server.settings_sources import load_settings
 
 _PR_SET_PDEATHSIG = 1
-THREADS: Final = 8
-"""That answer in each worker."""
+# An idle connection takes one of these places and a file descriptor, and is closed after a while.
+_CONNECTIONS = 8192
+_DESCRIPTORS = _CONNECTIONS + 1024
+_HEADERS_SECONDS = 10
 
 
 def die_with_parent(parent: int) -> None:
@@ -32,9 +37,18 @@ def die_with_parent(parent: int) -> None:
         sys.exit(1)
 
 
+def _allow_descriptors() -> None:
+    """Open as many files as the connections need, as far as this process may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if 0 <= soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
 def main() -> None:
     """Serve until SIGTERM."""
     die_with_parent(int(sys.argv[1]))
+    _allow_descriptors()
     listener(load_settings(os.environ, Path.cwd()).public, "server.public:make_app").serve()
 
 
@@ -47,6 +61,10 @@ def listener(public: Public, factory: str) -> AbstractServer[Any]:
         interface=Interfaces.WSGI,
         workers=public.workers,
         blocking_threads=THREADS,
+        backpressure=_CONNECTIONS,
+        # Nobody asks for status by HTTP/2 without TLS, and only HTTP/1 has a limit for headers.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_SECONDS * 1000),
         factory=True,
         log_access=False,
         websockets=False,

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from revocation.responder import OcspIssuer, OcspResponder
+from revocation.responders import OcspResponders
 from server.clock import utc_now
 from server.own_certificates import ocsp_policy
 from server.public import PublicApp, make_app
@@ -37,7 +38,10 @@ def make_software_app() -> PublicApp:
     issuer = OcspIssuer(record.name, record.certificate, certificate, key)
     responder = OcspResponder(issuer, app.parts.statuses, ocsp_policy(app.parts.settings))
     # Known for five minutes, which is longer than a bench.
-    app.ocsp._responders[record.name] = (utc_now() + timedelta(minutes=4), responder)
+    app.ocsp._responders[record.name] = (
+        utc_now() + timedelta(minutes=4),
+        OcspResponders((responder,)),
+    )
     return app
 
 
