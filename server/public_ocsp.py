@@ -183,7 +183,8 @@ class PublicOcsp:
             if found is None:
                 return None
             held = Held.of_response((issuer, serial), cert_id_hash, found, now)
-        self.held.hold(question, held, seen)
+        if held.serves(now):  # the next one may be late
+            self.held.hold(question, held, seen)
         return held
 
     def _sign(self, asked: "_Asked", now: datetime) -> tuple[Kind, Answer] | None:

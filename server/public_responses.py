@@ -26,8 +26,6 @@ _HELD_OCTETS: Final = 2000
 """What one response takes beside its body and its question: about 1.6 kB were measured."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _TAG_DIGITS = 32
-# Until a quarter of the life, or half of what is left: who asks again later gets a later one.
-_PARTS_OF_LIFE, _PARTS_OF_REST = 4, 2
 
 Question = str | tuple[str, bytes]
 """The path of a GET; path and body of a POST."""
@@ -82,10 +80,14 @@ def ocsp_content(body: bytes) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def ocsp_headers(response: PreproducedResponse, now: datetime) -> tuple[tuple[str, str], ...]:
-    """The headers that let caches keep a response, well before it ends (RFC 5019 section 6.2)."""
+    """The headers that let caches keep a response, well before it ends (RFC 5019 section 6.2).
+
+    They may for half of what is left of it when the next is made, or now, if that is late. So one
+    that is sent at the last moment and kept by a cache has not ended when the cache drops it.
+    """
     life = response.life
-    whole, rest = life.next_update - life.this_update, life.next_update - now
-    seconds = max(int(min(whole / _PARTS_OF_LIFE, rest / _PARTS_OF_REST).total_seconds()), 0)
+    rest = life.next_update - max(life.due_at, now)
+    seconds = max(int(rest.total_seconds() / 2), 0)
     tag = hashlib.sha256(response.body).hexdigest()[:_TAG_DIGITS]
     return (
         ("Cache-Control", f"max-age={seconds}, public, no-transform, must-revalidate"),

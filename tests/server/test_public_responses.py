@@ -21,7 +21,7 @@ from server.clock import utc_now
 from server.jobs import run_job
 from server.metrics import Metrics
 from server.public import PublicApp
-from server.public_responses import Held, HeldResponses
+from server.public_responses import Held, HeldResponses, ocsp_headers
 from tests.support.ocsp_client import an_issued_serial, request_for, said
 from tests.support.service import until
 from tests.support.wsgi import ask
@@ -115,6 +115,24 @@ def test_without_news_nothing_is_served_from_memory(
     monkeypatch.setattr(public_responses, "NEWS_SECONDS", 0.0)
 
     assert held.get(QUESTION, utc_now()) is None
+
+
+@pytest.mark.parametrize("hours", [1, 15.9, 16, 24, 48, 100, 240])
+def test_what_a_cache_keeps_has_not_ended_when_it_drops_it(hours: float) -> None:
+    now = utc_now().replace(microsecond=0)
+    response = PreproducedResponse(Life(now, now + timedelta(hours=hours)), b"an answer")
+    life = response.life
+    for moment in (
+        now,
+        life.due_at - timedelta(seconds=1),
+        life.next_update - timedelta(minutes=1),
+    ):
+        # As it is served until the next is made, or for itself when that is late.
+        made = moment if moment > life.due_at else now
+        (_, control), *_ = ocsp_headers(response, made)
+        seconds = int(control.partition(",")[0].removeprefix("max-age="))
+        assert seconds > 0
+        assert moment + timedelta(seconds=seconds) < life.next_update
 
 
 def test_one_response_is_held_under_every_spelling_and_dropped_under_all(
