@@ -123,9 +123,11 @@ class PublicOcsp:
         record = self.issuer_of(name) if name else None
         if name and record is None:
             return "none", NOT_FOUND
-        plain = None if record is None else self._plain(record, question, octets, now)
-        if plain is not None:
-            return _MADE_AHEAD, plain
+        plain = None if record is None else self._plain(record, octets)
+        if record is not None and plain is not None:
+            held = self._made_ahead(record.name, plain, question, now)
+            if held is not None:
+                return _MADE_AHEAD, held
         try:
             request = parse_request(octets)
         except MalformedRequest:
@@ -136,18 +138,14 @@ class PublicOcsp:
             return UNAUTHORIZED  # of a retired one, or a root, the CRL says it all
         if not any(map(cert_ids.is_ours, request.cert_ids)):
             return UNAUTHORIZED
-        recognised = cert_ids.recognise_only(request)
+        # What was looked for by its octets is not looked for again.
+        recognised = cert_ids.recognise_only(request) if plain is None else None
         return self._of_ours(_Asked(record, request, recognised, question), now)
 
-    def _plain(
-        self, record: IssuerRecord, question: Question, octets: bytes, now: datetime
-    ) -> Held | None:
-        """The response made ahead for the commonest of questions."""
+    def _plain(self, record: IssuerRecord, octets: bytes) -> tuple[CertIdHash, SerialNumber] | None:
+        """The certificate that the commonest of questions is about."""
         cert_ids = self._ids(record) if record.answers_ocsp else None
-        recognised = None if cert_ids is None else cert_ids.recognise_plain(octets)
-        if recognised is None:
-            return None
-        return self._made_ahead(record.name, recognised, question, now)
+        return None if cert_ids is None else cert_ids.recognise_plain(octets)
 
     def _of_ours(self, asked: "_Asked", now: datetime) -> tuple[Kind, Said]:
         with_nonce = asked.request.nonce is not None
@@ -199,7 +197,7 @@ class PublicOcsp:
             return None
         finally:
             self.budget.give_back()
-        if answer is None:
+        if answer is None or answer.body == TRY_LATER[1].body:
             return None
         if answer.next_update is None:
             return "signed", Answer("200 OK", answer.body, _TYPE, (_NO_STORE,))

@@ -279,9 +279,13 @@ def test_while_the_database_is_away_it_says_when_to_come_again(
         # Who knows the issuer still serves its CRL, and OCSP says to try later.
         app.parts = away
         app.ocsp.parts = away
+        app.ocsp._responders["issuing"][1].responders[0]._source = away.statuses
         assert ask(app, "/crl/issuing.crl").status == 200
-        later = ask(app, "/ocsp/issuing", "POST", asked)
-        assert said(later).response_status is ocsp.OCSPResponseStatus.TRY_LATER
+        serial = ocsp.load_der_ocsp_request(asked).serial_number
+        for question in (asked, request_for(parts, serial, nonce=b"n" * 16)):
+            later = ask(app, "/ocsp/issuing", "POST", question)
+            assert said(later).response_status is ocsp.OCSPResponseStatus.TRY_LATER
+            assert later.headers["Retry-After"] == "5"
 
 
 def test_a_fault_of_ours_shows_nothing_of_the_inside_and_the_log_goes_on(
