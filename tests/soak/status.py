@@ -120,7 +120,7 @@ def go_on_changing(town: Town, serials: list[SerialNumber]) -> None:
             elif kind == "release":
                 statuses.release(*place, ACTOR, at)
             else:
-                statuses.revoke(*place, Reason.KEY_COMPROMISE, ACTOR, at)
+                statuses.revoke(*place, Reason.SUPERSEDED, ACTOR, at)
         except Conflict:
             town.history.settle(serial, None)
             continue
@@ -134,7 +134,7 @@ def _next_of(now: Status, at: datetime, *, revoke: bool) -> tuple[str, Status | 
         return "hold", Revoked(Reason.CERTIFICATE_HOLD, at.replace(microsecond=0))
     if isinstance(now, Revoked) and now.reason is Reason.CERTIFICATE_HOLD:
         if revoke:
-            return "revoke", Revoked(Reason.KEY_COMPROMISE, now.at)
+            return "revoke", Revoked(Reason.SUPERSEDED, now.at)
         return "release", Good()
     return "none", None
 
@@ -329,10 +329,11 @@ def hold(town: Town, script: Path, peak: Load, seconds: float) -> dict[int, tupl
     ]
     for thread in work:
         thread.start()
-    town.over.wait(min(2 * SLICE, seconds / 2))
+    warm = min(60.0, seconds / 2)  # until every thread and every response was needed once
+    town.over.wait(warm)
     before = {pid: resident(pid) for pid in town.workers()}
     began = time.monotonic()
-    while time.monotonic() - began < seconds and not town.over.wait(1):
+    while time.monotonic() - began < seconds - warm and not town.over.wait(1):
         for pid in town.workers():
             before.setdefault(pid, 0)
     after = {pid: resident(pid) for pid in town.workers()}
