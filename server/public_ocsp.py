@@ -43,7 +43,7 @@ _RESPONDER_KNOWN_FOR = timedelta(minutes=5)
 _ISSUERS_KNOWN_FOR = timedelta(seconds=1)
 # Threads that may wait for the token at once. As many are left for what needs none, when all that
 # may wait for the bodies of slow clients do so.
-SIGN_AT_ONCE: Final = 8
+SIGN_AT_ONCE: Final = 4
 # How base64 of any SEQUENCE begins, and no issuer's name does.
 _BASE64_SEQUENCE = "M"
 
