@@ -42,12 +42,13 @@ from server.job_health import JobHealth
 from server.logs import get_logger
 from server.metrics import Metrics
 from server.observations import alarms_now
-from server.own_certificates import ensure_ocsp_signer, ocsp_responder
+from server.own_certificates import ensure_ocsp_signer, ocsp_policy, ocsp_responder
 from server.probe import PublicProbe
 from server.tokens import AUDIT_KEY
 from server.watch import observe, watch_status
 
 _BATCH = 100
+_RESPONSES = 250  # certificates whose responses are kept in one transaction
 _PRODUCE_SECONDS = 1.0  # then the tick ends, so that a stop is not kept waiting
 _NEVER_BY_THE_CLOCK = 3650
 _LONGEST_PAUSE = 30  # seconds between two tries to issue for one application
@@ -70,12 +71,11 @@ def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 def produce_ocsp_responses(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Make the OCSP responses that are due, and forget those of expired certificates."""
-    responses = parts.ocsp_responses
-    waiting = {
-        record: responses.count_due(record.name, now)
-        for record in parts.issuers.all()
-        if record.answers_ocsp
-    }
+    responses, validity = parts.ocsp_responses, ocsp_policy(parts.settings).validity
+    answering = [record for record in parts.issuers.all() if record.answers_ocsp]
+    for record in answering:
+        responses.make_due(record.name, now + validity, now)
+    waiting = {record: responses.count_due(record.name, now) for record in answering}
     metrics.ocsp_responses_due.set(sum(waiting.values()))
     for record in waiting:
         responses.forget_expired(record.name, now)
@@ -89,7 +89,7 @@ def _produce(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:
     if responder is None:
         return False
     end = time.monotonic() + _PRODUCE_SECONDS
-    while preproduce(responder, parts.ocsp_responses, now, _BATCH) == _BATCH:
+    while preproduce(responder, parts.ocsp_responses, now, _RESPONSES) == _RESPONSES:
         if time.monotonic() > end:
             break
     return True

@@ -46,6 +46,7 @@ class Metrics:
     token_healthy: Gauge
     standby_in_use: Gauge
     ocsp_responses_due: Gauge
+    ocsp_answers: Counter
 
     @classmethod
     def of_process(cls) -> "Metrics":
@@ -119,6 +120,12 @@ class Metrics:
                 "Certificates whose OCSP responses wait to be made.",
                 registry=registry,
                 multiprocess_mode="mostrecent",
+            ),
+            Counter(
+                "tillid_ocsp_answers_total",
+                "OCSP answers by how they came about.",
+                ["answer"],
+                registry=registry,
             ),
         )
 

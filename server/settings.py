@@ -179,7 +179,25 @@ class Ocsp(Section):
     """Answers of the OCSP responder."""
 
     validity_minutes: int = Field(
-        default=60, ge=1, le=10080, description="Minutes from thisUpdate to nextUpdate."
+        default=60, ge=1, le=14400, description="Minutes from thisUpdate to nextUpdate."
+    )
+    cert_hash: bool = Field(
+        default=False, description="Whether answers hold the certificate's hash (Common PKI)."
+    )
+    archive_cutoff: bool = Field(
+        default=False, description="Whether answers say that status is kept past expiry."
+    )
+    non_issued: Literal["unknown", "revoked"] = Field(
+        default="unknown", description="What is said of a serial that was never issued."
+    )
+    signatures_per_second: int = Field(
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="Answers that each public worker signs on demand in a second, at most.",
+    )
+    memory_mebibytes: int = Field(
+        default=64, ge=1, le=65536, description="Memory for responses in each public worker, MiB."
     )
 
 

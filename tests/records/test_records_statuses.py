@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from sqlalchemy import text
 
 from ca.errors import Conflict
@@ -134,3 +135,16 @@ def test_a_hold_withdraws_from_the_directories(stores: Stores) -> None:
 
     (found,) = stores.publications.of_certificate(*person.place)
     assert found.state == "withdrawing"
+
+
+def test_the_digest_of_a_certificate_is_known_and_of_no_other_serial(
+    stores: Stores, place: Place
+) -> None:
+    digest = stores.certificates.body(*place).fingerprint(hashes.SHA256())
+
+    assert stores.statuses.sha256_of(*place) == digest
+    HOLD(stores, place)
+    assert stores.statuses.sha256_of(*place) == digest
+    orphan = stores.intend(server_order(), NOW).content.serial_number
+    for other in (orphan, SerialNumber.random()):
+        assert stores.statuses.sha256_of(ISSUING, other) is None
