@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from records.database import UtcTime
@@ -124,6 +125,11 @@ certificate = Table(
     Column("reason", Integer),
     Column("decided_at", UtcTime),
     Column("crl_entry", LargeBinary),
+    # Why, finer than what is told, and never published; NULL when others revoked it. A compromise
+    # may lie before the revocation. `decided_by` is an actor or a bulk revocation.
+    Column("cause", String(24)),
+    Column("invalid_since", UtcTime),
+    Column("decided_by", String(80)),
     # Which partition of the issuer's CRL lists it; 0 when there is only the complete one.
     Column("shard", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "serial"),
@@ -132,6 +138,22 @@ certificate = Table(
     CheckConstraint("(revoked_at IS NULL) = (reason IS NULL)", name="reason"),
     CheckConstraint("(revoked_at IS NULL) = (crl_entry IS NULL)", name="crl_entry"),
     CheckConstraint("revoked_at IS NULL OR decided_at IS NOT NULL", name="decided"),
+    CheckConstraint("revoked_at IS NOT NULL OR cause IS NULL", name="cause"),
+    CheckConstraint("invalid_since IS NULL OR reason IN (1, 2)", name="invalid_since"),
+    # What one officer has decided lately.
+    Index(
+        "ix_certificate_decided_by",
+        "decided_by",
+        "decided_at",
+        sqlite_where=text("decided_by IS NOT NULL"),
+        postgresql_where=text("decided_by IS NOT NULL"),
+    ),
+    Index(
+        "ix_certificate_held",
+        "decided_at",
+        sqlite_where=text("status = 'held'"),
+        postgresql_where=text("status = 'held'"),
+    ),
     # A serial that was revoked without ever being issued has none of these.
     CheckConstraint(
         "status = 'revoked' OR (status <> 'intent') = (issued_at IS NOT NULL)", name="issued"
@@ -305,6 +327,8 @@ publication = Table(
     Column("serial", String(40), nullable=False),
     Column("subject_id", String(40), nullable=False, index=True),
     Column("state", String(12), nullable=False),
+    # 1 while a hold alone keeps it out of the directory.
+    Column("returns", Integer, nullable=False, server_default="0"),
     Column("entry_uuid", String(36)),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("retry_at", UtcTime, nullable=False),

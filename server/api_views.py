@@ -39,6 +39,9 @@ def certificate_view(of: CertificateRecord) -> JsonObject:
         "issued_at": _time(of.issued_at),
         "revoked_at": _time(of.revoked_at),
         "reason": None if of.reason is None else of.reason.label,
+        "cause": of.cause,
+        "invalid_since": _time(of.invalid_since),
+        "decided_by": of.decided_by,
         "fingerprint": of.fingerprint,
     }
 

@@ -199,7 +199,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         tokens=tokens,
         issuers=Issuers(database),
         certificates=Certificates(database, personal, directories, compromised),
-        statuses=Statuses(database),
+        statuses=Statuses(database, settings.revocation.alone_per_hour),
         crls=crls,
         ocsp_responses=OcspResponses(database),
         officers=Officers(database, personal),

@@ -56,6 +56,12 @@ def close_intents(parts: Assembly, _: Metrics, now: datetime) -> int:
     return len(resolve_open_intents(parts.certificates, now))
 
 
+def end_holds(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Revoke what has been on hold for longer than the settings allow."""
+    longest = timedelta(days=parts.settings.revocation.longest_hold_days)
+    return parts.statuses.end_holds(now - longest, _BATCH, now)
+
+
 def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Renew the OCSP signers of every issuer that answers OCSP."""
     records = [record for record in parts.issuers.all() if record.answers_ocsp]
@@ -188,6 +194,7 @@ def check_tokens(parts: Assembly, metrics: Metrics, _: datetime) -> int:
 
 JOBS: dict[str, Job] = {
     "close-intents": close_intents,
+    "end-holds": end_holds,
     "own-certificates": renew_own_certificates,
     "ocsp-responses": produce_ocsp_responses,
     "fulfil-applications": fulfil_applications,

@@ -43,6 +43,8 @@ BY_OFFICERS = {
     ("get", "/api/v1/certificates"): (Act.FIND, None),
     ("get", CERTIFICATE): (Act.FIND, None),
     ("post", f"{CERTIFICATE}/revocation"): (Act.REVOKE, {"reason": "superseded"}),
+    ("post", f"{CERTIFICATE}/hold"): (Act.REVOKE, {"cause": "key-lost"}),
+    ("post", f"{CERTIFICATE}/release"): (Act.RELEASE, None),
     ("get", "/api/v1/erasures"): (Act.ERASE, None),
     ("get", ERASURE): (Act.ERASE, None),
     ("post", f"{ERASURE}/approval"): (Act.ERASE, None),

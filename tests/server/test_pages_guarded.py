@@ -23,6 +23,7 @@ ALLOWED = {
     "/certificates": set(Role),
     "/certificates/issuing/{serial}": set(Role),
     "/certificates/issuing/{serial}/revoke": {Role.SECURITY_ADMINISTRATOR},
+    "/certificates/issuing/{serial}/hold": {Role.SECURITY_ADMINISTRATOR},
     "/erasures": {Role.SECURITY_ADMINISTRATOR},
     "/erasures/{erasure}": {Role.SECURITY_ADMINISTRATOR},
     "/audit": {Role.AUDITOR},
@@ -33,6 +34,8 @@ FORMS = {
     "/case/{submitted}/refuse": ("/queue", Role.REGISTRATION_OFFICER, 400),
     "/case/{verified}/approve": ("/queue", Role.APPROVING_OFFICER, 400),
     "/certificates/issuing/{serial}/revoke": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
+    "/certificates/issuing/{serial}/hold": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
+    "/certificates/issuing/{serial}/release": ("/audit", Role.SECURITY_ADMINISTRATOR, 409),
     "/erasures/{erasure}/approve": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
     "/sign-out": ("/certificates", Role.AUDITOR, 400),
 }

@@ -77,6 +77,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.Integer(), nullable=True),
         sa.Column("decided_at", records.database.UtcTime(), nullable=True),
         sa.Column("crl_entry", sa.LargeBinary(), nullable=True),
+        sa.Column("cause", sa.String(length=24), nullable=True),
+        sa.Column("invalid_since", records.database.UtcTime(), nullable=True),
+        sa.Column("decided_by", sa.String(length=80), nullable=True),
         sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint(
             "(status IN ('held', 'revoked')) = (revoked_at IS NOT NULL)",
@@ -84,6 +87,12 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             "revoked_at IS NULL OR decided_at IS NOT NULL", name=op.f("ck_certificate_decided")
+        ),
+        sa.CheckConstraint(
+            "revoked_at IS NOT NULL OR cause IS NULL", name=op.f("ck_certificate_cause")
+        ),
+        sa.CheckConstraint(
+            "invalid_since IS NULL OR reason IN (1, 2)", name=op.f("ck_certificate_invalid_since")
         ),
         sa.CheckConstraint(
             "status = 'revoked' OR (status <> 'intent') = (issued_at IS NOT NULL)",
@@ -107,6 +116,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_certificate")),
         sa.UniqueConstraint("fingerprint", name=op.f("uq_certificate_fingerprint")),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_certificate_decided_by",
+        "certificate",
+        ["decided_by", "decided_at"],
+        unique=False,
+        sqlite_where=sa.text("decided_by IS NOT NULL"),
+        postgresql_where=sa.text("decided_by IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_certificate_held",
+        "certificate",
+        ["decided_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'held'"),
+        postgresql_where=sa.text("status = 'held'"),
     )
     op.create_index(
         op.f("ix_certificate_application_id"), "certificate", ["application_id"], unique=False
@@ -292,6 +317,7 @@ def upgrade() -> None:
         sa.Column("serial", sa.String(length=40), nullable=False),
         sa.Column("subject_id", sa.String(length=40), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("returns", sa.Integer(), server_default="0", nullable=False),
         sa.Column("entry_uuid", sa.String(length=36), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("retry_at", records.database.UtcTime(), nullable=False),
