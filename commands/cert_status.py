@@ -78,7 +78,7 @@ def revoke(
 
     if (why["cause"] is None) is (why["reason"] is None):
         raise click.UsageError("Give either --cause or --reason.")
-    body = {name: _word(value) for name, value in why.items() if value is not None}
+    body = {name: word(value) for name, value in why.items() if value is not None}
     grounds = grounds_of(body.get("cause"), body.get("reason"), body.get("invalid_since"))
     change = _Change("revocation", f"is revoked ({grounds.cause.reason.label})", identity)
     return change.of(
@@ -150,7 +150,8 @@ class _Change:
         return Result(found, (f"{name} {self.said}; {next_crl}",))
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
+    """An option as the API takes it: text, or a time in UTC."""
     return value if isinstance(value, str) else f"{value:%Y-%m-%dT%H:%M:%SZ}"
 
 

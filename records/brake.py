@@ -5,10 +5,11 @@ audit event: whoever appends to the audit log waits for the others, so two nodes
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from records.tables import certificate, officer
+from records.tables import bulk_revocation, certificate, officer
 from revocation.causes import Cause, Party, party_of
 from revocation.errors import RevocationRefused, RevocationRule
 
@@ -33,7 +34,8 @@ def check_alone(tx: Connection, actor: str, limit: int, now: datetime) -> None:
 def _decided_alone(tx: Connection, actor: str, most: int, now: datetime) -> int:
     """How many certificates the person holds or has revoked in the last hour, at most `most`.
 
-    The end of an issuer is not counted: it ends everything below it, at a ceremony.
+    Bulk revocations that one person planned and began count whole. The end of an issuer does not
+    count: it ends everything below it, at a ceremony.
     """
     recent = (
         select(certificate.c.serial)
@@ -42,10 +44,16 @@ def _decided_alone(tx: Connection, actor: str, most: int, now: datetime) -> int:
         .where(or_(certificate.c.cause.is_(None), certificate.c.cause != Cause.ISSUER_ENDED))
         .limit(most)
     )
-    return int(tx.execute(select(func.count()).select_from(recent.subquery())).scalar_one())
+    bulk = select(func.coalesce(func.sum(bulk_revocation.c.total), 0)).where(
+        _by_person(bulk_revocation.c.planned_by, actor),
+        _by_person(bulk_revocation.c.begun_by, actor),
+        bulk_revocation.c.begun_at > now - SPAN,
+    )
+    singly = tx.execute(select(func.count()).select_from(recent.subquery())).scalar_one()
+    return int(singly) + int(tx.execute(bulk).scalar_one())
 
 
-def _by_person(column: ColumnElement[str | None], actor: str) -> ColumnElement[bool]:
+def _by_person(column: ColumnElement[Any], actor: str) -> ColumnElement[bool]:
     """Whether a column names the actor, or another role of the same person."""
     person = select(officer.c.person_id).where(officer.c.id == actor).scalar_subquery()
     roles = select(officer.c.id).where(officer.c.person_id == person)

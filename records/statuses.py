@@ -4,7 +4,7 @@ Every change is written down under the issuer's next status version by the datab
 (`records.guards`), with the audit event that tells of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, case, select, update
 
 from audit.events import Detail, Event
 from ca.errors import Conflict
+from ca.failpoints import reach
 from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
 from records.brake import check_alone
@@ -75,7 +76,7 @@ class Statuses:
             before = _locked(tx, (issuer, serial), ("issued", "held"))
             grounds.check(party_of(actor), before.not_before, now)
             _end(tx, before, ("revoked", grounds, actor), now)
-            _withdraw(tx, issuer, serial, now)
+            withdraw(tx, issuer, [serial.hex], now)
             return _told(tx, (issuer, serial), ("revoked", actor, _details(grounds)), now)
 
     def hold(
@@ -97,7 +98,7 @@ class Statuses:
         with self._decision((issuer, serial), actor, now) as tx:
             before = _locked(tx, (issuer, serial), ("issued",))
             _end(tx, before, ("held", Grounds(cause), actor), now)
-            _withdraw(tx, issuer, serial, now, returns=True)
+            withdraw(tx, issuer, [serial.hex], now, returns=True)
             return _told(tx, (issuer, serial), ("held", actor, {"cause": cause}), now)
 
     def release(
@@ -136,7 +137,7 @@ class Statuses:
                     return False  # released meanwhile, and put on hold again
                 grounds = Grounds(Cause.NOT_NEEDED if held.cause is None else Cause(held.cause))
                 _end(tx, held, ("revoked", grounds, _JOB), now)
-                _withdraw(tx, *place, now)
+                withdraw(tx, place[0], [place[1].hex], now)
                 _told(tx, place, ("revoked", _JOB, _details(grounds)), now)
         except Conflict:
             return False
@@ -150,6 +151,8 @@ class Statuses:
                 yield tx
                 if self._alone_per_hour is not None:
                     check_alone(tx, actor, self._alone_per_hour, now)
+                reach("status.written")
+            reach("status.recorded")
         except RevocationRefused as refusal:
             if refusal.rule is RevocationRule.RATE_LIMITED:
                 with self._database.write() as tx:
@@ -188,7 +191,7 @@ def _end(
     since = row.revoked_at or now.replace(microsecond=0)
     _set(tx, row, ended(row.serial, status, grounds, since) | {"decided_by": actor}, now)
     if status == "revoked" and grounds.cause.is_compromise:
-        keep_compromised(tx, row.spki_sha256)
+        keep_compromised(tx, (row.spki_sha256,))
 
 
 def ended(serial: str, status: str, grounds: Grounds, since: datetime) -> dict[str, object]:
@@ -215,19 +218,14 @@ def _set(
     )
 
 
-def _withdraw(
-    tx: Connection,
-    issuer: IssuerName,
-    serial: SerialNumber,
-    now: datetime,
-    *,
-    returns: bool = False,
+def withdraw(
+    tx: Connection, issuer: str, serials: Sequence[str], now: datetime, *, returns: bool = False
 ) -> None:
-    """Let the directories be without it; with `returns` only until a hold is lifted."""
+    """Let the directories be without them; with `returns` only until a hold is lifted."""
     shown = publication.c.state.in_(("pending", "published"))
     tx.execute(
         update(publication)
-        .where(publication.c.issuer == issuer, publication.c.serial == serial.hex)
+        .where(publication.c.issuer == issuer, publication.c.serial.in_(serials))
         .values(
             state="withdrawing",
             retry_at=now,

@@ -177,6 +177,46 @@ revocation_residue = Table(
     sqlite_with_rowid=False,
 )
 
+# One plan to revoke many; `alone` is how many one person might revoke when it was planned.
+bulk_revocation = Table(
+    "bulk_revocation",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("cause", String(24), nullable=False),
+    Column("invalid_since", UtcTime),
+    Column("selection", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("left_out", Integer, nullable=False),
+    Column("alone", Integer, nullable=False),
+    Column("planned_by", String(40), nullable=False),
+    Column("planned_at", UtcTime, nullable=False),
+    Column("begun_by", String(40)),
+    Column("begun_at", UtcTime),
+    Column("begun_sha256", String(64)),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("revoked", Integer, nullable=False, server_default="0"),
+    Column("ended_at", UtcTime),
+    CheckConstraint("0 <= revoked AND revoked <= done AND done <= total", name="progress"),
+    CheckConstraint(
+        "(begun_by IS NULL) = (begun_at IS NULL) AND (begun_by IS NULL) = (begun_sha256 IS NULL)",
+        name="begun",
+    ),
+    CheckConstraint("ended_at IS NULL OR done = total", name="ended"),
+    sqlite_with_rowid=False,
+)
+
+bulk_certificate = Table(
+    "bulk_certificate",
+    metadata,
+    Column("bulk_id", String(40), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("issuer", String(32), nullable=False),
+    Column("serial", String(40), nullable=False),
+    PrimaryKeyConstraint("bulk_id", "number"),
+    sqlite_with_rowid=False,
+)
+
 # What changed, in order: one row for each rise of an issuer's status version. CRLs, the memory of
 # the public workers and whoever watches from outside go on from the version they have seen.
 status_change = Table(

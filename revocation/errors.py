@@ -8,7 +8,8 @@ RevocationError
 │   ├── ResponderRefused a certificate that may not sign OCSP responses for this issuer
 │   ├── CrlRefused       a signed CRL that our own gate holds back
 │   ├── EntriesVanished  a CRL that forgets serials it may not forget
-│   └── RevocationRefused a hold, release or revocation that a rule forbids
+│   ├── RevocationRefused a hold, release or revocation that a rule forbids
+│   └── SelectionFaulty   a list of certificates with lines that name none
 ├── Conflict             somebody else was first: read again, then retry
 │   └── CrlNumberTaken
 └── Unavailable          a part we stand on does not answer: retry later
@@ -117,6 +118,7 @@ class RevocationRule(Enum):
     INVALIDITY_AHEAD = "RFC 5280 5.3.2, invalidityDate not ahead"
     INVALIDITY_BEFORE = "RFC 5280 5.3.2, invalidityDate in the validity"
     NOTHING_SELECTED = "NSIS ISS-REV-L2b, selection"
+    TOO_MANY_SELECTED = "NSIS ISS-REV-L2b, size of the selection"
     SELECTION_CHANGED = "NSIS ISS-REV-L2b, digest of the selection"
 
 
@@ -127,6 +129,14 @@ class RevocationRefused(Refused):
         super().__init__(rule.name, *facts)
         self.rule = rule
         self.facts = facts
+
+
+class SelectionFaulty(Refused):
+    """Lines of a list name no certificate that can be revoked: their numbers, from 1, and why."""
+
+    def __init__(self, faults: tuple[tuple[int, str], ...]) -> None:
+        super().__init__(len(faults))
+        self.faults = faults
 
 
 class CrlNumberTaken(Conflict):

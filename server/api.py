@@ -18,6 +18,7 @@ from server.api_models import (
     CertificateQuery,
     EnrolmentBody,
 )
+from server.api_revocations import register_revocations
 from server.api_statuses import place_of, register_statuses
 from server.api_views import certificate_view, erasure_view
 from server.assembly import Assembly
@@ -34,6 +35,7 @@ def api(parts: Assembly) -> APIBlueprint:
         _staff,
         _certificates,
         register_statuses,
+        register_revocations,
         _erasures,
         _audit,
     ):

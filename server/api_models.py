@@ -17,6 +17,7 @@ from pydantic import (
 
 from ra.evidence import EvidenceKind, Presence
 from revocation.causes import FOR_HOLD, MAY_GIVE, Cause, Party
+from revocation.selections import MOST
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$")]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
@@ -137,6 +138,40 @@ class HoldBody(Body):
     """Why a certificate is put on hold."""
 
     cause: HoldCauseWord
+
+
+class BulkPath(BaseModel):
+    """Which bulk revocation."""
+
+    bulk_id: Identifier
+
+
+class PlanBody(Body):
+    """Which certificates to revoke, and why: a list, or what they all have in common.
+
+    A line of the list is ISSUER/SERIAL, or the serial number alone if the issuer is given.
+    """
+
+    cause: CauseWord
+    invalid_since: Time | None = None
+    certificates: Annotated[list[str], Field(max_length=MOST)] | None = None
+    issuer: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] | None = None
+    spki_sha256: Digest | None = None
+    profile: ProfileName | None = None
+    issued_from: Time | None = None
+    issued_until: Time | None = None
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if self.model_fields_set <= {"cause", "invalid_since"}:
+            raise ValueError("name certificates, an issuer, a key, a profile or a time")
+        return self
+
+
+class BeginBody(Body):
+    """The digest of the selection that is confirmed."""
+
+    sha256: Digest
 
 
 class EnrolmentBody(Body):

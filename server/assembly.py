@@ -20,6 +20,7 @@ from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
+from records.bulk_revocations import BulkRevocations
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
@@ -56,6 +57,7 @@ class Assembly:
     issuers: Issuers
     certificates: Certificates
     statuses: Statuses
+    bulk_revocations: BulkRevocations
     crls: Crls
     ocsp_responses: OcspResponses
     officers: Officers
@@ -192,6 +194,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     compromised = frozenset[str]() if file is None else read_compromised(file)
     personal = PersonalData(tokens.wrapping_key)
     crls = Crls(database)
+    alone = settings.revocation.alone_per_hour
     directories = (DIRECTORY,) if settings.directory.enabled else ()
     return Assembly(
         settings=settings,
@@ -199,7 +202,8 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         tokens=tokens,
         issuers=Issuers(database),
         certificates=Certificates(database, personal, directories, compromised),
-        statuses=Statuses(database, settings.revocation.alone_per_hour),
+        statuses=Statuses(database, alone),
+        bulk_revocations=BulkRevocations(database, alone),
         crls=crls,
         ocsp_responses=OcspResponses(database),
         officers=Officers(database, personal),

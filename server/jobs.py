@@ -43,6 +43,7 @@ LEASE = "jobs"
 LEASE_LIFE = timedelta(seconds=8)
 _BATCH = 100
 _PRODUCE_SECONDS = 1.0  # then the tick ends, so that a stop is not kept waiting
+_REVOKE_SECONDS = 3.0  # likewise
 _NEVER_BY_THE_CLOCK = 3650
 _LONGEST_PAUSE = 30  # seconds between two tries to issue for one application
 
@@ -60,6 +61,19 @@ def end_holds(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Revoke what has been on hold for longer than the settings allow."""
     longest = timedelta(days=parts.settings.revocation.longest_hold_days)
     return parts.statuses.end_holds(now - longest, _BATCH, now)
+
+
+def carry_on_revocations(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Carry on the bulk revocations that were begun, a batch at a time."""
+    return _each(parts.bulk_revocations.open(), lambda job: _revoke_many(parts, job, now))
+
+
+def _revoke_many(parts: Assembly, job: str, now: datetime) -> bool:
+    end = time.monotonic() + _REVOKE_SECONDS
+    while parts.bulk_revocations.carry_on(job, now).ended_at is None:
+        if time.monotonic() > end:
+            break
+    return True
 
 
 def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
@@ -195,6 +209,7 @@ def check_tokens(parts: Assembly, metrics: Metrics, _: datetime) -> int:
 JOBS: dict[str, Job] = {
     "close-intents": close_intents,
     "end-holds": end_holds,
+    "carry-on-revocations": carry_on_revocations,
     "own-certificates": renew_own_certificates,
     "ocsp-responses": produce_ocsp_responses,
     "fulfil-applications": fulfil_applications,

@@ -1,11 +1,11 @@
 """What is said when a rule forbids a hold, a release or a revocation."""
 
-import revocation.errors
-from revocation.errors import RevocationRefused, RevocationRule
+from revocation.errors import RevocationRefused, RevocationRule, SelectionFaulty
 from server.problem_kinds import sentence
-from server.problems import Problem, Row, row
+from server.problems import FieldProblem, Problem, Row, row
 
 _BULK = "tillid revocation plan … --identity FILE, which a second security administrator runs"
+_FAULTS_TOLD = 50
 # By rule: the sentence, with places for the facts, and the way out.
 _SENTENCES = {
     RevocationRule.NOT_AUTHORISED: (
@@ -56,6 +56,10 @@ _SENTENCES = {
         "the selection holds no certificate that can be revoked",
         "look with tillid cert show whether they are revoked or expired already",
     ),
+    RevocationRule.TOO_MANY_SELECTED: (
+        "the selection holds more than {0} certificates",
+        "make several plans of it, for example by the time of issue",
+    ),
     RevocationRule.SELECTION_CHANGED: (
         "the digest is not that of the selection, {0}",
         "look at the plan as it is, and give the digest that it shows",
@@ -78,4 +82,23 @@ def _refused(error: RevocationRefused) -> Problem:
     )
 
 
-REVOCATION_ROWS: tuple[Row, ...] = (row(revocation.errors.RevocationRefused, _refused),)
+def _faulty(error: SelectionFaulty) -> Problem:
+    count = len(error.faults)
+    return Problem(
+        type="selection-faulty",
+        title="The list cannot be taken as it is",
+        status=400,
+        detail=f"{count} of its lines {'names' if count == 1 else 'name'} no certificate of ours;"
+        " nothing was planned.",
+        way_out="Correct or remove the lines, and plan again.",
+        errors=tuple(
+            FieldProblem(f"line {number}", why, "Write it as ISSUER/SERIAL, one a line.")
+            for number, why in error.faults[:_FAULTS_TOLD]
+        ),
+    )
+
+
+REVOCATION_ROWS: tuple[Row, ...] = (
+    row(RevocationRefused, _refused),
+    row(SelectionFaulty, _faulty),
+)

@@ -29,7 +29,7 @@ def grounds_of(cause: str | None, reason: str | None, invalid_since: str | None)
         cause = Grounds.told(Reason.from_label(reason)).cause
     if cause is None:
         raise MalformedField("cause", "one of the causes of a revocation")
-    return Grounds(Cause(cause), None if invalid_since is None else _time(invalid_since))
+    return Grounds(Cause(cause), time_of("invalid_since", invalid_since))
 
 
 def revoke_certificate(
@@ -43,9 +43,7 @@ def revoke_certificate(
     """
     _check_not_issuer(parts, place, actor)
     reach("revoke.authorised")
-    record = parts.statuses.revoke(*place, grounds, actor, now)
-    reach("revoke.recorded")
-    return record
+    return parts.statuses.revoke(*place, grounds, actor, now)
 
 
 def hold_certificate(
@@ -86,8 +84,11 @@ def _check_not_issuer(parts: Assembly, place: Place, actor: str) -> None:
         raise NotAllowed("system operator")
 
 
-def _time(text: str) -> datetime:
+def time_of(field: str, text: str | None) -> datetime | None:
+    """The time in a field, if it is filled in; MalformedField when it is none."""
+    if text is None:
+        return None
     try:
         return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
     except ValueError:
-        raise MalformedField("invalid_since", "a time in UTC as 2026-01-31T12:00:00Z") from None
+        raise MalformedField(field, "a time in UTC as 2026-01-31T12:00:00Z") from None

@@ -57,6 +57,48 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("size", name=op.f("pk_audit_head")),
     )
     op.create_table(
+        "bulk_certificate",
+        sa.Column("bulk_id", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("bulk_id", "number", name=op.f("pk_bulk_certificate")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "bulk_revocation",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("cause", sa.String(length=24), nullable=False),
+        sa.Column("invalid_since", records.database.UtcTime(), nullable=True),
+        sa.Column("selection", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("left_out", sa.Integer(), nullable=False),
+        sa.Column("alone", sa.Integer(), nullable=False),
+        sa.Column("planned_by", sa.String(length=40), nullable=False),
+        sa.Column("planned_at", records.database.UtcTime(), nullable=False),
+        sa.Column("begun_by", sa.String(length=40), nullable=True),
+        sa.Column("begun_at", records.database.UtcTime(), nullable=True),
+        sa.Column("begun_sha256", sa.String(length=64), nullable=True),
+        sa.Column("done", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("revoked", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("ended_at", records.database.UtcTime(), nullable=True),
+        sa.CheckConstraint(
+            "0 <= revoked AND revoked <= done AND done <= total",
+            name=op.f("ck_bulk_revocation_progress"),
+        ),
+        sa.CheckConstraint(
+            "(begun_by IS NULL) = (begun_at IS NULL)"
+            " AND (begun_by IS NULL) = (begun_sha256 IS NULL)",
+            name=op.f("ck_bulk_revocation_begun"),
+        ),
+        sa.CheckConstraint(
+            "ended_at IS NULL OR done = total", name=op.f("ck_bulk_revocation_ended")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bulk_revocation")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "certificate",
         sa.Column("issuer", sa.String(length=32), nullable=False),
         sa.Column("serial", sa.String(length=40), nullable=False),
