@@ -117,6 +117,8 @@ class PublicApp:
         method = environ["REQUEST_METHOD"]
         if place == "ocsp":
             return "/ocsp", self._ocsp(environ, method, rest)
+        if place == "check":
+            return "/check", self._check(environ, method, rest)
         routes = {"healthz": _alive, "readyz": self._ready, "crl": self._crl, "ca": self._ca}
         if place not in routes or (rest and place in {"healthz", "readyz"}):
             return "/other", NOT_FOUND
@@ -130,6 +132,18 @@ class PublicApp:
         if abs(now - self._told) > _TELL_EVERY:
             self._told = now
             get_logger("public").error("public.unavailable", exc_info=error)
+
+    def _check(self, environ: Environ, method: str, rest: str) -> Answer:
+        """The page for people; what it needs is loaded when somebody opens it."""
+        from server import check_page  # noqa: PLC0415 - workers that nobody asks do not need it
+
+        if method not in {"GET", "HEAD", "POST"}:
+            return _not_allowed("GET, HEAD, POST")
+        found = check_page.answer(self.parts, environ, rest)
+        if found is None:
+            return NOT_FOUND
+        status, body, kind = found
+        return Answer(status, body, kind, check_page.HEADERS)
 
     def _ready(self, _: Environ, __: str) -> Answer:
         """Every issuer with a key has a CRL that is in force, and its responder can sign."""
