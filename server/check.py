@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
 
 from ca.errors import MalformedRequest
 from ca.foreign_certificates import read_certificate
@@ -49,6 +50,16 @@ REASONS = {
     Reason.AA_COMPROMISE: "the key of an attribute authority may be known to others",
 }
 """What each published reason says to people."""
+
+
+# Beside those that RFC 4514 section 3 names.
+_NAMES = {
+    NameOID.GIVEN_NAME: "GN",
+    NameOID.SURNAME: "SN",
+    NameOID.SERIAL_NUMBER: "serialNumber",
+    NameOID.PSEUDONYM: "pseudonym",
+    NameOID.ORGANIZATION_IDENTIFIER: "organizationIdentifier",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +118,7 @@ def _links(
     for one, record in steps:
         serial = SerialNumber(one.serial_number)
         yield Link(
-            name=one.subject.rfc4514_string(),
+            name=one.subject.rfc4514_string(_NAMES),
             issuer=record.name,
             serial=serial,
             not_before=one.not_valid_before_utc,
