@@ -43,7 +43,7 @@ LEASE = "jobs"
 LEASE_LIFE = timedelta(seconds=8)
 _BATCH = 100
 _PRODUCE_SECONDS = 1.0  # then the tick ends, so that a stop is not kept waiting
-_REVOKE_SECONDS = 3.0  # likewise
+_REVOKE_SECONDS = 4.0  # likewise
 _NEVER_BY_THE_CLOCK = 3650
 _LONGEST_PAUSE = 30  # seconds between two tries to issue for one application
 

@@ -1,6 +1,7 @@
 """Many certificates in a database, put there as rows: only their number matters."""
 
 import secrets
+from datetime import timedelta
 
 from sqlalchemy import func, insert, select, update
 
@@ -13,15 +14,15 @@ _CHUNK = 10_000
 _OCTETS = 600  # of a to-be-signed certificate
 
 
-def load_certificates(database: Database, wanted: int) -> None:
+def load_certificates(database: Database, wanted: int, life: timedelta = timedelta()) -> None:
     """Fill up to `wanted` issued certificates; keys and serials are random, so indexes are too."""
     with database.read() as tx:
         there = tx.execute(select(func.count()).select_from(certificate)).scalar_one()
     for start in range(there, wanted, _CHUNK):
-        _load(database, min(_CHUNK, wanted - start))
+        _load(database, min(_CHUNK, wanted - start), life)
 
 
-def _load(database: Database, count: int) -> None:
+def _load(database: Database, count: int, life: timedelta) -> None:
     now = utc_now()
     rows = [
         {
@@ -31,7 +32,7 @@ def _load(database: Database, count: int) -> None:
             "profile": "tls-server",
             "profile_sha256": "0" * 64,
             "not_before": now,
-            "not_after": now,
+            "not_after": now + life,
             "spki_sha256": secrets.token_hex(32),
             "sealed_tbs": secrets.token_bytes(_OCTETS),
             "intended_at": now,

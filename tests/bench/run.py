@@ -1,6 +1,6 @@
 """`./dev bench [NAME...]`: what each path costs, beside its floor in the same run.
 
-`./dev bench issue` is a run of its own, which writes docs/performance.md.
+`./dev bench issue` and `./dev bench revoke` are runs of their own, which write docs/performance.md.
 
 Only the ratios mean anything: machines are shared and noisy. Each figure is the median of rounds in
 which the path and its floor take turns.
@@ -35,7 +35,7 @@ from revocation.reasons import Reason
 from revocation.status import Good
 from server.assembly import Assembly
 from server.clock import utc_now
-from tests.bench import issue
+from tests.bench import issue, revoke
 from tests.bench.csign import ECDSA, RSA_PKCS, beside_c, has_compiler
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
@@ -215,11 +215,13 @@ def main() -> int:
     """Run the benches named on the command line, all by default; prints a table."""
     if sys.argv[1:2] == ["issue"]:
         return issue.main(sys.argv[2:])
+    if sys.argv[1:2] == ["revoke"]:
+        return revoke.main(sys.argv[2:])
     wanted = sys.argv[1:] or list(BENCHES)
     unknown = [name for name in wanted if name not in BENCHES]
     if unknown:
         print(
-            f"bench: there is no {unknown[0]}; there are: issue, {', '.join(BENCHES)}",
+            f"bench: there is no {unknown[0]}; there are: issue, revoke, {', '.join(BENCHES)}",
             file=sys.stderr,
         )
         return 2
