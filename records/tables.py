@@ -109,8 +109,8 @@ certificate = Table(
     Column("status", String(8), nullable=False),
     Column("profile", String(41), nullable=False),
     Column("profile_sha256", String(64), nullable=False),
-    Column("subject_id", String(40), index=True),
-    Column("application_id", String(40), index=True),
+    Column("subject_id", String(40)),
+    Column("application_id", String(40)),
     Column("not_before", UtcTime, nullable=False),
     Column("not_after", UtcTime, nullable=False),
     Column("spki_sha256", String(64), nullable=False, index=True),
@@ -160,6 +160,12 @@ certificate = Table(
     ),
     CheckConstraint("(issued_at IS NULL) = (sealed_der IS NULL)", name="sealed_der"),
     CheckConstraint("(issued_at IS NULL) = (fingerprint IS NULL)", name="fingerprint"),
+    # Certificates of servers and devices have neither, and cost these indexes nothing.
+    *(
+        Index(f"ix_certificate_{name}", name, sqlite_where=given, postgresql_where=given)
+        for name in ("subject_id", "application_id")
+        for given in (text(f"{name} IS NOT NULL"),)
+    ),
     sqlite_with_rowid=False,
 )
 

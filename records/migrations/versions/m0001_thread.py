@@ -176,12 +176,24 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'held'"),
     )
     op.create_index(
-        op.f("ix_certificate_application_id"), "certificate", ["application_id"], unique=False
+        "ix_certificate_application_id",
+        "certificate",
+        ["application_id"],
+        unique=False,
+        sqlite_where=sa.text("application_id IS NOT NULL"),
+        postgresql_where=sa.text("application_id IS NOT NULL"),
     )
     op.create_index(
         op.f("ix_certificate_spki_sha256"), "certificate", ["spki_sha256"], unique=False
     )
-    op.create_index(op.f("ix_certificate_subject_id"), "certificate", ["subject_id"], unique=False)
+    op.create_index(
+        "ix_certificate_subject_id",
+        "certificate",
+        ["subject_id"],
+        unique=False,
+        sqlite_where=sa.text("subject_id IS NOT NULL"),
+        postgresql_where=sa.text("subject_id IS NOT NULL"),
+    )
     op.create_table(
         "compromised_key",
         sa.Column("spki_sha256", sa.String(length=64), nullable=False),
