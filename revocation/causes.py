@@ -33,6 +33,8 @@ class Cause(StrEnum):
     ORPHAN = "orphan"
     """A serial number that a crash left between intent and certificate."""
     ISSUER_ENDED = "issuer-ended"
+    NOT_TOLD = "not-told"
+    """A protocol asked for it and gave no reason."""
 
     @property
     def reason(self) -> Reason:
@@ -71,9 +73,11 @@ _REASONS = {
     Cause.TERMS_BREACHED: Reason.PRIVILEGE_WITHDRAWN,
     Cause.ORPHAN: Reason.SUPERSEDED,
     Cause.ISSUER_ENDED: Reason.CESSATION_OF_OPERATION,
+    Cause.NOT_TOLD: Reason.UNSPECIFIED,
 }
 # Whoever knows only a reason (protocols, scripts) is taken to mean the plainest of its causes.
 _PLAINEST = {
+    Reason.UNSPECIFIED: Cause.NOT_TOLD,
     Reason.KEY_COMPROMISE: Cause.KEY_COMPROMISED,
     Reason.CA_COMPROMISE: Cause.AUTHORITY_COMPROMISED,
     Reason.AFFILIATION_CHANGED: Cause.CONTENT_CHANGED,
@@ -82,11 +86,16 @@ _PLAINEST = {
     Reason.PRIVILEGE_WITHDRAWN: Cause.TERMS_BREACHED,
 }
 
-_HUMAN = frozenset(Cause) - {Cause.ORPHAN, Cause.ISSUER_ENDED, Cause.AUTHORITY_COMPROMISED}
+_HUMAN = frozenset(Cause) - {
+    Cause.ORPHAN,
+    Cause.ISSUER_ENDED,
+    Cause.AUTHORITY_COMPROMISED,
+    Cause.NOT_TOLD,
+}
 MAY_GIVE: dict[Party, frozenset[Cause]] = {
     Party.OFFICER: _HUMAN,
     Party.OPERATOR: _HUMAN | {Cause.ISSUER_ENDED, Cause.AUTHORITY_COMPROMISED},
-    Party.SYSTEM: frozenset(Cause) - {Cause.TERMS_BREACHED, Cause.AUTHORITY_COMPROMISED},
+    Party.SYSTEM: frozenset(Cause),
     Party.HOLDER: frozenset(
         {
             Cause.KEY_LOST,
@@ -97,6 +106,7 @@ MAY_GIVE: dict[Party, frozenset[Cause]] = {
             Cause.REPLACED,
             Cause.NOT_NEEDED,
             Cause.ERASURE,
+            Cause.NOT_TOLD,
         }
     ),
 }
@@ -117,7 +127,7 @@ class Grounds:
     def told(cls, reason: Reason) -> "Grounds":
         """The grounds of somebody who knows only a reason; ValueError for one that is none.
 
-        That are unspecified, certificateHold, removeFromCRL and aACompromise.
+        That are certificateHold, removeFromCRL and aACompromise.
         """
         if reason not in _PLAINEST:
             raise ValueError("not a reason for a revocation")

@@ -26,7 +26,7 @@ def rule_of(refused: "pytest.ExceptionInfo[RevocationRefused]") -> RevocationRul
 
 
 def test_every_cause_publishes_a_reason_of_a_revocation() -> None:
-    never = {Reason.UNSPECIFIED, Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL}
+    never = {Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL, Reason.AA_COMPROMISE}
     assert not {cause.reason for cause in Cause} & never
 
 
@@ -65,6 +65,11 @@ def test_each_party_gives_its_own_causes_and_no_other(party: Party, cause: Cause
     with pytest.raises(RevocationRefused) as refused:
         grounds.check(party, BEGAN, NOW)
     assert rule_of(refused) is RevocationRule.NOT_AUTHORISED
+
+
+@pytest.mark.parametrize("party", [Party.OFFICER, Party.OPERATOR])
+def test_people_on_the_staff_say_why(party: Party) -> None:
+    assert Cause.NOT_TOLD not in MAY_GIVE[party]
 
 
 def test_an_orphan_is_the_systems_own_and_every_cause_is_somebodys() -> None:
