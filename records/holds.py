@@ -27,12 +27,13 @@ def held_certificate(tx: Connection, row: Row[tuple[object, ...]]) -> HeldCertif
 
 
 def held_before(
-    tx: Connection, before: datetime, limit: int
+    tx: Connection, before: datetime, now: datetime, limit: int
 ) -> list[tuple[IssuerName, SerialNumber]]:
-    """Certificates on hold since before that time, the longest held first."""
+    """Certificates in force that are on hold since before that time, the longest held first."""
     old = (
         select(certificate.c.issuer, certificate.c.serial)
         .where(certificate.c.status == "held", certificate.c.decided_at < before)
+        .where(certificate.c.not_after >= now)
         .order_by(certificate.c.decided_at)
         .limit(limit)
     )

@@ -126,7 +126,7 @@ class Statuses:
         A suspicion that nobody dispelled is published as a compromise (NSIS ISS-REV-L3d).
         """
         with self._database.read() as tx:
-            old = held_before(tx, before, limit)
+            old = held_before(tx, before, now, limit)
         return sum(self._end_hold(each, before, now) for each in old)
 
     def _end_hold(self, place: Place, before: datetime, now: datetime) -> bool:

@@ -5,8 +5,11 @@ as the body, and gets JSON when it accepts that.
 """
 
 import json
+from collections import deque
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -18,6 +21,8 @@ from server.check import Checked, Verdict, check, document
 from server.clock import utc_now
 
 MAX_OCTETS = 64 * 1024
+PER_SECOND = 20
+"""Checks that one worker makes in a second, at most."""
 _HERE = Path(__file__).parent
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
 _POLICY = (
@@ -36,26 +41,58 @@ Page = tuple[str, bytes, str]
 """Status line, body, and its media type."""
 
 
-def answer(parts: Assembly, environ: dict[str, Any], rest: str) -> Page | None:
-    """The answer to a request below /check; None when nothing is there."""
-    method = environ["REQUEST_METHOD"]
-    if rest in _ASSETS and method in {"GET", "HEAD"}:
-        return "200 OK", _asset(rest), _ASSETS[rest]
-    if rest:
-        return None
-    if method != "POST":
-        return "200 OK", _rendered(None, parts.settings.public.url), _HTML
-    with Request(environ) as request:
-        request.max_content_length = MAX_OCTETS
-        as_json = request.accept_mimetypes.best_match(["text/html", _JSON]) == _JSON
-        try:
-            octets = _given(request)
-        except RequestEntityTooLarge:
-            said = f"What was sent is longer than {MAX_OCTETS // 1024} KiB; a certificate is not."
-            return _page(Checked(Verdict.NO_CERTIFICATE, said, utc_now()), parts, as_json, 413)
-    checked = check(parts, octets, utc_now())
-    status = 400 if checked.verdict is Verdict.NO_CERTIFICATE else 200
-    return _page(checked, parts, as_json, status)
+@dataclass(slots=True)
+class CheckPage:
+    """The page of one worker; a flood of checks leaves it time for OCSP and CRLs."""
+
+    parts: Assembly
+    _asked: deque[float] = field(default_factory=lambda: deque(maxlen=PER_SECOND))
+
+    def answer(self, environ: dict[str, Any], rest: str) -> Page | None:
+        """The answer to a request below /check; None when nothing is there."""
+        method = environ["REQUEST_METHOD"]
+        if rest in _ASSETS and method in {"GET", "HEAD"}:
+            return "200 OK", _asset(rest), _ASSETS[rest]
+        if rest:
+            return None
+        if method != "POST":
+            return "200 OK", self._rendered(None), _HTML
+        with Request(environ) as request:
+            request.max_content_length = MAX_OCTETS
+            best = request.accept_mimetypes.best_match(["text/html", _JSON])
+            try:
+                octets = None if self._is_busy() else _given(request)
+            except RequestEntityTooLarge:
+                said = f"It is longer than {MAX_OCTETS // 1024} KiB, which no certificate is."
+                return self._page("413 Content Too Large", _unread(said), best)
+        if octets is None:
+            said = "Too many certificates are being checked; try again in a second."
+            return self._page("429 Too Many Requests", _unread(said), best)
+        checked = check(self.parts, octets, utc_now())
+        unread = checked.verdict is Verdict.NO_CERTIFICATE
+        return self._page("400 Bad Request" if unread else "200 OK", checked, best)
+
+    def _is_busy(self) -> bool:
+        """Whether so many were asked for within a second; if not, this one counts."""
+        now = monotonic()
+        if len(self._asked) == PER_SECOND and now - self._asked[0] < 1:
+            return True
+        self._asked.append(now)
+        return False
+
+    def _page(self, line: str, checked: Checked, best: str | None) -> Page:
+        if best == _JSON:
+            return line, json.dumps(document(checked)).encode(), _JSON
+        return line, self._rendered(checked), _HTML
+
+    def _rendered(self, checked: Checked | None) -> bytes:
+        url = self.parts.settings.public.url
+        page: str = _template().render(checked=checked, url=url, limit=MAX_OCTETS // 1024)
+        return page.encode()
+
+
+def _unread(said: str) -> Checked:
+    return Checked(Verdict.NO_CERTIFICATE, said, utc_now())
 
 
 def _given(request: Request) -> bytes:
@@ -68,18 +105,6 @@ def _given(request: Request) -> bytes:
     pasted = request.form.get("certificate", "").strip().encode()
     # curl calls a body a form unless it is told otherwise.
     return chosen or pasted or (body if b"-----BEGIN" in body[:100] or body[:1] == b"0" else b"")
-
-
-def _page(checked: Checked, parts: Assembly, as_json: bool, status: int) -> Page:  # noqa: FBT001 - one of two forms
-    line = {200: "200 OK", 400: "400 Bad Request", 413: "413 Content Too Large"}[status]
-    if as_json:
-        return line, json.dumps(document(checked)).encode(), _JSON
-    return line, _rendered(checked, parts.settings.public.url), _HTML
-
-
-def _rendered(checked: Checked | None, url: str) -> bytes:
-    page: str = _template().render(checked=checked, url=url, limit=MAX_OCTETS // 1024)
-    return page.encode()
 
 
 @cache

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
@@ -45,6 +45,9 @@ _KNOWN_FOR = timedelta(minutes=5)
 _ISSUER_KNOWN_FOR = timedelta(seconds=5)
 _TELL_EVERY = timedelta(seconds=10)
 _NEVER = datetime.min.replace(tzinfo=UTC)
+
+if TYPE_CHECKING:
+    from server.check_page import CheckPage
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -95,6 +98,7 @@ class PublicApp:
     held: HeldResponses = field(default_factory=HeldResponses)
     bodies: Bodies = field(default_factory=Bodies)
     _told: datetime = _NEVER
+    _check_page: "CheckPage | None" = None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; a fault of ours is a plain 500 with nothing of the inside."""
@@ -140,9 +144,11 @@ class PublicApp:
         """The page for people; what it needs is loaded when somebody opens it."""
         from server import check_page  # noqa: PLC0415 - workers that nobody asks do not need it
 
+        if self._check_page is None:
+            self._check_page = check_page.CheckPage(self.parts)
         if method not in {"GET", "HEAD", "POST"}:
             return _not_allowed("GET, HEAD, POST")
-        found = check_page.answer(self.parts, environ, rest)
+        found = self._check_page.answer(environ, rest)
         if found is None:
             return NOT_FOUND
         status, body, kind = found

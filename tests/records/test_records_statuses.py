@@ -234,6 +234,15 @@ def test_a_hold_that_lasts_too_long_becomes_a_revocation_for_its_cause(
     assert stores.statuses.end_holds(LATER, 10, LATER) == 0
 
 
+def test_a_hold_that_outlives_its_certificate_stays_what_it_was(
+    stores: Stores, place: Place
+) -> None:
+    HOLD(stores, place)
+    after = stores.certificates.record(*place).not_after + timedelta(seconds=1)
+    assert stores.statuses.end_holds(LATER, 10, after) == 0
+    assert stores.statuses.status_of(*place) == HELD
+
+
 def test_a_revocation_keeps_its_cause_and_the_date_of_the_compromise(
     stores: Stores, place: Place
 ) -> None:

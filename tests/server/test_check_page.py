@@ -22,6 +22,7 @@ from ca.profiles import load_profile
 from records.officers import Role
 from revocation.causes import Cause, Grounds
 from server.assembly import Assembly
+from server.check_page import PER_SECOND
 from server.clock import utc_now
 from server.jobs import run_job
 from server.metrics import Metrics
@@ -294,6 +295,19 @@ def test_nothing_that_a_certificate_names_is_fetched(app: PublicApp) -> None:
 @pytest.mark.parametrize("path", ["/check/", "/check/../ca/root.cer", "/check/x", "/check/static"])
 def test_nothing_else_lies_below(app: PublicApp, path: str) -> None:
     assert ask(app, path).status in ({200} if path == "/check/" else {404})
+
+
+def test_a_flood_is_turned_away_and_status_is_told_meanwhile(
+    app: PublicApp, card: x509.Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.check_page.monotonic", lambda: 5.0)
+    lines = [pasted(app, pem(card)).status for _ in range(PER_SECOND + 1)]
+    assert lines == [200] * PER_SECOND + [429]
+    assert "try again in a second" in text_of(pasted(app, pem(card)).body.decode())
+    assert ask(app, "/crl/issuing.crl").status == 200
+
+    monkeypatch.setattr("server.check_page.monotonic", lambda: 6.0)
+    assert pasted(app, pem(card)).status == 200
 
 
 def test_other_methods_are_not_taken(app: PublicApp) -> None:
