@@ -10,7 +10,7 @@ from ca.errors import MalformedRequest
 from ca.signed_data import MAX_OCTETS
 from ra.evidence import EvidenceKind, Presence
 from ra.proofing import PresentedDocument
-from server.api_models import CauseWord, HoldCauseWord
+from server.api_models import CauseWord, Digest, HoldCauseWord
 from server.errors import FormFault, FormRefused
 from server.pages_frame import TOKEN_FIELD
 from server.pem import cms_from_pem
@@ -112,6 +112,19 @@ class HoldForm(Form):
     """Why a certificate is put on hold."""
 
     cause: HoldCauseWord
+
+
+class PlanForm(Form):
+    """Certificates to revoke together, one a line, and why."""
+
+    certificates: Annotated[str, Field(min_length=1)]
+    cause: CauseWord
+
+
+class BeginForm(Form):
+    """The digest that the page showed."""
+
+    sha256: Digest
 
 
 def read_form(model: type[FormT]) -> FormT:

@@ -227,3 +227,31 @@ def test_a_hold_beyond_its_days_is_ended_by_the_job(desk: Desk) -> None:
         Cause.KEY_LOST,
         "system:job",
     )
+
+
+def test_the_pages_plan_and_a_second_officer_begins(desk: Desk) -> None:
+    office, limit = desk.office, desk.office.parts.settings.revocation.alone_per_hour
+    first, second = (
+        signed_in(office.app, office.parts, each.officer) for each in (desk.first, desk.second)
+    )
+    cards = [an_officer(office.parts, Role.AUDITOR).certificate for _ in range(limit + 1)]
+    lines = [f"issuing/{SerialNumber(card.serial_number).hex}" for card in cards]
+    junk = first.send("/revocations", "/revocations", certificates="junk", cause="replaced")
+    assert junk.status_code == 400
+    assert "line 1" in text_of(junk.text)
+    planned = first.send(
+        "/revocations", "/revocations", certificates="\n".join(lines), cause="replaced"
+    )
+    assert planned.status_code == 303
+    page = planned.headers["Location"]
+    told = text_of(first.get(page))
+    assert f"issuing staff {limit + 1}" in told
+    assert "another security administrator begins it" in told
+
+    digest = office.parts.bulk_revocations.get(page.rpartition("/")[2]).sha256
+    assert first.send("/revocations", f"{page}/begin", sha256=digest).status_code == 422
+    assert second.send(page, f"{page}/begin", sha256="0" * 64).status_code == 422
+    assert second.send(page, f"{page}/begin", sha256=digest).status_code == 303
+    run_job("carry-on-revocations", office.parts, Metrics.of_process())
+    assert f"{limit + 1} revoked" in text_of(second.get(page))
+    assert "done" in text_of(first.get("/revocations"))
