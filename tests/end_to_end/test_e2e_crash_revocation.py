@@ -59,7 +59,7 @@ def told(story: Verified, serial: int) -> int:
 
 def is_revoked_everywhere(story: Verified, serial: int) -> None:
     service = story.service
-    assert ocsp_says_revoked(service, serial)
+    until("OCSP", lambda: ocsp_says_revoked(service, serial), _SECONDS)
     until("the CRL", lambda: crl_lists(service, serial), _SECONDS)
     until("the withdrawal", lambda: is_withdrawn(service, serial), _SECONDS)
     assert told(story, serial) == 1
