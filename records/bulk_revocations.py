@@ -113,13 +113,13 @@ class BulkRevocations:
                 raise RevocationRefused(RevocationRule.NOTHING_SELECTED)
             if len(places) > MOST:
                 raise RevocationRefused(RevocationRule.TOO_MANY_SELECTED, str(MOST))
-            job = f"bulk-{secrets.token_hex(8)}"
+            job, sha256 = f"bulk-{secrets.token_hex(8)}", digest_of(places)
             values = {
                 "id": job,
                 "cause": grounds.cause,
                 "invalid_since": grounds.invalid_since,
                 "selection": json.dumps(selection.words(), sort_keys=True),
-                "sha256": digest_of(places),
+                "sha256": sha256,
                 "total": len(places),
                 "left_out": left_out,
                 "alone": self._alone,
@@ -133,12 +133,8 @@ class BulkRevocations:
             )
             while chunk := list(islice(rows, _AT_ONCE)):
                 tx.execute(insert(bulk_certificate), chunk)
-            told: dict[str, Detail] = {
-                "certificates": len(places),
-                "sha256": digest_of(places),
-                **_why(grounds),
-            }
-            append(tx, Event("revocation.planned", actor, job, told), now)
+            told: dict[str, Detail] = {"certificates": len(places), "sha256": sha256}
+            append(tx, Event("revocation.planned", actor, job, told | _why(grounds)), now)
             return _bulk(_row(tx, job))
 
     def get(self, job: str) -> BulkRevocation:
@@ -335,7 +331,7 @@ def _move(tx: Connection, job: str, values: Mapping[str, object]) -> None:
     tx.execute(update(bulk_revocation).where(bulk_revocation.c.id == job).values(**values))
 
 
-def _why(grounds: Grounds) -> dict[str, str]:
+def _why(grounds: Grounds) -> dict[str, Detail]:
     since = {} if grounds.invalid_since is None else {"since": grounds.invalid_since.isoformat()}
     return {"cause": grounds.cause, **since}
 

@@ -19,7 +19,7 @@ from ca.identifiers import IssuerName, SerialNumber
 from ca.issuers import IssuerRecord
 from records.status_sources import CrlSource, OcspSource, status_sources
 from revocation.reasons import Reason
-from revocation.status import Good, Revoked, Status
+from revocation.status import Good, Revoked, Status, Unknown
 from server.assembly import Assembly
 from server.verification import chain_of
 
@@ -64,14 +64,17 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One certificate of the chain; `issuer` is ours that signed it."""
+    """One certificate of the chain; `issuer` is ours that signed it, or whose own it is.
+
+    `status` is None at the end of the chain where others would have to tell it.
+    """
 
     name: str
     issuer: IssuerName
     serial: SerialNumber
     not_before: datetime
     not_after: datetime
-    status: Status
+    status: Status | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def check(parts: Assembly, octets: bytes, now: datetime) -> Checked:
     crl, ocsp = status_sources(parts.database, chain[0].issuer, chain[0].serial)
     if isinstance(chain[0].status, Good) and not _is_recorded(parts, certificate):
         return Checked(Verdict.UNKNOWN, _UNKNOWN, now, chain, crl, ocsp)
-    return Checked(*_verdict(chain, above[-1], now), now, chain, crl, ocsp)
+    return Checked(*_verdict(chain, now), now, chain, crl, ocsp)
 
 
 _UNKNOWN = "Our key signed this, but our records do not know it. Do not rely on it, and tell us."
@@ -117,13 +120,15 @@ def _links(
         steps.append((path[-1], above[-1]))
     for one, record in steps:
         serial = SerialNumber(one.serial_number)
+        status = parts.statuses.status_of(record.name, serial)
+        by_others = one == record.certificate and isinstance(status, Unknown)
         yield Link(
             name=one.subject.rfc4514_string(_NAMES),
             issuer=record.name,
             serial=serial,
             not_before=one.not_valid_before_utc,
             not_after=one.not_valid_after_utc,
-            status=parts.statuses.status_of(record.name, serial),
+            status=None if by_others else status,
         )
 
 
@@ -132,7 +137,7 @@ def _is_recorded(parts: Assembly, certificate: x509.Certificate) -> bool:
     return bool(parts.certificates.find(fingerprint=certificate.fingerprint(hashes.SHA256()).hex()))
 
 
-def _verdict(chain: tuple[Link, ...], last: IssuerRecord, now: datetime) -> tuple[Verdict, str]:
+def _verdict(chain: tuple[Link, ...], now: datetime) -> tuple[Verdict, str]:
     """The gravest thing that is true of the certificate or of what stands above it."""
     named = [
         ("This certificate" if link is chain[0] else f"{link.name}, which stands above it,", link)
@@ -141,7 +146,7 @@ def _verdict(chain: tuple[Link, ...], last: IssuerRecord, now: datetime) -> tupl
     for which, link in named:
         if isinstance(link.status, Revoked):
             return _ended(which, link.status)
-    if not all(isinstance(link.status, Good) for link in chain) or not last.is_root:
+    if any(isinstance(link.status, Unknown) for link in chain):
         return Verdict.UNKNOWN, _UNKNOWN
     for which, link in named:
         if now > link.not_after:
@@ -195,8 +200,8 @@ def document(checked: Checked) -> dict[str, object]:
     }
 
 
-def _told(status: Status) -> dict[str, object]:
-    told: dict[str, object] = {"status": type(status).__name__.lower()}
+def _told(status: Status | None) -> dict[str, object]:
+    told: dict[str, object] = {"status": status and type(status).__name__.lower()}
     if isinstance(status, Revoked):
         told |= {"reason": status.reason.label, "since": status.at.isoformat()}
     return told
