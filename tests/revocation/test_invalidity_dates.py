@@ -1,6 +1,8 @@
 """invalidityDate in CRL entries (RFC 5280 section 5.3.2): written, gated and read by others."""
 
+import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from asn1crypto import crl as asn1_crl
@@ -12,6 +14,7 @@ from ca.identifiers import SerialNumber
 from revocation.crl import CrlHeader, build_crl, check_crl, encode_entry, vanished
 from revocation.errors import CrlRefused, CrlRule
 from revocation.reasons import Reason
+from tests.support.revocation_lint import findings_in_crl
 from tests.support.revocation_pki import Pki
 
 NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -42,6 +45,19 @@ def test_others_read_the_date_and_the_gate_lets_it_pass(
     assert check_crl(crl, ISSUER, NOW) == HEADER
     dates = {serial: since for serial, (_, since) in revoked.items()}
     assert by_cryptography(crl) == by_asn1crypto(crl) == dates
+
+
+def test_the_linter_and_openssl_have_nothing_to_say(tmp_path: Path) -> None:
+    serial = SerialNumber((7 << 130) + 1)
+    crl = crl_of({serial: (NOW, NOW - timedelta(days=40))})
+    assert findings_in_crl(crl) == []
+
+    file = tmp_path / "dated.crl"
+    file.write_bytes(crl)
+    command = ["openssl", "crl", "-inform", "DER", "-noout", "-text", "-in", str(file)]
+    read = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+    assert "Invalidity Date" in read
+    assert "Oct 13 08:30:00 2026 GMT" in read
 
 
 def by_cryptography(crl: bytes) -> dict[SerialNumber, datetime | None]:
