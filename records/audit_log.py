@@ -7,9 +7,10 @@ from itertools import takewhile
 
 from sqlalchemy import Connection, func, insert, select
 
-from audit.errors import HeadConflict
+from audit.errors import ClockBehind, HeadConflict
 from audit.events import Entry, Event, seal_event
 from audit.heads import Head, parse_head
+from audit.log import TIME_TOLERANCE
 from records.database import Database
 from records.prepared import Prepared, driver
 from records.tables import audit_event, audit_head
@@ -18,6 +19,11 @@ _APPEND_LOCK = 7418457
 _PAGE = 1000
 _INSERT = Prepared(insert(audit_event), ("sequence", "header", "leaf_sha256"))
 _LAST = Prepared(select(func.max(audit_event.c.sequence)))
+_NEWEST = Prepared(
+    select(audit_head.c.note).where(
+        audit_head.c.size == select(func.max(audit_head.c.size)).scalar_subquery()
+    )
+)
 
 
 def append(tx: Connection, event: Event, now: datetime) -> int:
@@ -30,8 +36,13 @@ def append_all(tx: Connection, events: Sequence[Event], now: datetime) -> int:
 
     Writers queue up here: SQLite has one writer at a time, PostgreSQL gets a lock that ends with
     the transaction. So a caller does what else it has to do first.
+
+    Raises:
+        ClockBehind: `now` lies before the latest head by more than the tolerance, so that the log
+            would not verify; nothing that is told in it may be done before the clock is right.
     """
     _wait_for_turn(tx)
+    _require_clock(tx, now)
     first = _size(tx)
     entries = [seal_event(event, number, now) for number, event in enumerate(events, first)]
     _INSERT.run(
@@ -113,6 +124,13 @@ def audit_log(database: Database) -> Iterator[AuditLog]:
 def _wait_for_turn(tx: Connection) -> None:
     if tx.dialect.name == "postgresql":
         driver(tx).execute(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
+
+
+def _require_clock(tx: Connection, now: datetime) -> None:
+    for (note,) in _NEWEST.rows(tx, {}):
+        sealed_at = parse_head(str(note)).time
+        if now < sealed_at - TIME_TOLERANCE:
+            raise ClockBehind(now, sealed_at)
 
 
 def _octets(value: object) -> bytes:

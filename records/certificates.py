@@ -164,8 +164,8 @@ class Certificates:
     def find(self, limit: int = 100, **wanted: str) -> list[CertificateRecord]:
         """Certificates whose columns hold the wanted values, newest first.
 
-        The columns are issuer, serial, status, profile, subject_id, application_id and
-        fingerprint.
+        The columns are issuer, serial, status, profile, subject_id, application_id, fingerprint
+        and spki_sha256.
         """
         query = select(certificate).order_by(certificate.c.intended_at.desc()).limit(limit)
         for column, value in wanted.items():

@@ -3,7 +3,7 @@
 Implements `revocation.publication.CrlStore`.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, false, func, insert, or_, select, union_all
 
@@ -104,17 +104,6 @@ class Crls:
             raise taken from None
         except Conflict:  # the other writer was not to be seen when the guard looked
             raise taken from None
-
-    def revoked_since(self, name: IssuerName, latest: CrlRecord | None) -> list[datetime]:
-        """When the certificates were revoked that no CRL before this one could show."""
-        since = latest.this_update if latest else datetime.min.replace(tzinfo=UTC)
-        with self._database.read() as tx:
-            rows = tx.execute(
-                select(certificate.c.revoked_at).where(
-                    certificate.c.issuer == name, certificate.c.revoked_at >= since
-                )
-            )
-            return [revoked_at for (revoked_at,) in rows]
 
     def latest(self, name: IssuerName) -> CrlRecord | None:
         """The CRL of the highest number."""

@@ -6,7 +6,7 @@ cut. Writers begin IMMEDIATE, so that they queue up instead of failing half-way.
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,7 +56,12 @@ class UtcTime(TypeDecorator[datetime]):
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """Microseconds to aware UTC time."""
         del dialect
-        return None if value is None else _EPOCH + int(value) * _MICROSECOND
+        return None if value is None else from_microseconds(value)
+
+
+def from_microseconds(value: int) -> datetime:
+    """A time as a `UtcTime` column holds it, aware and in UTC."""
+    return _EPOCH + value * _MICROSECOND
 
 
 class Database:
@@ -66,6 +71,8 @@ class Database:
         """Connect lazily; the first transaction shows whether the database is there."""
         self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
         self.dialect = self.engine.dialect.name
+        self.at_close: list[Callable[[], None]] = []
+        """What else is given back with the connections."""
         self._dbapi: Any = self.engine.dialect.loaded_dbapi
         # Said by us and not by the drivers, whose own BEGIN comes late and is not IMMEDIATE.
         self._begin_read, self._begin_write = _BEGIN[self.dialect]
@@ -118,8 +125,17 @@ class Database:
                         f" set it to on"
                     )
 
+    def is_replica(self) -> bool:
+        """Whether this is a PostgreSQL that only follows another one."""
+        if self.dialect != "postgresql":
+            return False
+        with self.read() as connection:
+            return bool(connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one())
+
     def close(self) -> None:
         """Give all connections back."""
+        for give_back in self.at_close:
+            give_back()
         self.engine.dispose()
 
 

@@ -54,6 +54,20 @@ _CHANGED = (
     " NEW.serial, {at} FROM issuer i WHERE i.name = NEW.issuer; "
 )
 
+# The publisher searches after each step; what its search says is when the latest change was seen.
+_SEEN_IN_DIRECTORY = (
+    "INSERT INTO status_visible (issuer, channel, first, last, at) SELECT c.issuer, 'directory',"
+    " c.version, c.version, NEW.verified_at FROM status_change c WHERE c.issuer = NEW.issuer"
+    " AND c.serial = NEW.serial AND c.version = (SELECT MAX(x.version) FROM status_change x"
+    " WHERE x.issuer = c.issuer AND x.serial = c.serial) AND NOT EXISTS (SELECT 1 FROM"
+    " status_visible v WHERE v.issuer = c.issuer AND v.channel = 'directory'"
+    " AND v.last = c.version)"
+)
+_DIRECTORIES_ARE_BEHIND = (
+    "EXISTS (SELECT 1 FROM publication p WHERE p.issuer = NEW.issuer AND p.serial = NEW.serial"
+    " AND p.id <> NEW.id AND p.state IN ('pending', 'withdrawing'))"
+)
+
 EFFECTS = (
     Effect(
         "residue",
@@ -89,6 +103,14 @@ EFFECTS = (
         "UPDATE",
         "NEW.status = 'issued' AND OLD.status = 'intent'",
         _RESPONSE_DUE,
+    ),
+    Effect(
+        "directory_seen",
+        "publication",
+        "UPDATE",
+        "NEW.state IN ('published', 'withdrawn') AND NEW.state <> OLD.state"
+        f" AND NOT {_DIRECTORIES_ARE_BEHIND}",
+        _SEEN_IN_DIRECTORY,
     ),
     Effect(
         "response_gone",

@@ -23,6 +23,11 @@ _NOT_THE_VERSION = (
     "NOT EXISTS (SELECT 1 FROM issuer i WHERE i.name = NEW.issuer"
     " AND i.status_version = NEW.version)"
 )
+_SEEN_ALREADY = (
+    "NEW.last > COALESCE((SELECT i.status_version FROM issuer i WHERE i.name = NEW.issuer), 0)"
+    " OR EXISTS (SELECT 1 FROM status_visible v WHERE v.issuer = NEW.issuer"
+    " AND v.channel = NEW.channel AND v.last >= NEW.first AND v.first <= NEW.last)"
+)
 _SUBJECT_STATE = "COALESCE((SELECT s.state FROM subject s WHERE s.id = NEW.subject_id{lock}), '')"
 
 _CERTIFICATE_GUARDS = (
@@ -215,6 +220,17 @@ _STATUS_GUARDS = (
         "DELETE",
         "NOT EXISTS (SELECT 1 FROM crl c WHERE c.issuer = OLD.issuer AND c.version >= OLD.version)",
         "a change of status is kept until a CRL shows it",
+    ),
+    Guard(
+        "PKI40",
+        "status_visible",
+        "INSERT",
+        _SEEN_ALREADY,
+        "a change of status is seen once in each channel, and after it was made",
+    ),
+    *(
+        Guard("PKI40", "status_visible", change, "1 = 1", "when a change was seen does not change")
+        for change in ("UPDATE", "DELETE")
     ),
     Guard(
         "PKI23",

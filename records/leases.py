@@ -39,6 +39,12 @@ class Leases:
             )
             return True
 
+    def until(self, name: str) -> datetime | None:
+        """Until when a lease was taken last, as far as this database shows."""
+        query = select(lease.c.until_at).where(lease.c.name == name)
+        with self._database.read() as tx:
+            return tx.execute(query).scalar()
+
     def give_back(self, name: str, holder: str, now: datetime) -> None:
         """End a lease that this holder has."""
         with self._database.write() as tx:

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, delete, func, or_, select, update
 
 from ca.identifiers import IssuerName, SerialNumber
-from records.database import Database
+from records.database import Database, from_microseconds
 from records.errors import DatabaseUnavailable
+from records.lookups import Lookup
 from records.tables import (
     certificate,
     issuer,
@@ -38,6 +39,7 @@ class OcspResponses:
     def __init__(self, database: Database) -> None:
         """Use the database."""
         self._database = database
+        self._bodies = {each: Lookup(database, _find(each)) for each in CertIdHash}
 
     def find(
         self, name: IssuerName, serial: SerialNumber, cert_id_hash: CertIdHash
@@ -47,18 +49,15 @@ class OcspResponses:
         Raises:
             StatusUnavailable: the database does not answer.
         """
-        body = ocsp_response.c[cert_id_hash]
-        query = select(body, ocsp_response.c.this_update, ocsp_response.c.next_update).where(
-            ocsp_response.c.issuer == name,
-            ocsp_response.c.serial == serial.hex,
-            body.is_not(None),
-        )
         try:
-            with self._database.read() as tx:
-                row = tx.execute(query).first()
+            row = self._bodies[cert_id_hash].first({"of_issuer": name, "of_serial": serial.hex})
         except DatabaseUnavailable:
             raise StatusUnavailable from None
-        return None if row is None else PreproducedResponse(Life(row[1], row[2]), row[0])
+        if row is None or row[0] is None:
+            return None
+        body, this_update, next_update = row
+        life = Life(from_microseconds(this_update), from_microseconds(next_update))
+        return PreproducedResponse(life, body)
 
     def due(self, name: IssuerName, now: datetime, limit: int) -> list[DueResponse]:
         """Serials of unexpired certificates whose responses are due, the longest due first."""
@@ -74,6 +73,7 @@ class OcspResponses:
                 ocsp_response.c.version,
                 revoked_at.label("revoked_at"),
                 func.coalesce(certificate.c.reason, revocation_residue.c.reason).label("reason"),
+                certificate.c.fingerprint,
             )
             .select_from(joined)
             .where(
@@ -115,6 +115,15 @@ class OcspResponses:
                 changed[IssuerName(name)] = (version, serials)
         return changed
 
+    def make_due(self, name: IssuerName, latest: datetime, now: datetime) -> int:
+        """Make due what is due later than anything made now can be: the clock was ahead then."""
+        ahead = ocsp_response.c.issuer == name, ocsp_response.c.due_at > latest
+        with self._database.read() as tx:
+            if tx.execute(select(ocsp_response.c.serial).where(*ahead).limit(1)).first() is None:
+                return 0
+        with self._database.write() as tx:
+            return tx.execute(update(ocsp_response).where(*ahead).values(due_at=now)).rowcount
+
     def count_due(self, name: IssuerName, now: datetime) -> int:
         """How many serials of an issuer wait for their responses."""
         query = select(func.count()).where(
@@ -136,11 +145,18 @@ class OcspResponses:
             return tx.execute(ended).rowcount
 
 
+def _find(cert_id_hash: CertIdHash) -> Select[*tuple[Any, ...]]:
+    of = ocsp_response.c
+    return select(of[cert_id_hash], of.this_update, of.next_update).where(
+        of.issuer == bindparam("of_issuer"), of.serial == bindparam("of_serial")
+    )
+
+
 def _values(each: ProducedResponses) -> dict[str, object]:
     return {
         "of_serial": each.serial.hex,
         "of_version": each.version,
-        "due_at": each.life.due_at,
+        "due_at": each.life.due_for(each.serial),
         "this_update": each.life.this_update,
         "next_update": each.life.next_update,
         "sha1": each.bodies[CertIdHash.SHA1],
@@ -150,4 +166,6 @@ def _values(each: ProducedResponses) -> dict[str, object]:
 
 def _due(row: Row[*tuple[Any, ...]]) -> DueResponse:
     revoked = None if row.revoked_at is None else Revoked(Reason(row.reason), row.revoked_at)
-    return DueResponse(SerialNumber.from_hex(row.serial), row.version, revoked or Good())
+    sha256 = None if row.fingerprint is None else bytes.fromhex(row.fingerprint)
+    serial = SerialNumber.from_hex(row.serial)
+    return DueResponse(serial, row.version, revoked or Good(), sha256)

@@ -7,8 +7,21 @@ Every change is written down under the issuer's next status version by the datab
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Row, case, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    case,
+    literal_column,
+    null,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.sql.selectable import CompoundSelect
 
 from audit.events import Detail, Event
 from ca.errors import Conflict
@@ -17,10 +30,11 @@ from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
 from records.brake import check_alone
 from records.certificate_rows import CertificateRecord, is_row, record_of, row_of
-from records.database import Database
+from records.database import Database, from_microseconds
 from records.errors import DatabaseUnavailable, NotFound
 from records.holds import held_before, held_certificate, is_same_person
 from records.key_uses import keep_compromised
+from records.lookups import Lookup
 from records.tables import certificate, publication, revocation_residue
 from revocation.causes import Cause, Grounds, party_of
 from revocation.crl import encode_entry
@@ -40,12 +54,31 @@ class Statuses:
         """Use the database; one person decides alone about so many certificates in an hour."""
         self._database = database
         self._alone_per_hour = alone_per_hour
+        self._found = Lookup(database, _status_query())
+        self._digest = Lookup(database, _digest_query())
 
     def status_of(self, issuer: IssuerName, serial: SerialNumber) -> Status:
         """The status of a serial: an open intent is on hold, and nothing is good by default."""
+        row = self._first(self._found, issuer, serial)
+        if row is None:
+            return Unknown()
+        status, revoked_at, reason, intended_at = row
+        if status == "issued":
+            return Good()
+        if status == "intent":
+            return Revoked(Reason.CERTIFICATE_HOLD, from_microseconds(intended_at))
+        return Revoked(Reason(reason), from_microseconds(revoked_at))
+
+    def sha256_of(self, issuer: IssuerName, serial: SerialNumber) -> bytes | None:
+        """SHA-256 of the certificate's DER; None where none was issued, or it was erased."""
+        row = self._first(self._digest, issuer, serial)
+        return None if row is None or row[0] is None else bytes.fromhex(row[0])
+
+    def _first(
+        self, lookup: Lookup, issuer: IssuerName, serial: SerialNumber
+    ) -> tuple[Any, ...] | None:
         try:
-            with self._database.read() as tx:
-                return _status(tx, issuer, serial)
+            return lookup.first({"of_issuer": issuer, "of_serial": serial.hex})
         except DatabaseUnavailable:
             raise StatusUnavailable from None
 
@@ -265,17 +298,20 @@ def _name(place: Place) -> str:
     return f"{place[0]}/{place[1].hex}"
 
 
-def _status(tx: Connection, issuer: IssuerName, serial: SerialNumber) -> Status:
-    row = tx.execute(select(certificate).where(is_row(issuer, serial))).first()
-    if row is None:
-        row = tx.execute(
-            select(revocation_residue).where(
-                revocation_residue.c.issuer == issuer, revocation_residue.c.serial == serial.hex
-            )
-        ).first()
-        return Unknown() if row is None else Revoked(Reason(row.reason), row.revoked_at)
-    if row.status == "issued":
-        return Good()
-    if row.status == "intent":
-        return Revoked(Reason.CERTIFICATE_HOLD, row.intended_at)
-    return Revoked(Reason(row.reason), row.revoked_at)
+def _status_query() -> CompoundSelect[*tuple[Any, ...]]:
+    """A serial is in one of the two: an erasure moves it in one transaction."""
+    of, residue = certificate.c, revocation_residue.c
+    there = select(of.status, of.revoked_at, of.reason, of.intended_at).where(
+        of.issuer == bindparam("of_issuer"), of.serial == bindparam("of_serial")
+    )
+    remains = select(literal_column("'revoked'"), residue.revoked_at, residue.reason, null()).where(
+        residue.issuer == bindparam("of_issuer"), residue.serial == bindparam("of_serial")
+    )
+    return union_all(there, remains)
+
+
+def _digest_query() -> Select[*tuple[Any, ...]]:
+    return select(certificate.c.fingerprint).where(
+        certificate.c.issuer == bindparam("of_issuer"),
+        certificate.c.serial == bindparam("of_serial"),
+    )

@@ -133,6 +133,14 @@ certificate = Table(
     # Which partition of the issuer's CRL lists it; 0 when there is only the complete one.
     Column("shard", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "serial"),
+    # Looked for at every tick among millions that are none.
+    Index(
+        "ix_certificate_ocsp_signer",
+        "issuer",
+        "intended_at",
+        sqlite_where=text("profile = 'ocsp-signer'"),
+        postgresql_where=text("profile = 'ocsp-signer'"),
+    ),
     CheckConstraint("status IN ('intent', 'issued', 'held', 'revoked')", name="status"),
     CheckConstraint("(status IN ('held', 'revoked')) = (revoked_at IS NOT NULL)", name="revoked"),
     CheckConstraint("(revoked_at IS NULL) = (reason IS NULL)", name="reason"),
@@ -372,7 +380,7 @@ publication = Table(
     Column("issuer", String(32), nullable=False),
     Column("serial", String(40), nullable=False),
     Column("subject_id", String(40), nullable=False, index=True),
-    Column("state", String(12), nullable=False),
+    Column("state", String(12), nullable=False, index=True),
     # 1 while a hold alone keeps it out of the directory.
     Column("returns", Integer, nullable=False, server_default="0"),
     Column("entry_uuid", String(36)),

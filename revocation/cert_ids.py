@@ -4,16 +4,17 @@ RFC 6960 section 4.1.1.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
 from cryptography import x509
 
+from ca.der import LONG_FORM
 from ca.identifiers import SerialNumber
 from revocation import der
-from revocation.ocsp import CertId
+from revocation.ocsp import CertId, OcspRequest
 
 
 class CertIdHash(StrEnum):
@@ -33,6 +34,14 @@ _HASHES: dict[CertIdHash, tuple[bytes, Callable[[bytes], bytes]]] = {
         lambda octets: hashlib.sha256(octets).digest(),
     ),
 }
+
+
+# SEQUENCEs around the one CertID of a request, the CertID's own included, in the short form.
+_PLAIN_DEPTH = 10
+_PLAIN = tuple(
+    b"".join(bytes((der.SEQUENCE, max(whole - inner, 0))) for inner in range(2, 12, 2))
+    for whole in range(LONG_FORM)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,41 @@ class IssuerCertIds:
             if cert_id.encoded == self.encode(cert_id_hash, serial):
                 return cert_id_hash, serial
         return None
+
+    def recognise_plain(self, octets: bytes) -> tuple[CertIdHash, SerialNumber] | None:
+        """As `recognise_only`, of the octets of a request that holds one CertID and nothing else.
+
+        Nearly every request is one. Whatever else comes is None here, and is read properly.
+        """
+        whole = len(octets)
+        if not _PLAIN_DEPTH <= whole < LONG_FORM or octets[:_PLAIN_DEPTH] != _PLAIN[whole]:
+            return None
+        for cert_id_hash, beginning in self._beginnings.items():
+            if octets.startswith(beginning, _PLAIN_DEPTH):
+                rest = octets[_PLAIN_DEPTH + len(beginning) :]
+                serial = serial_in(rest)
+                return None if serial is None else (cert_id_hash, serial)
+        return None
+
+    def recognise_only(self, request: OcspRequest) -> tuple[CertIdHash, SerialNumber] | None:
+        """The one CertID of a request, recognised; None when it asks about several."""
+        first, *others = request.cert_ids
+        return None if others else self.recognise(first)
+
+    @property
+    def issuer_hashes(self) -> Iterator[tuple[bytes, bytes, bytes]]:
+        """Hash algorithm (DER), hash of the name, hash of the key: as CertIDs name this issuer."""
+        for algorithm, (name_hash, key_hash) in self._issuer_hashes.items():
+            yield algorithm, name_hash, key_hash
+
+
+def serial_in(element: bytes) -> SerialNumber | None:
+    """The serial in the DER of one INTEGER and nothing after it; None for anything else."""
+    try:
+        serial = SerialNumber(int.from_bytes(element[2:], "big"))
+    except ValueError:
+        return None
+    return serial if der.integer(serial) == element else None
 
 
 def serial_of(cert_id: CertId) -> SerialNumber | None:

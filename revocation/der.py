@@ -76,28 +76,32 @@ class Reader:
 
     __slots__ = ("_octets", "end", "position")
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, octets: bytes, position: int = 0, end: int | None = None) -> None:
         self._octets = octets
-        self.position = 0
-        self.end = len(octets)
+        self.position = position
+        self.end = len(octets) if end is None else end
 
-    def _header(self) -> tuple[int, int]:
-        """Offsets of the content of the next element and of the octet after it."""
+    def _open(self, tag: int) -> tuple[int, int]:
+        """Pass over the next element, which must have this tag; offsets of its content."""
         octets, start = self._octets, self.position + 2
-        if start > self.end:
-            raise NotDer("an element is cut short")
+        if start > self.end or octets[start - 2] != tag:
+            raise NotDer(f"tag {tag:#04x} was expected, whole")
         length = octets[start - 1]
         if length >= LONG_FORM:
-            count = length - LONG_FORM
-            length = int.from_bytes(octets[start : start + count], "big")
-            start += count
-            if not 1 <= count <= _MAX_LENGTH_OCTETS or length < max(
-                LONG_FORM, 1 << 8 * (count - 1)
-            ):
-                raise NotDer("a length is not in its shortest definite form")
-        if start + length > self.end:
+            start, length = self._long_form(start, length - LONG_FORM)
+        self.position = start + length
+        if self.position > self.end:
             raise NotDer("an element is cut short")
-        return start, start + length
+        return start, self.position
+
+    def _long_form(self, start: int, count: int) -> tuple[int, int]:
+        """Offset of the content, and its length, which stands in so many octets."""
+        content = start + count
+        length = int.from_bytes(self._octets[start:content], "big")
+        is_shortest = length >= LONG_FORM and length >> 8 * (count - 1)
+        if not 1 <= count <= _MAX_LENGTH_OCTETS or content > self.end or not is_shortest:
+            raise NotDer("a length is not in its shortest definite form")
+        return content, length
 
     def next_is(self, tag: int) -> bool:
         """Whether another element follows, and has this tag."""
@@ -109,21 +113,18 @@ class Reader:
 
     def enter(self, tag: int) -> Self:
         """A reader of the content of the next element, which must have this tag."""
-        if not self.next_is(tag):
-            raise NotDer(f"tag {tag:#04x} was expected")
-        inner = type(self)(self._octets)
-        inner.position, inner.end = self._header()
-        self.position = inner.end
-        return inner
+        start, end = self._open(tag)
+        return type(self)(self._octets, start, end)
 
     def content(self, tag: int) -> bytes:
         """The content octets of the next element, which must have this tag."""
-        return self.enter(tag).rest()
+        start, end = self._open(tag)
+        return self._octets[start:end]
 
     def whole(self, tag: int) -> bytes:
         """The next element, which must have this tag, with its tag and length octets."""
         start = self.position
-        self.enter(tag)
+        self._open(tag)
         return self.since(start)
 
     def since(self, start: int) -> bytes:
@@ -134,7 +135,7 @@ class Reader:
         """Pass over one element of any low tag."""
         if self.at_end() or self._octets[self.position] & _HIGH_TAG == _HIGH_TAG:
             raise NotDer("an element is missing or of a high tag number")
-        self.position = self._header()[1]
+        self._open(self._octets[self.position])
 
     def rest(self) -> bytes:
         """All octets not read yet."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, Self, assert_never
 
 from cryptography import x509
@@ -157,12 +158,16 @@ def error_response(status: ResponseStatus) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class SingleAnswer:
-    """What is said about one CertID (its DER), valid from this_update to next_update (UTC)."""
+    """What is said about one CertID (its DER), valid from this_update to next_update (UTC).
+
+    `extensions` are singleExtensions, each as `revocation.ocsp_extensions` encodes it.
+    """
 
     cert_id: bytes
     status: Status
     this_update: datetime
     next_update: datetime
+    extensions: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,48 +199,56 @@ def build_response(
     produced_at: datetime,
     singles: Sequence[SingleAnswer],
     nonce: bytes | None,
+    extensions: tuple[bytes, ...] = (),
 ) -> bytes:
     """Sign a successful response with the signer's certificate inside, the nonce echoed if given.
 
-    There are no singleExtensions: a reason stands in RevokedInfo and nowhere else.
+    A reason stands in RevokedInfo and nowhere else: not in singleExtensions.
     """
+    if nonce is not None:
+        extensions = (der.extension(_NONCE, der.octet_string(nonce)), *extensions)
     response_data = der.sequence(
         signer.responder_id,
-        der.generalized_time(produced_at),
+        _time(produced_at),
         der.sequence(*(_single_response(single) for single in singles)),
-        b"" if nonce is None else _nonce_extension(nonce),
+        _explicit_extensions(extensions),
     )
     basic = signed(signer.algorithm, signer.key, response_data, signer.certificates)
     response_bytes = der.sequence(_BASIC_RESPONSE, der.octet_string(basic))
-    return der.sequence(
-        der.element(der.ENUMERATED, bytes((ResponseStatus.SUCCESSFUL,))),
-        der.element(der.context(0), response_bytes),
-    )
+    return der.sequence(_SUCCESSFUL, der.element(der.context(0), response_bytes))
+
+
+_SUCCESSFUL = der.element(der.ENUMERATED, bytes((ResponseStatus.SUCCESSFUL,)))
+_GOOD = der.element(0x80)
+_UNKNOWN = der.element(0x82)
+# The same few times stand in all responses of a second.
+_time = lru_cache(maxsize=256)(der.generalized_time)
 
 
 def _single_response(single: SingleAnswer) -> bytes:
     return der.sequence(
         single.cert_id,
         _cert_status(single.status),
-        der.generalized_time(single.this_update),
-        der.element(der.context(0), der.generalized_time(single.next_update)),
+        _time(single.this_update),
+        der.element(der.context(0), _time(single.next_update)),
+        _explicit_extensions(single.extensions),
     )
+
+
+def _explicit_extensions(listed: tuple[bytes, ...]) -> bytes:
+    """[1] EXPLICIT Extensions, as both ResponseData and SingleResponse have them; b"" for none."""
+    return der.element(der.context(1), der.sequence(*listed)) if listed else b""
 
 
 def _cert_status(status: Status) -> bytes:
     match status:
         case Good():
-            return der.element(0x80)
+            return _GOOD
         case Revoked(reason=reason, at=at):
             code = b""
             if reason is not Reason.UNSPECIFIED:
                 code = der.element(der.context(0), der.element(der.ENUMERATED, bytes((reason,))))
             return der.element(der.context(1), der.generalized_time(at), code)
         case Unknown():
-            return der.element(0x82)
+            return _UNKNOWN
     assert_never(status)
-
-
-def _nonce_extension(nonce: bytes) -> bytes:
-    extension = der.extension(_NONCE, der.octet_string(nonce))
-    return der.element(der.context(1), der.sequence(extension))

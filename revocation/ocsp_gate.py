@@ -7,8 +7,8 @@ ahead, another certificate's answer, a signer that clients would not find (RFC 6
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from datetime import UTC, datetime
+from typing import Self
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -17,11 +17,10 @@ from ca.signatures import VerifyingKey
 from revocation import der
 from revocation.errors import NotDer, OcspRule, ResponseRefused
 from revocation.ocsp import ResponseSigner, SingleAnswer
+from revocation.ocsp_policy import LONGEST_VALIDITY
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Status, Unknown
 
-LONGEST_VALIDITY: Final = timedelta(days=10)
-"""From thisUpdate to nextUpdate (CA/Browser Forum BR 4.9.10)."""
 _SUCCESSFUL = b"\x0a\x01\x00"
 _BASIC_RESPONSE = der.oid("1.3.6.1.5.5.7.48.1.1")
 _NONCE = der.oid("1.3.6.1.5.5.7.48.1.2")

@@ -33,13 +33,14 @@ from revocation.ocsp import (
     error_response,
     parse_request,
 )
+from revocation.ocsp_extensions import EXTENDED_REVOKE, NEVER_ISSUED, archive_cutoff, cert_hash
 from revocation.ocsp_gate import ResponseGate, Unverified
+from revocation.ocsp_policy import OcspPolicy
 from revocation.preproduction import DueResponse, Life, ProducedResponses
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Status, StatusSource, Unknown
 
-DEFAULT_VALIDITY: Final = timedelta(hours=1)
-_VALIDITY_CEILING = timedelta(hours=16)
+DEFAULT_POLICY: Final = OcspPolicy()
 _ONE_SECOND = timedelta(seconds=1)
 
 
@@ -85,20 +86,17 @@ class OcspAnswer:
 
 
 class OcspResponder:
-    """Answers for one issuer; `validity` is thisUpdate to nextUpdate, inclusive."""
+    """Answers for one issuer; thisUpdate to nextUpdate of its policy is meant inclusive."""
 
     def __init__(
-        self,
-        issuer: OcspIssuer,
-        source: StatusSource,
-        validity: timedelta = DEFAULT_VALIDITY,
+        self, issuer: OcspIssuer, source: StatusSource, policy: OcspPolicy = DEFAULT_POLICY
     ) -> None:
-        """ValueError for a validity of 16 hours or more: that would ask for earlier refresh."""
-        if not _ONE_SECOND < validity < _VALIDITY_CEILING or validity % _ONE_SECOND:
-            raise ValueError("an OCSP validity is whole seconds and below 16 hours")
+        """Answer from the source."""
         self._issuer = issuer
         self._source = source
-        self._validity = validity
+        self._policy = policy
+        since = issuer.certificate.not_valid_before_utc
+        self._of_all = (archive_cutoff(since),) if policy.archive_cutoff else ()
         self._signer = ResponseSigner.of(issuer.responder_certificate, issuer.key)
         self._gate = ResponseGate.of(self._signer, issuer.responder_certificate)
         self._not_before = issuer.responder_certificate.not_valid_before_utc
@@ -123,7 +121,13 @@ class OcspResponder:
         bodies = {}
         for cert_id_hash in CertIdHash:
             cert_id = self._cert_ids.encode(cert_id_hash, due.serial)
-            single = SingleAnswer(cert_id, due.status, life.this_update, life.next_update)
+            single = SingleAnswer(
+                cert_id,
+                due.status,
+                life.this_update,
+                life.next_update,
+                self._extensions(due.certificate_sha256),
+            )
             bodies[cert_id_hash], unverified = self._built([single], life, None, now)
             unverified.verify()
         return ProducedResponses(due.serial, due.version, life, bodies)
@@ -139,6 +143,10 @@ class OcspResponder:
             request = parse_request(octets)
         except MalformedRequest:
             return _error(ResponseStatus.MALFORMED_REQUEST)
+        return self.answer_request(request, now)
+
+    def answer_request(self, request: OcspRequest, now: datetime) -> OcspAnswer:
+        """As `answer`, of a request that was read already."""
         if not any(self._cert_ids.is_ours(cert_id) for cert_id in request.cert_ids):
             return _error(ResponseStatus.UNAUTHORIZED)
         try:
@@ -150,36 +158,50 @@ class OcspResponder:
         life = self._life(now)
         if life is None:
             return _error(ResponseStatus.TRY_LATER)
-        statuses = [self._status_of(cert_id) for cert_id in request.cert_ids]
-        singles = [
-            SingleAnswer(cert_id.encoded, status, life.this_update, life.next_update)
-            for cert_id, status in zip(request.cert_ids, statuses, strict=True)
-        ]
+        singles = [self._single(cert_id, life) for cert_id in request.cert_ids]
         body, unverified = self._built(singles, life, request.nonce, now)
         # What may be otherwise in the next second must not linger.
-        lasting = request.nonce is None and all(map(_is_settled, statuses))
+        lasting = request.nonce is None and all(_is_settled(single.status) for single in singles)
         if lasting:  # what is for one client and one moment, that client verifies
             unverified.verify()
         return OcspAnswer(body, life.next_update if lasting else None)
+
+    def _single(self, cert_id: CertId, life: Life) -> SingleAnswer:
+        status, sha256 = self._status_of(cert_id)
+        extensions = self._extensions(sha256)
+        return SingleAnswer(cert_id.encoded, status, life.this_update, life.next_update, extensions)
+
+    def _extensions(self, certificate_sha256: bytes | None) -> tuple[bytes, ...]:
+        """The singleExtensions of a certificate with this digest, if one is known."""
+        if certificate_sha256 is None or not self._policy.cert_hash:
+            return self._of_all
+        return (cert_hash(certificate_sha256), *self._of_all)
 
     def _built(
         self, singles: Sequence[SingleAnswer], life: Life, nonce: bytes | None, now: datetime
     ) -> tuple[bytes, Unverified]:
         """A response that our own gate let pass. Raises: ResponseRefused."""
-        body = build_response(self._signer, life.this_update, singles, nonce)
+        never_issued = any(single.status == NEVER_ISSUED for single in singles)
+        extensions = (EXTENDED_REVOKE,) if never_issued else ()
+        body = build_response(self._signer, life.this_update, singles, nonce, extensions)
         return body, self._gate.check(body, singles, nonce, now)
 
     def _life(self, now: datetime) -> Life | None:
         """Of a response that is signed now; None while the responder's certificate is not valid."""
         this_update = now.replace(microsecond=0)
-        life = Life(this_update, min(this_update + self._validity - _ONE_SECOND, self._not_after))
+        next_update = this_update + self._policy.validity - _ONE_SECOND
+        life = Life(this_update, min(next_update, self._not_after))
         return life if self._not_before <= now and life.holds(now) else None
 
-    def _status_of(self, cert_id: CertId) -> Status:
+    def _status_of(self, cert_id: CertId) -> tuple[Status, bytes | None]:
+        """The status, and the digest of the certificate where the policy shows it."""
         if not self._cert_ids.is_ours(cert_id):
-            return Unknown()
-        serial = serial_of(cert_id)
-        return Unknown() if serial is None else self._source.status_of(self._issuer.name, serial)
+            return Unknown(), None  # of another issuer this key says nothing, not even revoked
+        name, serial = self._issuer.name, serial_of(cert_id)
+        status = Unknown() if serial is None else self._source.status_of(name, serial)
+        if serial is None or isinstance(status, Unknown):
+            return (NEVER_ISSUED if self._policy.non_issued_revoked else Unknown()), None
+        return status, self._source.sha256_of(name, serial) if self._policy.cert_hash else None
 
 
 def _is_settled(status: Status) -> bool:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from ca.identifiers import IssuerName
 from hsm.errors import HsmError, PinRejected, TokenNotFound, TokenUnavailable
+from revocation.ocsp import OcspRequest
 from revocation.preproduction import DueResponse, ProducedResponses
 from revocation.responder import OcspAnswer, OcspResponder
 
@@ -34,6 +35,10 @@ class OcspResponders:
     def answer(self, octets: bytes, now: datetime) -> OcspAnswer:
         """As `OcspResponder.answer`, by the first whose token is there. Raises: HsmError."""
         return self._by_the_first(lambda responder: responder.answer(octets, now))
+
+    def answer_request(self, request: OcspRequest, now: datetime) -> OcspAnswer:
+        """As `answer`, of a request that was read already. Raises: HsmError."""
+        return self._by_the_first(lambda responder: responder.answer_request(request, now))
 
     def produce(self, due: DueResponse, now: datetime) -> ProducedResponses:
         """As `OcspResponder.produce`, by the first whose token is there. Raises: HsmError."""

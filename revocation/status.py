@@ -52,3 +52,11 @@ class StatusSource(Protocol):
             StatusUnavailable: it cannot be read; no answer is given in its place.
         """
         ...
+
+    def sha256_of(self, issuer: IssuerName, serial: SerialNumber) -> bytes | None:
+        """SHA-256 of the certificate's DER; None where it is not known, as after an erasure.
+
+        Raises:
+            StatusUnavailable: it cannot be read.
+        """
+        ...

@@ -28,17 +28,20 @@ from records.database import Database
 from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
+from records.job_runs import AlarmBook, JobRuns
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
 from records.statuses import Statuses
+from records.visibility import Visibility
 from revocation.publication import CrlPolicy
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
+from server.replica import ReplicaResponses
 from server.settings import Settings
 from server.tokens import Tokens
 
@@ -61,11 +64,14 @@ class Assembly:
     statuses: Statuses
     bulk_revocations: BulkRevocations
     crls: Crls
+    visible: Visibility
     ocsp_responses: OcspResponses
     officers: Officers
     applications: Applications
     publications: Publications
     erasures: Erasures
+    job_runs: JobRuns
+    alarm_book: AlarmBook
     policy: ProofingPolicy
     clock: ClockWatch
 
@@ -196,6 +202,13 @@ def assembled(
         assembly.close()
 
 
+def _responses(settings: Settings, database: Database) -> OcspResponses:
+    """Those of a node that may read from a replica tell when it lags."""
+    if not settings.public.only:
+        return OcspResponses(database)
+    return ReplicaResponses(database, timedelta(seconds=settings.public.replica_seconds))
+
+
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
@@ -212,11 +225,14 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         statuses=Statuses(database, alone),
         bulk_revocations=BulkRevocations(database, alone),
         crls=crls,
-        ocsp_responses=OcspResponses(database),
+        visible=Visibility(database),
+        ocsp_responses=_responses(settings, database),
         officers=Officers(database, personal),
         applications=Applications(database, personal),
         publications=Publications(database, personal),
         erasures=Erasures(database, personal, crls),
+        job_runs=JobRuns(database),
+        alarm_book=AlarmBook(database),
         policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
         clock=ClockWatch(database),
     )

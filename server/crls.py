@@ -32,12 +32,14 @@ def renew_crl(parts: Assembly, record: IssuerRecord, now: datetime) -> CrlDue | 
     """Issue and publish the next CRL of an issuer if it is due; why it was.
 
     Raises:
+        ClockBehind: the clock lies before what was signed already.
         IssuerOffline: its key is not at hand.
         RevocationError: the CRL was held back, or another process issued one meanwhile.
     """
     due = crl_due(parts, record, now)
     if due is None or record.certificate is None:
         return None
+    parts.clock.check(now)
     key = parts.issuer(record.name).key
     issuing = IssuingKey(record.name, record.certificate, key)
     issue_crl(parts.crls, issuing, now, parts.crl_policy(record))

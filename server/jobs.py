@@ -8,6 +8,7 @@ of all that share a database does the work, by lease.
 import os
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -26,23 +27,28 @@ from records.audit_log import audit_log
 from records.errors import RecordsError
 from records.leases import Leases
 from records.schema import digest_in_force
+from records.visibility import Channel
 from revocation.preproduction import preproduce
-from revocation.publication import CrlDue, write_published
+from revocation.publication import write_published
+from server.alarms import AlarmName
 from server.assembly import AUDIT_ORIGIN, Assembly
 from server.bulk_issuance import FIRST_BATCH, next_size
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_all
+from server.heartbeat import LEASE, LEASE_LIFE
+from server.job_health import JobHealth
 from server.logs import get_logger
 from server.metrics import Metrics
-from server.own_certificates import ensure_ocsp_signer, ocsp_responder
+from server.observations import alarms_now
+from server.own_certificates import ensure_ocsp_signer, ocsp_policy, ocsp_responder
 from server.probe import PublicProbe
 from server.tokens import AUDIT_KEY
+from server.watch import observe, watch_status
 
-LEASE = "jobs"
-LEASE_LIFE = timedelta(seconds=8)
 _BATCH = 100
+_RESPONSES = 250  # certificates whose responses are kept in one transaction
 _PRODUCE_SECONDS = 1.0  # then the tick ends, so that a stop is not kept waiting
 _REVOKE_SECONDS = 4.0  # likewise
 _NEVER_BY_THE_CLOCK = 3650
@@ -85,12 +91,11 @@ def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 def produce_ocsp_responses(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Make the OCSP responses that are due, and forget those of expired certificates."""
-    responses = parts.ocsp_responses
-    waiting = {
-        record: responses.count_due(record.name, now)
-        for record in parts.issuers.all()
-        if record.answers_ocsp
-    }
+    responses, validity = parts.ocsp_responses, ocsp_policy(parts.settings).validity
+    answering = [record for record in parts.issuers.all() if record.answers_ocsp]
+    for record in answering:
+        responses.make_due(record.name, now + validity, now)
+    waiting = {record: responses.count_due(record.name, now) for record in answering}
     metrics.ocsp_responses_due.set(sum(waiting.values()))
     for record in waiting:
         responses.forget_expired(record.name, now)
@@ -99,11 +104,12 @@ def produce_ocsp_responses(parts: Assembly, metrics: Metrics, now: datetime) -> 
 
 
 def _produce(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:
+    parts.clock.check(now)
     responder = ocsp_responder(parts, record, now)
     if responder is None:
         return False
     end = time.monotonic() + _PRODUCE_SECONDS
-    while preproduce(responder, parts.ocsp_responses, now, _BATCH) == _BATCH:
+    while preproduce(responder, parts.ocsp_responses, now, _RESPONSES) == _RESPONSES:
         if time.monotonic() > end:
             break
     return True
@@ -142,20 +148,11 @@ def _is_due(parts: Assembly, application: Application, now: datetime) -> bool:
     return not any(abs(now - revoked_at) < pause for revoked_at in ended)
 
 
-def renew_crls(parts: Assembly, metrics: Metrics, now: datetime) -> int:
+def renew_crls(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Issue and publish every CRL that is due, but those of roots: their keys are offline."""
     # Without a key, as an imported issuer can be, the last CRL of its former hands is served.
     able = [record for record in _certified(parts) if record.key_label and not record.is_root]
-    return _each(able, lambda record: _renew_crl(parts, metrics, record, now))
-
-
-def _renew_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord, now: datetime) -> bool:
-    before = parts.crls.latest(record.name)
-    due = renew_crl(parts, record, now)
-    if due is CrlDue.REVOCATIONS_CHANGED:
-        for revoked_at in parts.crls.revoked_since(record.name, before):
-            metrics.revocation_visible.observe((utc_now() - revoked_at).total_seconds())
-    return due is not None
+    return _each(able, lambda record: renew_crl(parts, record, now) is not None)
 
 
 def publish_crls(parts: Assembly, metrics: Metrics, _: datetime) -> int:
@@ -176,6 +173,8 @@ def publish_entries(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     done = 0
     if directory is not None:
         done = drain(parts.publications, directory, now, _BATCH).done
+    if done:
+        observe(metrics, Channel.DIRECTORY, parts.visible.seen_since(Channel.DIRECTORY, now))
     for state, number in parts.publications.counts().items():
         metrics.publications.labels(state).set(number)
     return done
@@ -217,6 +216,20 @@ def check_tokens(parts: Assembly, metrics: Metrics, _: datetime) -> int:
     return sum(failure is not None for failure in failures.values())
 
 
+def watch_alarms(parts: Assembly, metrics: Metrics, now: datetime) -> int:
+    """Tell each alarm in the log when it begins and when it ends; how many did."""
+    on = {(alarm.name.value, alarm.subject): alarm.since for alarm in alarms_now(parts, now)}
+    numbers = Counter(name for name, _ in on)
+    for each in AlarmName:
+        metrics.alarms.labels(each).set(numbers[each.value])
+    begun, ended = parts.alarm_book.turn(on)
+    for name, subject in sorted(begun):
+        get_logger("jobs").error("alarm.begins", alarm=name, subject=subject)
+    for name, subject in sorted(ended):
+        get_logger("jobs").warning("alarm.ends", alarm=name, subject=subject)
+    return len(begun) + len(ended)
+
+
 JOBS: dict[str, Job] = {
     "close-intents": close_intents,
     "end-holds": end_holds,
@@ -227,12 +240,15 @@ JOBS: dict[str, Job] = {
     "renew-crls": renew_crls,
     "publish-crls": publish_crls,
     "publish-entries": publish_entries,
+    "watch-status": watch_status,
+    "watch-alarms": watch_alarms,
     "carry-on-erasures": carry_on_erasures,
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,
 }
 
 
+_CHECKS = frozenset({"check-tokens"})
 # What each host needs for itself, whoever has the lease.
 EVERYWHERE = frozenset({"publish-crls"})
 
@@ -271,16 +287,20 @@ def _tell_failures(done: int, failures: Sequence[Exception]) -> int:
     return done
 
 
-def try_job(name: str, parts: Assembly, metrics: Metrics) -> None:
-    """Run one job now; an issuer that is offline is told in the log."""
+def try_job(name: str, parts: Assembly, metrics: Metrics) -> str | None:
+    """Run one job now; an issuer that is offline is told in the log. What was in its way, if any.
+
+    A job that checks counts what is wrong.
+    """
     try:
         done = run_job(name, parts, metrics)
     except IssuerOffline as error:
         metrics.jobs.labels(name, "offline").inc()
         get_logger("jobs").warning("job.issuer_offline", job=name, issuer=error.issuer)
-    else:
-        if done:
-            get_logger("jobs").info("job.done", job=name, count=done)
+        return type(error).__name__
+    if done:
+        get_logger("jobs").info("job.done", job=name, count=done)
+    return f"{done} of them" if done and name in _CHECKS else None
 
 
 class JobLoop:
@@ -293,6 +313,8 @@ class JobLoop:
         self._leases = Leases(parts.database)
         self._holder = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._running: set[str] = set()
+        self._health = JobHealth()
+        self._leads = False
         self._logger = get_logger("jobs")
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -320,7 +342,13 @@ class JobLoop:
             self._logger.error("jobs.lease_kept", exc_info=error)  # noqa: TRY400 - structlog
 
     def _tick(self) -> None:
-        names = JOBS.keys() if self._has_lease() else EVERYWHERE
+        leads = self._has_lease()
+        if leads and not self._leads:
+            self._health.begin(JOBS, utc_now())
+        self._leads = leads
+        if leads:
+            self._tell()
+        names = JOBS.keys() if leads else EVERYWHERE
         for name in [name for name in JOBS if name in names and name not in self._running]:
             self._scheduler.modify_job(name, next_run_time=utc_now())
 
@@ -331,11 +359,19 @@ class JobLoop:
             self._logger.error("jobs.no_lease", exc_info=error)  # noqa: TRY400 - structlog
             return False
 
+    def _tell(self) -> None:
+        try:
+            self._health.tell(self._parts.job_runs)
+        except RecordsError as error:  # told again at the next tick
+            self._logger.error("jobs.health_untold", exc_info=error)  # noqa: TRY400 - structlog
+
     def _run(self, name: str) -> None:
         self._running.add(name)
         try:
-            try_job(name, self._parts, self._metrics)
+            trouble = try_job(name, self._parts, self._metrics)
+            self._health.ran(name, trouble, utc_now())
         except Exception as error:
+            self._health.ran(name, type(error).__name__, utc_now())
             self._metrics.jobs.labels(name, "failed").inc()
             self._logger.error("job.failed", job=name, exc_info=error)  # noqa: TRY400 - structlog
         finally:

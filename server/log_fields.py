@@ -58,6 +58,7 @@ _word = _text(r"[a-z][a-z0-9_-]{0,31}(\.[a-z][a-z0-9_-]{0,31}){0,7}")
 _code = _text(r"[a-z][A-Za-z_]{0,63}|[A-Z]{2,16}(_[A-Z0-9]{1,16}){1,8}")
 
 FIELDS: dict[str, Form] = {
+    "alarm": _code,
     "application": _identifier,
     "attempt": _number,
     "case": _identifier,
@@ -83,6 +84,7 @@ FIELDS: dict[str, Form] = {
     "state": _code,
     "token": _text(r"[a-z][a-z0-9._-]{0,31}"),
     "status": lambda value: _number(value) or _code(value),
+    "subject": _word,
 }
 """The fields that code may give, each with the form of its values."""
 

@@ -38,12 +38,15 @@ class Metrics:
     requests: Counter
     jobs: Counter
     revocation_visible: Histogram
+    status_unseen: Gauge
+    alarms: Gauge
     crl_next_update: Gauge
     publications: Gauge
     audit_events: Gauge
     token_healthy: Gauge
     standby_in_use: Gauge
     ocsp_responses_due: Gauge
+    ocsp_answers: Counter
 
     @classmethod
     def of_process(cls) -> "Metrics":
@@ -59,9 +62,24 @@ class Metrics:
             Counter("tillid_jobs_total", "Runs of jobs.", ["job", "outcome"], registry=registry),
             Histogram(
                 "tillid_revocation_visible_seconds",
-                "Seconds from a revocation to the CRL that shows it.",
+                "Seconds from the decision of a change of status until it was seen from outside.",
+                ["channel"],
                 buckets=(0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
                 registry=registry,
+            ),
+            Gauge(
+                "tillid_status_unseen_seconds",
+                "Seconds since the oldest change of status that is not seen yet was decided.",
+                ["channel"],
+                registry=registry,
+                multiprocess_mode="mostrecent",
+            ),
+            Gauge(
+                "tillid_alarms",
+                "Alarms that are on, by name.",
+                ["alarm"],
+                registry=registry,
+                multiprocess_mode="mostrecent",
             ),
             Gauge(
                 "tillid_crl_next_update_timestamp_seconds",
@@ -102,6 +120,12 @@ class Metrics:
                 "Certificates whose OCSP responses wait to be made.",
                 registry=registry,
                 multiprocess_mode="mostrecent",
+            ),
+            Counter(
+                "tillid_ocsp_answers_total",
+                "OCSP answers by how they came about.",
+                ["answer"],
+                registry=registry,
             ),
         )
 

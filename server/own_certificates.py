@@ -18,17 +18,20 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from audit.errors import ClockBehind
 from ca.errors import Refused
 from ca.issuance import CertificateOrder, issue, prepare
 from ca.issuers import OCSP_PROFILE, IssuerRecord
-from ca.key_quality import SubjectPublicKey
+from ca.key_quality import spki_sha256
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from ca.signatures import SigningKey
+from revocation.ocsp_policy import OcspPolicy
 from revocation.publication import write_published
 from revocation.responder import OcspIssuer, OcspResponder
 from revocation.responders import AWAY, OcspResponders
 from server.assembly import Assembly
+from server.settings import Settings
 from server.tokens import ocsp_key
 
 ACTOR = "system:service"
@@ -41,20 +44,40 @@ def ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> x509.Ce
 
 
 def ocsp_responder(parts: Assembly, record: IssuerRecord, now: datetime) -> OcspResponders | None:
-    """What answers for an issuer; None until a signer of it is certified.
+    """What answers for an issuer; None until a signer of it is certified, or with a clock behind.
+
+    An answer that was signed with a time that has passed is of no use to who asks. A node that has
+    the public listener alone has no token.
 
     Raises: HsmError when no token with a key for it is there.
     """
+    if parts.settings.public.only:
+        return None
+    try:
+        parts.clock.check(now)
+    except ClockBehind:
+        return None
     issuer, found = record.certificate, []
     if issuer is None:
         return None
-    validity = timedelta(minutes=parts.settings.ocsp.validity_minutes)
+    policy = ocsp_policy(parts.settings)
     for key in _present(parts, record):
         signer = _newest(parts, record, (key, OCSP_PROFILE), now)
         if signer is not None:
             of = OcspIssuer(record.name, issuer, signer, key)
-            found.append(OcspResponder(of, parts.statuses, validity))
+            found.append(OcspResponder(of, parts.statuses, policy))
     return OcspResponders(tuple(found)) if found else None
+
+
+def ocsp_policy(settings: Settings) -> OcspPolicy:
+    """What answers hold, and for how long they are valid."""
+    of = settings.ocsp
+    return OcspPolicy(
+        validity=timedelta(minutes=of.validity_minutes),
+        cert_hash=of.cert_hash,
+        archive_cutoff=of.archive_cutoff,
+        non_issued_revoked=of.non_issued == "revoked",
+    )
 
 
 def ensure_ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:
@@ -153,13 +176,13 @@ def _newest(
     One from the future is none: the clock was ahead when it was made.
     """
     key, profile = of
-    public: SubjectPublicKey = key.public_key()
-    for found in parts.certificates.find(profile=profile, issuer=record.name, status="issued"):
-        if not found.not_before <= now <= found.not_after:
-            continue
-        body = parts.certificates.body(found.issuer, found.serial_number)
-        if body.public_key() == public:
-            return body
+    digest = spki_sha256(key.public_key())
+    every = parts.certificates.find(
+        issuer=record.name, profile=profile, status="issued", spki_sha256=digest
+    )
+    for found in every:
+        if found.not_before <= now <= found.not_after:
+            return parts.certificates.body(found.issuer, found.serial_number)
     return None
 
 

@@ -52,7 +52,7 @@ class PublicProbe:
         """The CRL served now, if it verifies, was made since then, and lists the serial."""
         name, serial = place
         record = self.issuers.get(name)
-        octets = _fetch(record.urls.crl)
+        octets = fetch(record.urls.crl)
         if octets is None or record.certificate is None:
             return None
         try:
@@ -76,15 +76,16 @@ class PublicProbe:
             return None
         nonce = x509.OCSPNonce(secrets.token_bytes(_NONCE_OCTETS))
         request = _request(record.certificate, serial, nonce)
-        octets = _fetch(f"{record.urls.ocsp}/{b64encode(request).decode()}")
+        octets = fetch(f"{record.urls.ocsp}/{b64encode(request).decode()}")
         if octets is None or not _says_revoked(octets, record.certificate, serial, nonce):
             return None
         return Observation("ocsp", hashlib.sha256(octets).digest(), utc_now())
 
 
-def _fetch(url: str) -> bytes | None:
+def fetch(url: str, seconds: float = _SECONDS) -> bytes | None:
+    """What lies at one of our own addresses; None when nothing answers with 200."""
     try:
-        with _OPENER.open(url, timeout=_SECONDS) as answer:
+        with _OPENER.open(url, timeout=seconds) as answer:
             body: bytes = answer.read(_MAX_OCTETS)
             return body
     except (urllib.error.URLError, http.client.HTTPException, OSError):
@@ -111,7 +112,7 @@ def _says_revoked(
             return False
         echoed = answer.extensions.get_extension_for_class(x509.OCSPNonce).value
         return (
-            _is_signed(answer, issuer)
+            is_signed(answer, issuer)
             and echoed == nonce
             and answer.serial_number == serial
             and answer.certificate_status is ocsp.OCSPCertStatus.REVOKED
@@ -122,7 +123,7 @@ def _says_revoked(
         return False
 
 
-def _is_signed(answer: ocsp.OCSPResponse, issuer: x509.Certificate) -> bool:
+def is_signed(answer: ocsp.OCSPResponse, issuer: x509.Certificate) -> bool:
     """Whether a responder that the issuer delegated to signed it (RFC 6960 section 4.2.2.2)."""
     (responder,) = answer.certificates
     responder.verify_directly_issued_by(issuer)

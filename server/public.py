@@ -6,13 +6,10 @@ RFC 5019 section 5, RFC 5280 section 4.2.1.13).
 
 import hashlib
 import os
-import urllib.parse
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from io import BytesIO
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -21,27 +18,31 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from ca.identifiers import IssuerName
-from ca.issuers import IssuerRecord, IssuerState
+from ca.issuers import IssuerRecord
 from hsm.errors import HsmError
 from records.errors import NotFound, RecordsError
-from revocation.cert_ids import IssuerCertIds
-from revocation.errors import StatusUnavailable
-from revocation.ocsp import ResponseStatus, error_response
-from revocation.preproduction import Life, PreproducedResponse, find_response
-from revocation.responders import OcspResponders
+from revocation.ocsp import MAX_REQUEST_OCTETS
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
-from server.own_certificates import ocsp_responder
+from server.public_answer import NOT_FOUND, Answer, http_date, not_allowed
 from server.public_bodies import Bodies, TooManyWaiting
+from server.public_ocsp import (
+    INTERNAL_ERROR,
+    SIGN_AT_ONCE,
+    TRY_LATER,
+    PublicOcsp,
+    Said,
+)
 from server.public_process import die_with_parent
-from server.public_responses import Held, HeldResponses
+from server.public_responses import HeldResponses, Question
+from server.readiness import what_is_lacking
 from server.settings_sources import load_settings
+from server.signing_budget import SigningBudget
+from server.tally import HAND_OVER_SECONDS, Tally
 
-_MAX_REQUEST = 4096
 # What is known of an issuer is asked for anew now and then; an unknown one at every request.
-_KNOWN_FOR = timedelta(minutes=5)
 _ISSUER_KNOWN_FOR = timedelta(seconds=5)
 _TELL_EVERY = timedelta(seconds=10)
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -53,26 +54,13 @@ Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Status line, headers and body of one answer."""
-
-    status: str
-    body: bytes = b""
-    kind: str = "text/plain; charset=utf-8"
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-NOT_FOUND = Answer("404 Not Found", b"there is nothing at this address\n")
 _LATER = Answer(
     "503 Service Unavailable",
     b"something this needs is not there now\n",
     headers=(("Retry-After", "5"), ("Cache-Control", "no-store")),
 )
-_OCSP = "application/ocsp-response"
-# Of a retired issuer, whose last CRL says it all (RFC 6960 section 2.3).
-_UNAUTHORIZED = error_response(ResponseStatus.UNAUTHORIZED)
-_TRY_LATER = error_response(ResponseStatus.TRY_LATER)
+_OCSP_OK = ("public", "/ocsp", "200")
+_HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +74,30 @@ class ServedCrl:
     body: bytes
 
 
-@dataclass(slots=True)
 class PublicApp:
     """The WSGI callable of one worker process."""
 
-    parts: Assembly
-    metrics: Metrics
-    _issuers: dict[str, tuple[datetime, IssuerRecord]] = field(default_factory=dict)
-    _responders: dict[str, tuple[datetime, OcspResponders]] = field(default_factory=dict)
-    _crls: dict[str, ServedCrl] = field(default_factory=dict)
-    held: HeldResponses = field(default_factory=HeldResponses)
-    bodies: Bodies = field(default_factory=Bodies)
-    _told: datetime = _NEVER
-    _check_page: "CheckPage | None" = None
+    def __init__(self, parts: Assembly, metrics: Metrics) -> None:
+        """Nothing is known yet."""
+        of = parts.settings.ocsp
+        self.parts = parts
+        self.metrics = metrics
+        self.requests = Tally(metrics.requests)
+        self.answers = Tally(metrics.ocsp_answers)
+        self.bodies = Bodies()
+        self.held = HeldResponses(of.memory_mebibytes << 20)
+        budget = SigningBudget(of.signatures_per_second, SIGN_AT_ONCE)
+        self.ocsp = PublicOcsp(parts, self._issuer, self._tell, self.held, budget)
+        self._issuers: dict[str, tuple[datetime, IssuerRecord]] = {}
+        self._crls: dict[str, ServedCrl] = {}
+        self._told = _NEVER
+        self._check_page: CheckPage | None = None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request; a fault of ours is a plain 500 with nothing of the inside."""
+        """Answer one request; a fault of ours shows nothing of the inside."""
+        path = str(environ["PATH_INFO"])
+        if path == "/ocsp" or path.startswith("/ocsp/"):
+            return self._ocsp(environ, path, start_response)
         try:
             route, answer = self._route(environ)
         except (RecordsError, HsmError) as error:
@@ -111,26 +107,62 @@ class PublicApp:
             reference = record_unforeseen(self.parts.settings.state, error)
             body = f"a fault of ours; tell the operator {reference}\n".encode()
             route, answer = "/fault", Answer("500 Internal Server Error", body)
-        self.metrics.requests.labels("public", route, answer.status[:3]).inc()
+        return self._say(environ, route, answer, start_response)
+
+    def _say(
+        self, environ: Environ, route: str, answer: Answer, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        self.requests.add(("public", route, answer.status[:3]))
         headers = list(answer.headers)
         if not answer.status.startswith("304"):  # RFC 9110 section 8.6
             headers += [("Content-Type", answer.kind), ("Content-Length", str(len(answer.body)))]
         start_response(answer.status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
+    def _ocsp(self, environ: Environ, path: str, start_response: StartResponse) -> Iterable[bytes]:
+        """The way that relying parties take all day comes first."""
+        method, body = environ["REQUEST_METHOD"], b""
+        question: Question | None = path if method == "GET" else None
+        try:
+            if method == "POST":
+                body = self.bodies.read(environ, MAX_REQUEST_OCTETS)
+                question = path, body
+            held: Said | None = None if question is None else self.held.get(question, utc_now())
+            kind, answer = _HELD, held
+            if answer is None:
+                kind, answer = self._asked_anew(method, path, body)
+        except TooManyWaiting:
+            kind, answer = TRY_LATER
+        self.answers.add((kind,))
+        if isinstance(answer, Answer):
+            return self._say(environ, "/ocsp", answer, start_response)
+        self.requests.add(_OCSP_OK)
+        start_response("200 OK", answer.headers.copy())
+        return [] if method == "HEAD" else [answer.body]
+
+    def _asked_anew(self, method: str, path: str, body: bytes) -> tuple[str, Said]:
+        try:
+            return self.ocsp.answer(method, path, body)
+        except Exception as error:  # noqa: BLE001 - the outermost edge of a worker
+            record_unforeseen(self.parts.settings.state, error)
+            return INTERNAL_ERROR
+
+    def hand_over(self, stop: Event) -> None:
+        """Hand over what was counted, again and again until told to stop."""
+        while not stop.wait(HAND_OVER_SECONDS):
+            self.requests.hand_over()
+            self.answers.hand_over()
+
     def _route(self, environ: Environ) -> tuple[str, Answer]:
-        # PATH_INFO is decoded once by the server: what follows the issuer's name is taken raw.
         place, _, rest = str(environ["PATH_INFO"])[1:].partition("/")
         method = environ["REQUEST_METHOD"]
-        if place == "ocsp":
-            return "/ocsp", self._ocsp(environ, method, rest)
         if place == "check":
             return "/check", self._check(environ, method, rest)
         routes = {"healthz": _alive, "readyz": self._ready, "crl": self._crl, "ca": self._ca}
         if place not in routes or (rest and place in {"healthz", "readyz"}):
             return "/other", NOT_FOUND
         if method not in {"GET", "HEAD"}:
-            return f"/{place}", _not_allowed("GET, HEAD")
+            return f"/{place}", not_allowed("GET, HEAD")
         return f"/{place}", routes[place](environ, rest)
 
     def _tell(self, error: Exception) -> None:
@@ -147,7 +179,13 @@ class PublicApp:
         if self._check_page is None:
             self._check_page = check_page.CheckPage(self.parts)
         if method not in {"GET", "HEAD", "POST"}:
-            return _not_allowed("GET, HEAD, POST")
+            return not_allowed("GET, HEAD, POST")
+        if method == "POST":
+            try:
+                body = self.bodies.read(environ, check_page.MAX_OCTETS)
+            except TooManyWaiting:
+                return _LATER
+            environ = environ | {"wsgi.input": BytesIO(body)}
         found = self._check_page.answer(environ, rest)
         if found is None:
             return NOT_FOUND
@@ -158,18 +196,11 @@ class PublicApp:
         """Every issuer with a key has a CRL that is in force, and its responder can sign."""
         now = utc_now()
         try:
-            lacking = [
-                f"{record.name}: no CRL in force"
-                for record in self.parts.issuers.all()
-                if record.certificate is not None
-                and record.key_label
-                and self._current_crl(record.name, now) is None
-            ]
-            lacking += [
-                f"{record.name}: no OCSP responder"
-                for record in self.parts.issuers.all()
-                if record.answers_ocsp and self._responder(record.name, now) is None
-            ]
+            lacking = what_is_lacking(
+                self.parts,
+                lambda record: self._current_crl(record.name, now) is not None,
+                lambda record: self.ocsp.responder(record, now) is not None,
+            )
         except Exception as error:  # noqa: BLE001 - readiness is a question with a yes or no
             self._tell(error)
             lacking = ["the database or the token does not answer"]
@@ -204,8 +235,8 @@ class PublicApp:
             )
         headers = (
             ("ETag", f'"{current.tag}"'),
-            ("Last-Modified", _http_date(current.modified)),
-            ("Expires", _http_date(current.next_update)),
+            ("Last-Modified", http_date(current.modified)),
+            ("Expires", http_date(current.next_update)),
             ("Cache-Control", "public, max-age=60, no-transform"),
         )
         asked = str(environ.get("HTTP_IF_NONE_MATCH", ""))
@@ -226,52 +257,6 @@ class PublicApp:
             return None
         return None if now > kept.next_update else kept
 
-    def _ocsp(self, environ: Environ, method: str, rest: str) -> Answer:
-        name, _, encoded = rest.partition("/")
-        asked: str | bytes
-        if method == "POST" and not encoded:
-            try:
-                asked = self.bodies.read(environ, _MAX_REQUEST)
-            except TooManyWaiting:
-                return Answer("200 OK", _TRY_LATER, _OCSP, (("Cache-Control", "no-store"),))
-        elif method in {"GET", "HEAD"} and encoded:
-            asked = encoded
-        else:
-            return NOT_FOUND if self._issuer(name) is None else _not_allowed("GET, POST")
-        now = utc_now()
-        held = self.held.get((name, asked), now)
-        return self._fresh(name, asked, now) if held is None else _held_answer(held, now)
-
-    def _fresh(self, name: str, asked: str | bytes, now: datetime) -> Answer:
-        """The answer to a question whose response is not held."""
-        record = self._issuer(name)
-        if record is None or record.certificate is None:
-            return NOT_FOUND
-        if record.state is IssuerState.RETIRED:
-            return Answer("200 OK", _UNAUTHORIZED, _OCSP)
-        octets = asked if isinstance(asked, bytes) else _from_path(asked)
-        issuer = IssuerName(name)
-        seen = self.held.version(issuer)
-        # What was made ahead needs no token.
-        cert_ids = IssuerCertIds.of(record.certificate)
-        try:
-            found = find_response(octets, self.parts.ocsp_responses, (issuer, cert_ids), now)
-        except StatusUnavailable:
-            found = None  # the responder, which cannot read the status either, says tryLater
-        if found is not None:
-            serial, response = found
-            held = Held.of(response)
-            self.held.hold((name, asked), (issuer, serial), held, seen)
-            return _held_answer(held, now)
-        responder = self._responder(name, now)
-        if responder is None:
-            return Answer("503 Service Unavailable", headers=(("Retry-After", "5"),))
-        answer = responder.answer(octets, now)
-        if answer.next_update is None:
-            return Answer("200 OK", answer.body, _OCSP, (("Cache-Control", "no-store"),))
-        life = Life(now, answer.next_update)
-        return _held_answer(Held.of(PreproducedResponse(life, answer.body)), now)
-
     def _issuer(self, name: str) -> IssuerRecord | None:
         """The issuer of that name, if it has a certificate."""
         now = utc_now()
@@ -286,19 +271,6 @@ class PublicApp:
             return None
         self._issuers[name] = (now, record)
         return record
-
-    def _responder(self, name: str, now: datetime) -> OcspResponders | None:
-        """The responder of an issuer; its certificate is renewed now and then."""
-        record = self._issuer(name)
-        if record is None or record.certificate is None or not record.answers_ocsp:
-            return None
-        kept = self._responders.get(name)
-        if kept is not None and abs(now - kept[0]) < _KNOWN_FOR:
-            return kept[1]
-        responder = ocsp_responder(self.parts, record, now)
-        if responder is not None:
-            self._responders[name] = (now, responder)
-        return responder
 
 
 def make_app() -> PublicApp:
@@ -315,42 +287,18 @@ def make_app() -> PublicApp:
         used
     )
     app = PublicApp(parts, metrics)
-    follow = Thread(
-        target=app.held.follow, args=[parts.ocsp_responses, Event()], name="follow", daemon=True
-    )
-    follow.start()
-    port = settings.public.port
-    Thread(target=app.bodies.watch, args=[port, Event()], name="bodies", daemon=True).start()
+    never = Event()
+    for name, work in (
+        ("follow", lambda: app.held.follow(parts.ocsp_responses, never)),
+        ("counts", lambda: app.hand_over(never)),
+        ("bodies", lambda: app.bodies.watch(settings.public.port, never)),
+    ):
+        Thread(target=work, name=name, daemon=True).start()
     return app
 
 
 def _alive(_: Environ, __: str) -> Answer:
     return Answer("200 OK", b"alive\n")
-
-
-def _not_allowed(methods: str) -> Answer:
-    return Answer("405 Method Not Allowed", headers=(("Allow", methods),))
-
-
-def _from_path(encoded: str) -> bytes:
-    """The request of a GET: base64, whose / + and = a client may have written as such or not."""
-    text = urllib.parse.unquote(encoded).replace(" ", "+")
-    try:
-        return b64decode(text, validate=True)[: _MAX_REQUEST + 1]
-    except (Base64Error, ValueError):
-        return b""
-
-
-def _held_answer(held: Held, now: datetime) -> Answer:
-    # Until half of what is left: a client that asks again later gets one that was made later.
-    seconds = max(int((held.life.next_update - now).total_seconds() / 2), 0)
-    headers = (
-        ("Cache-Control", f"max-age={seconds}, public, no-transform, must-revalidate"),
-        ("Last-Modified", _http_date(held.life.this_update)),
-        ("Expires", _http_date(held.life.next_update)),
-        ("ETag", f'"{held.tag}"'),
-    )
-    return Answer("200 OK", held.body, _OCSP, headers)
 
 
 def _read_crl(path: Path, found: os.stat_result) -> ServedCrl:
@@ -365,7 +313,3 @@ def _read_crl(path: Path, found: os.stat_result) -> ServedCrl:
         tag=hashlib.sha256(body).hexdigest(),
         body=body,
     )
-
-
-def _http_date(time: datetime) -> str:
-    return format_datetime(time, usegmt=True)

@@ -10,12 +10,15 @@ import resource
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server import Server
+from granian.server.common import AbstractServer
 
 from server.public_bodies import THREADS
+from server.settings import Public
 from server.settings_sources import load_settings
 
 _PR_SET_PDEATHSIG = 1
@@ -48,13 +51,20 @@ def connection_places(limits: tuple[int, int]) -> tuple[int, int]:
 def main() -> None:
     """Serve until SIGTERM."""
     die_with_parent(int(sys.argv[1]))
+    listener(load_settings(os.environ, Path.cwd()).public, "server.public:make_app").serve()
+
+
+def listener(public: Public, factory: str) -> AbstractServer[Any]:
+    """The listener whose worker processes each make their app by this factory, MODULE:NAME.
+
+    This process may open as many files from now on as its connections need.
+    """
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     places, descriptors = connection_places(limits)
     if limits[0] not in {descriptors, resource.RLIM_INFINITY}:
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, limits[1]))
-    public = load_settings(os.environ, Path.cwd()).public
-    Server(
-        "server.public:make_app",
+    return Server(
+        factory,
         address=public.host,
         port=public.port,
         interface=Interfaces.WSGI,
@@ -68,7 +78,7 @@ def main() -> None:
         log_access=False,
         websockets=False,
         respawn_failed_workers=True,
-    ).serve()
+    )
 
 
 if __name__ == "__main__":

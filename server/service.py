@@ -23,10 +23,14 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from audit.errors import ClockBehind
+from ca.errors import Refused
+from hsm.errors import HsmError
 from records.errors import RecordsError
+from revocation.errors import PublicationFailed
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
-from server.errors import AlreadyServing, ServiceFailed
+from server.errors import AlreadyServing, IssuerOffline, ServiceFailed
 from server.held_pins import forbid_core_dumps
 from server.jobs import JOBS, JobLoop, run_job, try_job
 from server.logs import get_logger, log_to, record_unforeseen
@@ -41,13 +45,15 @@ _READY_SECONDS = 30
 _STOP_SECONDS = 10
 _STAFF_THREADS = 16
 _TRUST_SECONDS = 3
+_RENEW_SECONDS = 60
 _FIRST_JOBS = ("close-intents", "own-certificates", "renew-crls", "publish-crls")
 
+ToldToStop = Callable[[], bool]
+Ready = Callable[[], None]
 
-def serve(
-    settings: Settings, is_told_to_stop: Callable[[], bool], ready: Callable[[], None]
-) -> None:
-    """Run both listeners and the jobs until told to stop.
+
+def serve(settings: Settings, is_told_to_stop: ToldToStop, ready: Ready) -> None:
+    """Run both listeners and the jobs until told to stop; on a public node, that listener alone.
 
     What a signal handler sets is only looked at, never waited on: an Event whose lock the
     interrupted thread holds would wait for itself for ever.
@@ -65,6 +71,15 @@ def serve(
         _check_free(settings)
         parts = stack.enter_context(assembled(settings))
         metrics = Metrics.of_process()
+        run = _serve_public if settings.public.only else _serve_all
+        run(parts, metrics, is_told_to_stop, ready)
+
+
+def _serve_all(
+    parts: Assembly, metrics: Metrics, is_told_to_stop: ToldToStop, ready: Ready
+) -> None:
+    settings = parts.settings
+    with ExitStack() as stack:
         online = [record for record in parts.issuers.all() if not record.is_root]
         parts.tokens.check_keys((record.token, record.key_label) for record in online)
         for name in _FIRST_JOBS:
@@ -83,17 +98,51 @@ def serve(
         stack.callback(jobs_stop.set)
         get_logger("serve").info("serve.ready", pid=os.getpid())
         ready()
-        pause, looked_at = Event(), time.monotonic()
+        pause, looked_at, renewed_at = Event(), time.monotonic(), time.monotonic()
         while not is_told_to_stop():
             pause.wait(0.2)
             if time.monotonic() - looked_at > _TRUST_SECONDS:
                 looked_at = time.monotonic()
                 _try_to_trust(parts, staff)
+            if time.monotonic() - renewed_at > _RENEW_SECONDS:
+                renewed_at = time.monotonic()
+                _try_to_renew(parts, staff)
             if public.poll() is not None:
                 raise ServiceFailed("the public listener ended", settings.state / "logs")
             if not jobs.is_alive():
                 raise ServiceFailed("the jobs ended", settings.state / "logs")
         get_logger("serve").info("serve.stopping", pid=os.getpid())
+
+
+def _serve_public(
+    parts: Assembly, metrics: Metrics, is_told_to_stop: ToldToStop, ready: Ready
+) -> None:
+    """The public listener alone, with the CRLs written from the records; nothing is recorded."""
+    settings = parts.settings
+    _try_to_publish(parts, metrics)
+    with ExitStack() as stack:
+        public = _start_public(settings)
+        stack.callback(_stop_process, public)
+        _wait_until_ready(settings, public, is_told_to_stop)
+        get_logger("serve").info("serve.ready", pid=os.getpid())
+        ready()
+        pause, published_at = Event(), time.monotonic()
+        while not is_told_to_stop():
+            pause.wait(0.2)
+            if time.monotonic() - published_at > settings.jobs.tick_seconds:
+                published_at = time.monotonic()
+                _try_to_publish(parts, metrics)
+            if public.poll() is not None:
+                raise ServiceFailed("the public listener ended", settings.state / "logs")
+        get_logger("serve").info("serve.stopping", pid=os.getpid())
+
+
+def _try_to_publish(parts: Assembly, metrics: Metrics) -> None:
+    """Write the CRLs that this node lacks; what is in the way is told, and may be gone later."""
+    try:
+        try_job("publish-crls", parts, metrics)
+    except (RecordsError, PublicationFailed, OSError) as error:
+        get_logger("serve").error("serve.crls_unwritten", exc_info=error)
 
 
 @contextmanager
@@ -149,6 +198,15 @@ def _try_to_trust(parts: Assembly, staff: Server) -> None:
         _trust_issuers(parts, staff.ssl_adapter.context)
     except RecordsError as error:
         get_logger("serve").warning("serve.issuers_unread", exc_info=error)
+
+
+def _try_to_renew(parts: Assembly, staff: Server) -> None:
+    """Renew the listener's certificate in good time; who connects from then on is shown it."""
+    try:
+        chain, key = ensure_staff_listener(parts, utc_now())
+        staff.ssl_adapter.context.load_cert_chain(chain, key)
+    except (RecordsError, HsmError, IssuerOffline, Refused, ClockBehind) as error:  # another time
+        get_logger("serve").warning("serve.certificate_kept", exc_info=error)
 
 
 def _trust_issuers(parts: Assembly, context: ssl.SSLContext) -> None:

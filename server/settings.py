@@ -82,6 +82,16 @@ class Public(Listener):
     workers: int = Field(
         default=1, ge=1, le=64, description="Processes that answer on the public listener."
     )
+    only: bool = Field(
+        default=False,
+        description="Whether this node has the public listener alone: no token, no jobs, no staff.",
+    )
+    replica_seconds: int = Field(
+        default=15,
+        ge=2,
+        le=3600,
+        description="Seconds that a public node's replica may lag; beyond that OCSP says tryLater.",
+    )
 
 
 class Staff(Listener):
@@ -169,7 +179,25 @@ class Ocsp(Section):
     """Answers of the OCSP responder."""
 
     validity_minutes: int = Field(
-        default=60, ge=1, le=10080, description="Minutes from thisUpdate to nextUpdate."
+        default=60, ge=1, le=14400, description="Minutes from thisUpdate to nextUpdate."
+    )
+    cert_hash: bool = Field(
+        default=False, description="Whether answers hold the certificate's hash (Common PKI)."
+    )
+    archive_cutoff: bool = Field(
+        default=False, description="Whether answers say that status is kept past expiry."
+    )
+    non_issued: Literal["unknown", "revoked"] = Field(
+        default="unknown", description="What is said of a serial that was never issued."
+    )
+    signatures_per_second: int = Field(
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="Answers that each public worker signs on demand in a second, at most.",
+    )
+    memory_mebibytes: int = Field(
+        default=64, ge=1, le=65536, description="Memory for responses in each public worker, MiB."
     )
 
 
@@ -250,6 +278,23 @@ class Jobs(Section):
     )
 
 
+class Alarms(Section):
+    """From when on something is an alarm."""
+
+    publication_seconds: int = Field(
+        default=60,
+        ge=5,
+        le=86400,
+        description="Seconds until a change of status has to be seen in CRL, OCSP and directory.",
+    )
+    disk_free_mb: int = Field(
+        default=200,
+        ge=0,
+        le=1_000_000,
+        description="Megabytes that the state directory keeps free.",
+    )
+
+
 class Logs(Section):
     """The log files under logs/ in the state directory."""
 
@@ -306,6 +351,7 @@ class Settings(Section):
     directory: Directory
     registers: Registers
     jobs: Jobs
+    alarms: Alarms
     logs: Logs
     serial: Serial
     keys: Keys

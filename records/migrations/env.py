@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from records.tables import metadata
+from records.tables_watch import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

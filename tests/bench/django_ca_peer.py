@@ -29,8 +29,9 @@ def configure(folder: Path, module: str, token: str, pin: str) -> None:
     files = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     settings.configure(
         SECRET_KEY=os.urandom(32).hex(),
+        ALLOWED_HOSTS=["127.0.0.1"],
         USE_TZ=True,
-        ROOT_URLCONF="__main__",
+        ROOT_URLCONF=__name__,
         INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "django_ca"],
         DATABASES={
             "default": {

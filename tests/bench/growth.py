@@ -1,5 +1,7 @@
 """Many certificates in a database, put there as rows: only their number matters."""
 
+from datetime import timedelta
+
 from sqlalchemy import func, select, text
 
 from records.database import Database
@@ -16,8 +18,8 @@ _INTEND = text(
     INSERT INTO certificate (issuer, serial, status, profile, profile_sha256, not_before, not_after,
         spki_sha256, sealed_tbs, intended_at)
     SELECT 'issuing', '01' || printf('%08x', i * :step) || lower(hex(randomblob(13))), 'intent',
-        'tls-server', :digest, :now, :now, printf('%08x', i * :step) || lower(hex(randomblob(28))),
-        randomblob(600), :now
+        'tls-server', :digest, :now, :now + :life,
+        printf('%08x', i * :step) || lower(hex(randomblob(28))), randomblob(600), :now
     FROM row
     """
 )
@@ -32,7 +34,7 @@ _ISSUE = text(
 )
 
 
-def load_certificates(database: Database, wanted: int) -> None:
+def load_certificates(database: Database, wanted: int, life: timedelta = timedelta(0)) -> None:
     """Fill SQLite up to `wanted` issued certificates, under all its guards."""
     with database.read() as tx:
         there = tx.execute(select(func.count()).select_from(certificate)).scalar_one()
@@ -45,5 +47,6 @@ def load_certificates(database: Database, wanted: int) -> None:
             "now": int(utc_now().timestamp() * 1_000_000),
         }
         with database.write() as tx:
-            tx.execute(_INTEND, {**place, "digest": "0" * 64})
+            own = {"digest": "0" * 64, "life": life // timedelta(microseconds=1)}
+            tx.execute(_INTEND, {**place, **own})
             tx.execute(_ISSUE, place)

@@ -1,6 +1,6 @@
 """`./dev bench [NAME...]`: what each path costs, beside its floor in the same run.
 
-`./dev bench issue` and `./dev bench revoke` are runs of their own, which write docs/performance.md.
+Those of `OWN_RUNS` are runs of their own, which write docs/performance.md or docs/scale.md.
 
 Only the ratios mean anything: machines are shared and noisy. Each figure is the median of rounds in
 which the path and its floor take turns.
@@ -35,7 +35,8 @@ from revocation.reasons import Reason
 from revocation.status import Good
 from server.assembly import Assembly
 from server.clock import utc_now
-from tests.bench import issue, revoke
+from tests.bench import issue, revoke, scale
+from tests.bench import ocsp as ocsp_bench
 from tests.bench.csign import ECDSA, RSA_PKCS, beside_c, has_compiler
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
@@ -163,7 +164,7 @@ def crl(parts: Assembly) -> Measured:
     return Measured(f"CRL of {CRL_ENTRIES:,}, built and checked", "join and sign", *found)
 
 
-def ocsp(parts: Assembly) -> Measured:
+def ocsp_answer(parts: Assembly) -> Measured:
     """An OCSP answer signed by a software key, beside the bare signature."""
     issuing, now = parts.issuing(), utc_now().replace(microsecond=0)
     assert issuing.certificate is not None
@@ -197,8 +198,14 @@ def audit(parts: Assembly) -> Measured:
     return Measured("audit event, 100 a transaction", "plain insert", path / 100, floor / 100)
 
 
-_ALL = (signing, signing_rsa, keys, crl, ocsp, audit)
+_ALL = (signing, signing_rsa, keys, crl, ocsp_answer, audit)
 BENCHES = {each.__name__: each for each in _ALL}
+OWN_RUNS: dict[str, Callable[[list[str]], int]] = {
+    "issue": issue.main,
+    "ocsp": ocsp_bench.main,
+    "revoke": revoke.main,
+    "scale": lambda _: scale.main(),
+}
 
 
 @contextmanager
@@ -213,15 +220,13 @@ def prepared() -> Iterator[Assembly]:
 
 def main() -> int:
     """Run the benches named on the command line, all by default; prints a table."""
-    if sys.argv[1:2] == ["issue"]:
-        return issue.main(sys.argv[2:])
-    if sys.argv[1:2] == ["revoke"]:
-        return revoke.main(sys.argv[2:])
+    if sys.argv[1:2] and sys.argv[1] in OWN_RUNS:
+        return OWN_RUNS[sys.argv[1]](sys.argv[2:])
     wanted = sys.argv[1:] or list(BENCHES)
     unknown = [name for name in wanted if name not in BENCHES]
     if unknown:
         print(
-            f"bench: there is no {unknown[0]}; there are: issue, revoke, {', '.join(BENCHES)}",
+            f"bench: there is no {unknown[0]}; there are: {', '.join([*OWN_RUNS, *BENCHES])}",
             file=sys.stderr,
         )
         return 2

@@ -119,16 +119,6 @@ def test_no_number_is_left_out(stores: Stores) -> None:
         stores.crls.record_crl(of_number(2, 1))
 
 
-def test_what_no_crl_could_show_yet_is_told_with_its_time(stores: Stores) -> None:
-    revoked(stores)
-    record = stores.crl(NOW + timedelta(seconds=5))
-    revoked(stores, NOW + timedelta(seconds=10))
-
-    both = sorted(stores.crls.revoked_since(ISSUING, None))
-    assert both == [NOW, NOW + timedelta(seconds=10)]
-    assert stores.crls.revoked_since(ISSUING, record) == [NOW + timedelta(seconds=10)]
-
-
 def test_nothing_is_seen_to_be_revoked_before_it_is(stores: Stores) -> None:
     place = revoked(stores)
 

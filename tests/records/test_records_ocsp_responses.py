@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from sqlalchemy import text
 
 from ca.identifiers import SerialNumber
@@ -40,6 +41,11 @@ def the_due(responses: OcspResponses) -> DueResponse:
     return due
 
 
+def digest_of(stores: Stores, serial: SerialNumber) -> bytes:
+    """Of the certificate itself, which the responses may show (certHash)."""
+    return stores.certificates.body(ISSUING, serial).fingerprint(hashes.SHA256())
+
+
 def produced(due: DueResponse, life: Life = LIFE) -> ProducedResponses:
     bodies = {each: f"{each} {due.status}".encode() for each in CertIdHash}
     return ProducedResponses(due.serial, due.version, life, bodies)
@@ -58,7 +64,7 @@ def test_an_issued_certificate_is_due_and_an_intent_is_not(
     assert responses.due(ISSUING, NOW, 10) == []
     _, serial = issued(stores)
 
-    assert the_due(responses) == DueResponse(serial, 0, Good())
+    assert the_due(responses) == DueResponse(serial, 0, Good(), digest_of(stores, serial))
     assert responses.count_due(ISSUING, NOW) == 1
 
 
@@ -71,8 +77,9 @@ def test_what_was_kept_is_found_by_its_hash_and_due_again_at_half_life(
     for each in CertIdHash:
         found = responses.find(ISSUING, due.serial, each)
         assert found == PreproducedResponse(LIFE, f"{each} {Good()}".encode())
-    assert responses.due(ISSUING, LIFE.due_at - timedelta(seconds=1), 10) == []
-    assert [again.serial for again in responses.due(ISSUING, LIFE.due_at, 10)] == [due.serial]
+    moment = LIFE.due_for(due.serial)
+    assert responses.due(ISSUING, moment - timedelta(seconds=1), 10) == []
+    assert [again.serial for again in responses.due(ISSUING, moment, 10)] == [due.serial]
 
 
 def test_a_revocation_takes_the_response_away_in_its_own_transaction(
@@ -83,7 +90,8 @@ def test_a_revocation_takes_the_response_away_in_its_own_transaction(
     stores.statuses.revoke(name, serial, Reason.KEY_COMPROMISE, "system:operator", LATER)
 
     assert responses.find(ISSUING, serial, CertIdHash.SHA1) is None
-    assert the_due(responses) == DueResponse(serial, 1, Revoked(Reason.KEY_COMPROMISE, LATER))
+    revoked = Revoked(Reason.KEY_COMPROMISE, LATER)
+    assert the_due(responses) == DueResponse(serial, 1, revoked, digest_of(stores, serial))
 
 
 def test_a_response_signed_before_a_revocation_is_not_kept_after_it(
@@ -161,6 +169,21 @@ def test_the_longest_due_come_first_and_no_more_than_asked(
     assert len(ahead) == 2
     assert ahead[0] == next(iter(serials - {first.serial, second.serial}))
     assert ahead[1] == first.serial
+
+
+def test_what_a_clock_that_was_ahead_left_behind_is_due_now(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    ahead, usual = issued(stores)[1], issued(stores)[1]
+    for due in responses.due(ISSUING, NOW, 10):
+        days = timedelta(days=3 if due.serial == ahead else 0)
+        responses.keep(ISSUING, [produced(due, Life(NOW + days, NOW + days + timedelta(hours=1)))])
+    assert responses.due(ISSUING, NOW, 10) == []
+    latest = NOW + timedelta(hours=1)
+
+    assert [responses.make_due(ISSUING, latest, NOW) for _ in range(2)] == [1, 0]
+    assert [due.serial for due in responses.due(ISSUING, NOW, 10)] == [ahead]
+    assert usual != ahead
 
 
 def test_changes_are_told_by_issuer_and_serial(stores: Stores, responses: OcspResponses) -> None:

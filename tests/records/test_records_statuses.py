@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from sqlalchemy import text
 
 from ca.errors import Conflict
@@ -265,3 +266,16 @@ def test_a_cause_that_is_not_the_actors_changes_nothing(stores: Stores, place: P
         stores.statuses.hold(*place, ACTOR, NOW, Cause.DEATH)
     assert stores.statuses.status_of(*place) == Good()
     assert changes(stores) == []
+
+
+def test_the_digest_of_a_certificate_is_known_and_of_no_other_serial(
+    stores: Stores, place: Place
+) -> None:
+    digest = stores.certificates.body(*place).fingerprint(hashes.SHA256())
+
+    assert stores.statuses.sha256_of(*place) == digest
+    HOLD(stores, place)
+    assert stores.statuses.sha256_of(*place) == digest
+    orphan = stores.intend(server_order(), NOW).content.serial_number
+    for other in (orphan, SerialNumber.random()):
+        assert stores.statuses.sha256_of(ISSUING, other) is None

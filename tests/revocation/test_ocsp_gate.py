@@ -20,7 +20,8 @@ from revocation.ocsp import (
     build_response,
     error_response,
 )
-from revocation.ocsp_gate import LONGEST_VALIDITY, ResponseGate
+from revocation.ocsp_gate import ResponseGate
+from revocation.ocsp_policy import LONGEST_VALIDITY
 from revocation.preproduction import DueResponse
 from revocation.reasons import Reason
 from revocation.responder import OcspIssuer, OcspResponder

@@ -162,15 +162,6 @@ def test_no_answer_outlives_the_responder_certificate() -> None:
     assert answer.next_update == NOT_AFTER
 
 
-@pytest.mark.parametrize(
-    "validity",
-    [timedelta(0), timedelta(hours=-1), timedelta(hours=16), timedelta(hours=1, milliseconds=1)],
-)
-def test_a_validity_out_of_bounds_makes_no_responder(validity: timedelta) -> None:
-    with pytest.raises(ValueError):
-        OcspResponder(PKI.ocsp, SOURCE, validity)
-
-
 def foreign_responder() -> OcspIssuer:
     ocsp = STRANGERS.ocsp
     return OcspIssuer(ISSUER, PKI.issuing.certificate, ocsp.responder_certificate, ocsp.key)

@@ -1,5 +1,7 @@
 """OCSP responses made ahead: what they say, for which questions, and until when."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -7,12 +9,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp as x509_ocsp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ca.identifiers import IssuerName, SerialNumber
 from revocation.cert_ids import CertIdHash, IssuerCertIds
 from revocation.errors import ResponderNotValid
+from revocation.ocsp import parse_request
 from revocation.preproduction import (
     DueResponse,
+    Life,
     PreproducedResponse,
     ProducedResponses,
     find_response,
@@ -21,6 +27,7 @@ from revocation.preproduction import (
 from revocation.reasons import Reason
 from revocation.responder import OcspResponder
 from revocation.status import Good, Revoked
+from tests.support.command_line import ROOT
 from tests.support.revocation_pki import NOT_AFTER, Pki
 from tests.support.revocation_questions import SHA1, asked, joined, without_null
 from tests.support.revocation_stores import MemoryStatusSource
@@ -66,9 +73,17 @@ def store() -> MemoryResponses:
 
 
 def found(store: MemoryResponses, octets: bytes, now: datetime = NOW) -> x509_ocsp.OCSPResponse:
-    answer = find_response(octets, store, ISSUER, now)
+    answer = sought(store, octets, now)
     assert answer is not None
-    return x509_ocsp.load_der_ocsp_response(answer[1].body)
+    return x509_ocsp.load_der_ocsp_response(answer.body)
+
+
+def sought(
+    store: MemoryResponses, octets: bytes, now: datetime = NOW
+) -> PreproducedResponse | None:
+    name, cert_ids = ISSUER
+    recognised = cert_ids.recognise_only(parse_request(octets))
+    return None if recognised is None else find_response(store, name, recognised, now)
 
 
 @pytest.mark.parametrize("algorithm", [SHA1, hashes.SHA256()], ids=["sha1", "sha256"])
@@ -87,15 +102,12 @@ def test_the_response_says_what_the_one_signed_now_would_say(
 def test_nothing_is_found_for_a_question_that_wants_its_own_answer(store: MemoryResponses) -> None:
     question = asked(PKI, GOOD.serial)
     for other in (
-        asked(PKI, GOOD.serial, nonce=b"n" * 16),
         joined(question, asked(PKI, REVOKED.serial)),
         without_null(question),
         asked(Pki.new(), GOOD.serial),
         asked(PKI, SerialNumber(3000)),
-        question[:-1],
-        b"",
     ):
-        assert find_response(other, store, ISSUER, NOW) is None
+        assert sought(store, other) is None
 
 
 def test_a_response_is_found_during_its_life_only(store: MemoryResponses) -> None:
@@ -106,8 +118,44 @@ def test_a_response_is_found_during_its_life_only(store: MemoryResponses) -> Non
     assert life.next_update - life.this_update == timedelta(minutes=59, seconds=59)
     assert life.due_at - life.this_update == (life.next_update - life.this_update) / 2
     for outside in (life.this_update - timedelta(seconds=1), life.next_update):
-        assert find_response(question, store, ISSUER, outside) is None
+        assert sought(store, question, outside) is None
     found(store, question, life.next_update - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("validity", "age"),
+    [
+        (timedelta(hours=1), timedelta(minutes=30)),
+        (timedelta(hours=16) - timedelta(seconds=1), timedelta(hours=8) - timedelta(seconds=0.5)),
+        (timedelta(hours=16), timedelta(hours=8)),
+        (timedelta(days=2), timedelta(days=2) - timedelta(hours=8)),
+        (timedelta(days=10), timedelta(days=4)),
+    ],
+    ids=str,
+)
+def test_a_response_is_made_again_as_early_as_the_baseline_requirements_ask(
+    validity: timedelta, age: timedelta
+) -> None:
+    assert Life(NOW, NOW + validity).due_at == NOW + age
+
+
+def test_those_made_in_one_second_are_due_at_moments_of_their_own() -> None:
+    life = Life(NOW, NOW + timedelta(hours=1))
+    due = [life.due_for(SerialNumber.random()) for _ in range(10_000)]
+    first, last = min(due), max(due)
+
+    assert life.due_at - timedelta(minutes=7.5) <= first < first + timedelta(minutes=7) < last
+    assert last <= life.due_at
+    in_a_minute = Counter((each - life.this_update) // timedelta(minutes=1) for each in due)
+    assert max(in_a_minute.values()) < 10_000 / 7.5 * 1.3
+
+
+def test_no_response_outlives_the_certificate_of_its_signer() -> None:
+    last = RESPONDER.produce(GOOD, NOT_AFTER - timedelta(minutes=10))
+
+    assert last.life.next_update == NOT_AFTER
+    for body in last.bodies.values():
+        assert x509_ocsp.load_der_ocsp_response(body).next_update_utc == NOT_AFTER
 
 
 def test_no_more_than_the_limit_is_made_at_once() -> None:
@@ -122,3 +170,46 @@ def test_nothing_is_made_with_a_responder_that_is_not_valid() -> None:
         preproduce(RESPONDER, store, NOT_AFTER + timedelta(days=1), 100)
 
     assert store.kept == {}
+
+
+PLAIN = [
+    asked(PKI, SerialNumber(serial), algorithm=algorithm)
+    for serial in (1, 127, 128, 255, 256, GOOD.serial, SerialNumber.random(), (1 << 159) - 1)
+    for algorithm in (SHA1, hashes.SHA256())
+]
+
+
+@pytest.mark.parametrize("question", PLAIN)
+def test_the_commonest_question_is_recognised_by_its_octets(question: bytes) -> None:
+    _, cert_ids = ISSUER
+    assert cert_ids.recognise_plain(question) == cert_ids.recognise_only(parse_request(question))
+    assert cert_ids.recognise_plain(question) is not None
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.data())
+def test_what_is_recognised_by_its_octets_is_what_a_proper_look_finds(data: st.DataObject) -> None:
+    _, cert_ids = ISSUER
+    octets = bytearray(data.draw(st.sampled_from(PLAIN)))
+    for _ in range(data.draw(st.integers(0, 3))):
+        start = data.draw(st.integers(0, len(octets)))
+        octets[start : start + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    found = cert_ids.recognise_plain(bytes(octets))
+    if found is not None:
+        assert found == cert_ids.recognise_only(parse_request(bytes(octets)))
+        assert parse_request(bytes(octets)).nonce is None
+
+
+ROW = re.compile(r"\| (\d+) \| ([\d.]+) (minutes|hours|days) \| ([\d.]+) million \|")
+
+
+def test_the_documentation_tells_how_many_certificates_a_token_carries() -> None:
+    rows = ROW.findall((ROOT / "docs" / "revocation.md").read_text(encoding="utf-8"))
+    assert len(rows) == 4
+    for minutes, mean, unit, millions in rows:
+        life = Life(NOW, NOW + timedelta(minutes=int(minutes)))
+        ages = [life.due_for(SerialNumber(serial)) - NOW for serial in range(1, 1 << 16, 97)]
+        found = sum(ages, timedelta()) / len(ages)
+        assert found / timedelta(**{unit: 1}) == pytest.approx(float(mean), rel=0.02)
+        carried = 10_000 / 2 / 2 * found.total_seconds() / 1_000_000
+        assert carried == pytest.approx(float(millions), rel=0.02)

@@ -177,3 +177,16 @@ def test_without_a_database_the_loop_tells_and_stops_when_told(
         assert "jobs.lease_kept" in path.read_text()
     database.close()
     assert job.runs == 0
+
+
+def test_the_process_with_the_lease_tells_how_its_jobs_fare(
+    parts: Assembly, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.job_health.TELL_SECONDS", 0.1)
+    well, failing = Counted(), Counted(fails=10**9)
+    with looping(parts, metrics, {"well": well, "failing": failing}):
+        while failing.runs < 4:
+            assert failing.wait_for_more()
+    told = {run.name: run for run in parts.job_runs.all()}
+    assert (told["well"].trouble, told["failing"].trouble) == (None, "RuntimeError")
+    assert told["failing"].failing_since is not None

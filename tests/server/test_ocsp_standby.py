@@ -97,7 +97,7 @@ def test_the_first_that_is_there_again_answers_again(parts: Assembly) -> None:
     app = PublicApp(parts, Metrics.of_process())
     request = request_for(parts, serial, nonce=NONCE)
     first = said(ask(app, "/ocsp/issuing", "POST", request)).certificates
-    responders = app._responders["issuing"][1]
+    responders = app.ocsp._responders["issuing"][1]
     assert [each._issuer.responder_certificate for each in responders.responders][:1] == first
     assert len(responders.responders) == 2
 
@@ -106,7 +106,9 @@ def test_a_quota_is_no_reason_to_use_another_key(parts: Assembly) -> None:
     serial = an_issued_serial(parts)
     spent = with_tokens(parts, sign_quota_per_hour=1)
     asked(spent, serial)
-    responders = PublicApp(spent, Metrics.of_process())._responder("issuing", utc_now())
+    responders = PublicApp(spent, Metrics.of_process()).ocsp.responder(
+        spent.issuers.get("issuing"), utc_now()
+    )
     assert responders is not None
     with pytest.raises(QuotaExhausted):
         responders.answer(request_for(spent, serial, nonce=NONCE), utc_now())

@@ -5,12 +5,9 @@ import dataclasses
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from urllib.parse import unquote
 
 import pytest
@@ -35,14 +32,13 @@ from server.jobs import run_job
 from server.metrics import Metrics
 from server.own_certificates import ensure_ocsp_signer, ensure_staff_listener, ocsp_signer
 from server.probe import PublicProbe
-from server.public import PublicApp
 from server.service import _pid_file
 from server.settings_sources import load_settings
 from tests.support.installation import an_installation
+from tests.support.public_address import Answer, genuine, listening
 from tests.support.revocation_pki import new_key
 from tests.support.softhsm import SoftHsm
 from tests.support.staff import an_officer
-from tests.support.wsgi import ask
 
 ISSUING = IssuerName("issuing")
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -116,50 +112,6 @@ def test_a_lost_listener_key_is_made_anew_with_its_certificate(parts: Assembly) 
     ensure_staff_listener(parts, utc_now())
     (after, _) = x509.load_pem_x509_certificates(chain.read_bytes())
     assert after.public_key() != before.public_key()
-
-
-Answer = Callable[[str], tuple[int, bytes]]
-
-
-@contextmanager
-def listening(parts: Assembly, answer: Answer) -> Iterator[list[str]]:
-    """A server where the public listener would be; yields the paths it was asked for."""
-    asked: list[str] = []
-
-    class _Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            status, body = answer(self.path)
-            self.send_response(status)
-            if status == 302:
-                self.send_header("Location", body.decode())
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    address = ("127.0.0.1", parts.settings.public.port)
-    ThreadingHTTPServer.allow_reuse_address = True
-    with ThreadingHTTPServer(address, _Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield asked
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def genuine(parts: Assembly) -> Answer:
-    app = PublicApp(parts, Metrics.of_process())
-
-    def answer(path: str) -> tuple[int, bytes]:
-        found = ask(app, unquote(path))
-        return found.status, found.body
-
-    return answer
 
 
 def test_what_the_public_listener_says_is_believed(parts: Assembly, revoked: Place) -> None:

@@ -12,12 +12,13 @@ from cryptography import x509
 from cryptography.x509 import ocsp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from ca.identifiers import IssuerName, SerialNumber
 from ca.key_quality import spki_sha256
 from records.database import Database
 from records.issuers import Issuers
+from records.ocsp_responses import OcspResponses
+from records.statuses import Statuses
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -92,8 +93,7 @@ def test_it_says_that_it_lives_and_is_ready(app: PublicApp) -> None:
         "/crl/..%2f..%2fetc%2fpasswd",
         "/crl//etc/passwd",
         "/crl/\xc3\xa6.crl",
-        "/ocsp",
-        "/ocsp/",
+        "/ocspx",
         "/ocsp/none",
         "/ocsp/none/MAA=",
         "/ocsp/../crl/issuing.crl",
@@ -233,33 +233,18 @@ def test_readiness_names_everything_that_lacks(
     assert b"issuing: no CRL in force\nissuing: no OCSP responder\n" in answer.body
 
 
-def test_a_request_asks_the_database_no_more_than_it_must(app: PublicApp, parts: Assembly) -> None:
+def test_what_a_worker_knows_is_said_without_the_database(app: PublicApp, parts: Assembly) -> None:
     asked = request_for(parts, an_issued_serial(parts))
+    run_job("ocsp-responses", parts, app.metrics)
+    app.held.look(parts.ocsp_responses)
     paths = ["/ca/issuing.cer", "/crl/issuing.crl"]
     for path in paths:
         ask(app, path)
-    ask(app, "/ocsp/issuing", "POST", asked)
-    begun: list[object] = []
-
-    def count(connection: object) -> None:
-        begun.append(connection)
-
-    event.listen(parts.database.engine, "begin", count)
-    try:
-        for path in paths:
-            ask(app, path)
-        assert begun == []
-        ask(app, "/ocsp/issuing", "POST", asked)
-        assert len(begun) == 2  # for what was made ahead, and for the status
-        begun.clear()
-        run_job("ocsp-responses", parts, app.metrics)
-        app.held.look(parts.ocsp_responses)
-        ask(app, "/ocsp/issuing", "POST", asked)
-        begun.clear()
-        ask(app, "/ocsp/issuing", "POST", asked)
-        assert begun == []
-    finally:
-        event.remove(parts.database.engine, "begin", count)
+    first = ask(app, "/ocsp/issuing", "POST", asked)
+    for away in _without_database(parts):
+        app.parts = app.ocsp.parts = away
+        assert [ask(app, path).status for path in paths] == [200, 200]
+        assert ask(app, "/ocsp/issuing", "POST", asked).body == first.body
 
 
 def _without_database(parts: Assembly) -> Iterator[Assembly]:
@@ -267,7 +252,8 @@ def _without_database(parts: Assembly) -> Iterator[Assembly]:
     yield dataclasses.replace(
         parts,
         issuers=Issuers(database),
-        statuses=type(parts.statuses)(database),
+        statuses=Statuses(database),
+        ocsp_responses=OcspResponses(database),
     )
     database.close()
 
@@ -279,9 +265,12 @@ def test_while_the_database_is_away_it_says_when_to_come_again(
     ask(app, "/ocsp/issuing", "POST", asked)
     for away in _without_database(parts):
         fresh = PublicApp(away, metrics)
-        for path in ("/ca/issuing.cer", "/crl/issuing.crl", "/ocsp/issuing/MAA="):
+        for path in ("/ca/issuing.cer", "/crl/issuing.crl"):
             answer = ask(fresh, path)
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        later = ask(fresh, "/ocsp/issuing", "POST", asked)
+        assert said(later).response_status is ocsp.OCSPResponseStatus.TRY_LATER
+        assert (later.headers["Retry-After"], later.headers["Cache-Control"]) == ("5", "no-store")
         ready = ask(fresh, "/readyz")
         assert (ready.status, ready.body) == (
             503,
@@ -289,10 +278,14 @@ def test_while_the_database_is_away_it_says_when_to_come_again(
         )
         # Who knows the issuer still serves its CRL, and OCSP says to try later.
         app.parts = away
-        app._responders["issuing"][1].responders[0]._source = away.statuses
+        app.ocsp.parts = away
+        app.ocsp._responders["issuing"][1].responders[0]._source = away.statuses
         assert ask(app, "/crl/issuing.crl").status == 200
-        later = said(ask(app, "/ocsp/issuing", "POST", asked))
-        assert later.response_status is ocsp.OCSPResponseStatus.TRY_LATER
+        serial = ocsp.load_der_ocsp_request(asked).serial_number
+        for question in (asked, request_for(parts, serial, nonce=b"n" * 16)):
+            later = ask(app, "/ocsp/issuing", "POST", question)
+            assert said(later).response_status is ocsp.OCSPResponseStatus.TRY_LATER
+            assert later.headers["Retry-After"] == "5"
 
 
 def test_a_fault_of_ours_shows_nothing_of_the_inside_and_the_log_goes_on(

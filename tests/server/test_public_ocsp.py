@@ -1,7 +1,12 @@
 """OCSP on the public listener: every spelling of a request, junk, and ten megabytes."""
 
+import dataclasses
 import io
+import re
 from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 
 import pytest
@@ -12,12 +17,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ca.identifiers import IssuerName, SerialNumber
+from ca.issuers import IssuerRecord
 from revocation import der
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
+from server.jobs import run_job
+from server.logs import log_to
+from server.metrics import Metrics
 from server.public import PublicApp
+from tests.support.installation import an_installation
 from tests.support.ocsp_client import an_issued_serial, issuer_hashes, request_for, said
+from tests.support.softhsm import SoftHsm
 from tests.support.staff import Office
 from tests.support.wsgi import ask
 
@@ -36,6 +47,10 @@ SETTINGS = settings(
     [
         ("GET", "/ocsp/issuing"),
         ("GET", "/ocsp/issuing/"),
+        ("GET", "/ocsp"),
+        ("GET", "/ocsp/"),
+        ("PUT", "/ocsp"),
+        ("POST", "/ocsp/MAA="),
         ("PUT", "/ocsp/issuing"),
         ("POST", "/ocsp/issuing/MAA="),
     ],
@@ -95,9 +110,106 @@ def test_a_request_about_another_issuer_is_not_answered(app: PublicApp, parts: A
     assert answer.response_status is ocsp.OCSPResponseStatus.UNAUTHORIZED
 
 
-def test_an_issuer_without_a_responder_asks_to_come_later(app: PublicApp, parts: Assembly) -> None:
+def test_a_root_answers_by_its_crl_alone(app: PublicApp, parts: Assembly) -> None:
     answer = ask(app, "/ocsp/root", "POST", request_for(parts, 5, issuer="root"))
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert said(answer).response_status is ocsp.OCSPResponseStatus.UNAUTHORIZED
+
+
+def test_who_does_not_know_the_issuers_address_is_answered_by_the_hashes(
+    app: PublicApp, parts: Assembly
+) -> None:
+    asked = request_for(parts, an_issued_serial(parts))
+    for path, method, body in (
+        ("/ocsp", "POST", asked),
+        ("/ocsp/", "POST", asked),
+        (f"/ocsp/{b64encode(asked).decode()}", "GET", b""),
+        (f"/ocsp/{quote(b64encode(asked).decode(), safe='')}", "GET", b""),
+    ):
+        answer = said(ask(app, path, method, body))
+        assert answer.certificate_status is ocsp.OCSPCertStatus.GOOD
+    stranger = asked.replace(asked[30:40], bytes(10))
+    answer = said(ask(app, "/ocsp", "POST", stranger))
+    assert answer.response_status is ocsp.OCSPResponseStatus.UNAUTHORIZED
+
+
+def test_an_issuer_whose_signer_is_not_certified_yet_asks_to_come_later(
+    softhsm: SoftHsm, tmp_path: Path
+) -> None:
+    with an_installation(softhsm, tmp_path / "state") as parts:
+        app = PublicApp(parts, Metrics.of_process())
+        answer = ask(app, "/ocsp/issuing", "POST", request_for(parts, 5))
+        assert said(answer).response_status is ocsp.OCSPResponseStatus.TRY_LATER
+        assert answer.headers["Retry-After"] == "5"
+        run_job("own-certificates", parts, app.metrics)
+        answer = ask(app, "/ocsp/issuing", "POST", request_for(parts, 5))
+        assert said(answer).certificate_status is ocsp.OCSPCertStatus.UNKNOWN
+
+
+ERRORS = {
+    "malformed": (lambda _: b"0", ocsp.OCSPResponseStatus.MALFORMED_REQUEST),
+    "unauthorized": (
+        lambda parts: request_for(parts, 5, issuer="root"),
+        ocsp.OCSPResponseStatus.UNAUTHORIZED,
+    ),
+}
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_no_cache_keeps_an_error(app: PublicApp, parts: Assembly, error: str) -> None:
+    octets, status = ERRORS[error]
+    answer = ask(app, "/ocsp/issuing", "POST", octets(parts))
+    assert said(answer).response_status is status
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "ETag" not in answer.headers
+
+
+def test_a_fault_of_ours_is_an_internal_error_and_shows_nothing_of_the_inside(
+    app: PublicApp, parts: Assembly
+) -> None:
+    app.ocsp.issuer_of = cast("Callable[[str], IssuerRecord | None]", None)
+    with log_to(parts.settings.state, "public-test"):
+        answer = ask(app, "/ocsp/issuing", "POST", request_for(parts, 5))
+    assert said(answer).response_status is ocsp.OCSPResponseStatus.INTERNAL_ERROR
+    assert len(answer.body) == 5
+    assert answer.headers["Cache-Control"] == "no-store"
+    log = (parts.settings.state / "logs" / "unforeseen.log").read_text()
+    assert "TypeError" in log.splitlines()[-1]
+
+
+def test_caches_keep_an_answer_well_within_its_life(
+    app: PublicApp, parts: Assembly, metrics: Metrics
+) -> None:
+    asked = request_for(parts, an_issued_serial(parts))
+    run_job("ocsp-responses", parts, metrics)
+    answer = ask(app, "/ocsp/issuing", "POST", asked)
+    read = said(answer)
+    assert read.next_update_utc is not None
+    kept = re.match(r"max-age=(\d+), public", answer.headers["Cache-Control"])
+    assert kept is not None
+    whole = (read.next_update_utc - read.this_update_utc).total_seconds()
+    # One that is sent just before the next is made, and kept by a cache meanwhile, has not ended.
+    assert 0 < int(kept[1]) < whole / 2
+    form = "%a, %d %b %Y %H:%M:%S GMT"
+    assert answer.headers["Expires"] == read.next_update_utc.strftime(form)
+    assert answer.headers["Last-Modified"] == read.this_update_utc.strftime(form)
+
+
+def test_a_held_answer_goes_to_those_who_may_ask_and_to_no_other_method(
+    app: PublicApp, parts: Assembly, metrics: Metrics
+) -> None:
+    asked = request_for(parts, an_issued_serial(parts))
+    run_job("ocsp-responses", parts, metrics)
+    app.held.look(parts.ocsp_responses)
+    path = f"/ocsp/issuing/{b64encode(asked).decode()}"
+    first = ask(app, path)
+    assert app.held.get(path, utc_now()) is not None
+    assert ask(app, path) == first
+    assert ask(app, path, "HEAD") == dataclasses.replace(first, body=b"")
+    assert ask(app, path, "PUT").status == 405
+    assert ask(app, path, "POST").status == 405
+    # Another spelling of the question finds the same response without a look at the database.
+    app.ocsp.parts = dataclasses.replace(parts, ocsp_responses=None)  # type: ignore[arg-type]
+    assert ask(app, "/ocsp/issuing", "POST", asked).body == first.body
 
 
 @pytest.mark.parametrize(("told", "read"), [(str(FAR), 0), ("", 4097)])

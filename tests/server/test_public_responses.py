@@ -1,6 +1,8 @@
 """Responses made ahead on the public listener: held in memory, and gone when they are not true."""
 
 import dataclasses
+import secrets
+import tracemalloc
 from datetime import timedelta
 from threading import Event, Thread
 
@@ -10,6 +12,7 @@ from cryptography.x509 import ocsp
 from ca.identifiers import IssuerName, SerialNumber
 from records.database import Database
 from records.ocsp_responses import OcspResponses
+from revocation.cert_ids import CertIdHash
 from revocation.preproduction import Life, PreproducedResponse
 from revocation.reasons import Reason
 from server import public_responses
@@ -18,20 +21,22 @@ from server.clock import utc_now
 from server.jobs import run_job
 from server.metrics import Metrics
 from server.public import PublicApp
-from server.public_responses import Held, HeldResponses
+from server.public_responses import Held, HeldResponses, ocsp_headers
 from tests.support.ocsp_client import an_issued_serial, request_for, said
 from tests.support.service import until
 from tests.support.wsgi import ask
 
 ISSUING = IssuerName("issuing")
 SERIAL = SerialNumber(4711)
-QUESTION = ("issuing", b"a question")
+ROOM, OCTETS = 1 << 20, 2100
+QUESTION = "/ocsp/issuing/a question"
 GOOD, REVOKED = ocsp.OCSPCertStatus.GOOD, ocsp.OCSPCertStatus.REVOKED
 
 
-def a_response(body: bytes = b"an answer") -> Held:
+def a_response(serial: SerialNumber = SERIAL, body: bytes = b"an answer") -> Held:
     now = utc_now()
-    return Held.of(PreproducedResponse(Life(now, now + timedelta(hours=1)), body))
+    response = PreproducedResponse(Life(now, now + timedelta(hours=1)), body)
+    return Held.of_response((ISSUING, serial), CertIdHash.SHA1, response, now)
 
 
 class Changes:
@@ -57,9 +62,9 @@ def changes() -> Changes:
 
 @pytest.fixture
 def held(changes: Changes) -> HeldResponses:
-    held = HeldResponses()
+    held = HeldResponses(ROOM)
     held.look(changes)
-    held.hold(QUESTION, (ISSUING, SERIAL), a_response(), held.version(ISSUING))
+    held.hold(QUESTION, a_response(), held.version(ISSUING))
     return held
 
 
@@ -72,12 +77,12 @@ def test_a_response_is_held_until_half_of_its_life(held: HeldResponses) -> None:
     assert held.get(QUESTION, now + timedelta(minutes=29)) == found
     assert held.get(QUESTION, now + timedelta(minutes=31)) is None
     assert held.get(QUESTION, now - timedelta(minutes=1)) is None  # the clock went back
-    assert held.get(("issuing", b"another question"), now) is None
+    assert held.get(("/ocsp/issuing", b"another question"), now) is None
 
 
 def test_a_change_of_status_drops_it_and_no_other(held: HeldResponses, changes: Changes) -> None:
-    other = ("issuing", b"another")
-    held.hold(other, (ISSUING, SerialNumber(5)), a_response(), held.version(ISSUING))
+    other = ("/ocsp/issuing", b"another")
+    held.hold(other, a_response(SerialNumber(5)), held.version(ISSUING))
     changes.revoke(SERIAL)
     held.look(changes)
 
@@ -89,17 +94,17 @@ def test_a_response_read_before_a_change_is_not_held_after_it(
     held: HeldResponses, changes: Changes
 ) -> None:
     seen = held.version(ISSUING)
-    late = ("issuing", b"read just before")
+    late = ("/ocsp/issuing", b"read just before")
     changes.revoke(SERIAL)
     held.look(changes)
-    held.hold(late, (ISSUING, SERIAL), a_response(), seen)
+    held.hold(late, a_response(), seen)
 
     assert held.get(late, utc_now()) is None
 
 
 def test_nothing_is_held_before_the_first_look() -> None:
-    held = HeldResponses()
-    held.hold(QUESTION, (ISSUING, SERIAL), a_response(), held.version(ISSUING))
+    held = HeldResponses(ROOM)
+    held.hold(QUESTION, a_response(), held.version(ISSUING))
 
     assert held.get(QUESTION, utc_now()) is None
 
@@ -112,18 +117,77 @@ def test_without_news_nothing_is_served_from_memory(
     assert held.get(QUESTION, utc_now()) is None
 
 
-def test_memory_stays_bounded(
-    held: HeldResponses, monkeypatch: pytest.MonkeyPatch, changes: Changes
+@pytest.mark.parametrize("hours", [1, 15.9, 16, 24, 48, 100, 240])
+def test_what_a_cache_keeps_has_not_ended_when_it_drops_it(hours: float) -> None:
+    now = utc_now().replace(microsecond=0)
+    response = PreproducedResponse(Life(now, now + timedelta(hours=hours)), b"an answer")
+    life = response.life
+    for moment in (
+        now,
+        life.due_at - timedelta(seconds=1),
+        life.next_update - timedelta(minutes=1),
+    ):
+        # As it is served until the next is made, or for itself when that is late.
+        made = moment if moment > life.due_at else now
+        (_, control), *_ = ocsp_headers(response, made)
+        seconds = int(control.partition(",")[0].removeprefix("max-age="))
+        assert seconds > 0
+        assert moment + timedelta(seconds=seconds) < life.next_update
+
+
+def test_one_response_is_held_under_every_spelling_and_dropped_under_all(
+    held: HeldResponses, changes: Changes
 ) -> None:
-    monkeypatch.setattr(public_responses, "_MOST", 3)
-    for number in range(10):
-        of = (ISSUING, SerialNumber(number + 1))
-        held.hold(("issuing", bytes([number])), of, a_response(), held.version(ISSUING))
+    now, place = utc_now(), (ISSUING, SERIAL)
+    found = held.find(place, CertIdHash.SHA1, now)
+    assert found is held.get(QUESTION, now)
+    assert held.find(place, CertIdHash.SHA256, now) is None
+    assert held.find((ISSUING, SerialNumber(5)), CertIdHash.SHA1, now) is None
+    spelled = [("/ocsp/issuing", bytes([number])) for number in range(5)]
+    for question in spelled:
+        held.hold(question, found, held.version(ISSUING))
+    changes.revoke(SERIAL)
     held.look(changes)
 
-    found = [held.get(("issuing", bytes([number])), utc_now()) for number in range(10)]
-    assert sum(each is not None for each in found) <= 3
-    assert found[-1] is not None
+    assert [held.get(question, now) for question in (*spelled, QUESTION)] == [None] * 6
+    assert held.find(place, CertIdHash.SHA1, now) is None
+
+
+def test_what_is_asked_for_stays_and_what_is_not_goes(changes: Changes) -> None:
+    held = HeldResponses(20 * OCTETS)
+    held.look(changes)
+    for number in range(200):
+        question = ("/ocsp/issuing", number.to_bytes(2, "big"))
+        held.hold(question, a_response(SerialNumber(number + 1)), held.version(ISSUING))
+        assert held.get(("/ocsp/issuing", b"\0\0"), utc_now()) is not None
+    now = utc_now()
+    kept = [
+        number
+        for number in range(200)
+        if held.find((ISSUING, SerialNumber(number + 1)), CertIdHash.SHA1, now)
+    ]
+    assert kept[0] == 0
+    assert kept[1] >= 175
+    assert kept[-1] == 199
+    changes.revoke(SerialNumber(1))
+    held.look(changes)
+    assert held.get(("/ocsp/issuing", b"\0\0"), now) is None
+
+
+def test_the_octets_that_are_counted_are_those_that_are_taken(changes: Changes) -> None:
+    room = 8 << 20
+    tracemalloc.start()
+    try:
+        held = HeldResponses(room)
+        held.look(changes)
+        for number in range(10_000):
+            question = f"/ocsp/issuing/{number:0>120}"
+            made = a_response(SerialNumber(number + 1), secrets.token_bytes(700))
+            held.hold(question, made, held.version(ISSUING))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert room / 3 < taken <= room * 1.05
 
 
 @pytest.mark.usefixtures("app")
@@ -171,7 +235,7 @@ def test_a_question_with_a_nonce_is_signed_for_itself(
 
 def test_the_follower_goes_on_when_the_database_comes_back(parts: Assembly) -> None:
     away = OcspResponses(Database("postgresql+psycopg://nobody@127.0.0.1:1/none"))
-    held, stop = HeldResponses(), Event()
+    held, stop = HeldResponses(ROOM), Event()
 
     class Returning:
         looks = 0

@@ -21,7 +21,8 @@ from ra.applications import Application, refuse
 from ra.requirements import finding
 from records.audit_log import audit_log
 from records.officers import Officer, Role
-from records.tables import metadata
+from records.tables_watch import metadata
+from records.visibility import Channel
 from revocation.causes import Cause, Grounds
 from revocation.selections import Selection
 from server.clock import utc_now
@@ -181,6 +182,9 @@ class Story:
         }
         stores.crl(now)
         stores.crl(now)
+        unseen_changes = stores.visible.unseen(ISSUING, Channel.CRL)
+        assert unseen_changes is not None
+        stores.visible.see(unseen_changes, Channel.CRL, now)
 
     def _people(self, now: datetime) -> None:
         """Published; withdrawing; seen and withdrawn; being erased; erased."""

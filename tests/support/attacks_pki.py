@@ -224,6 +224,13 @@ STATUS_ATTACKS = {
         "UPDATE status_change SET at = 0",
         "DELETE FROM status_change WHERE version = (SELECT MAX(version) FROM status_change)",
     ),
+    "PKI40": (
+        copied("status_visible", "channel = 'crl'", last="1000", first="900"),
+        copied("status_visible", "channel = 'crl'", first="1", last="1"),
+        *over("status_visible", "channel = 'crl'", "issuer, channel, last", "at = 0", at="0"),
+        "UPDATE status_visible SET at = 0",
+        "DELETE FROM status_visible",
+    ),
     "PKI23": (
         *over("compromised_key", "1 = 1", "spki_sha256", "spki_sha256 = 'cd'"),
         "UPDATE compromised_key SET spki_sha256 = 'cd'",

@@ -50,6 +50,8 @@ class PrivatePostgres:
     folder: Path
     port: int = field(default_factory=free_port)
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    further: dict[str, str] = field(default_factory=dict)
+    """Settings that differ from those of all tests."""
     _child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -60,11 +62,15 @@ class PrivatePostgres:
     def restart(self) -> None:
         """Run the server of the cluster that is there."""
         log = self.folder / "log"
-        settings = _SETTINGS | {
-            "listen_addresses": "127.0.0.1",
-            "port": str(self.port),
-            "unix_socket_directories": str(self.folder),
-        }
+        settings = (
+            _SETTINGS
+            | self.further
+            | {
+                "listen_addresses": "127.0.0.1",
+                "port": str(self.port),
+                "unix_socket_directories": str(self.folder),
+            }
+        )
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = [_program("postgres"), "-D", str(self.folder / "data"), *options]
         self._child = start_child([*_as_owner(), *command], log)
@@ -85,6 +91,22 @@ class PrivatePostgres:
             self._child.kill()
             self._child.wait()
         self._child = None
+
+    def follow(self, primary: "PrivatePostgres") -> None:
+        """Copy another server's cluster and run as its replica."""
+        self.password = primary.password
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, _unprivileged(), _unprivileged())
+        arguments = ["-D", str(self.folder / "data"), "-R", "-X", "stream", "-c", "fast"]
+        arguments += ["-d", primary._address("postgres")]
+        subprocess.run(
+            [*_as_owner(), _program("pg_basebackup"), *arguments],
+            cwd="/",
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        self.restart()
 
     def url(self, database: str) -> str:
         """The address of one database, as settings give it."""

@@ -48,9 +48,14 @@ class MemoryStatusSource:
 
     statuses: dict[SerialNumber, Status] = field(default_factory=dict)
     available: bool = True
+    digests: dict[SerialNumber, bytes] = field(default_factory=dict)
 
     def status_of(self, issuer: IssuerName, serial: SerialNumber) -> Status:
         del issuer
         if not self.available:
             raise StatusUnavailable
         return self.statuses.get(serial, Unknown())
+
+    def sha256_of(self, issuer: IssuerName, serial: SerialNumber) -> bytes | None:
+        del issuer
+        return self.digests.get(serial)

@@ -35,7 +35,8 @@ from records.officers import Officer, Officers, Role
 from records.personal_data import PersonalData
 from records.publications import Publications
 from records.statuses import Statuses
-from records.tables import metadata
+from records.tables_watch import metadata
+from records.visibility import Visibility
 from revocation.publication import CrlPolicy, CrlRecord, IssuingKey, issue_crl
 from revocation.reasons import Reason
 from server.clock import utc_now
@@ -88,6 +89,7 @@ class Stores:
         self.statuses = Statuses(self.database)
         self.bulk = BulkRevocations(self.database, ALONE)
         self.crls = Crls(self.database)
+        self.visible = Visibility(self.database)
         self.officers = Officers(self.database, self.personal)
         self.applications = Applications(self.database, self.personal)
         self.publications = Publications(self.database, self.personal)

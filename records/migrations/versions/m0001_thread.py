@@ -56,144 +56,8 @@ def upgrade() -> None:
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("size", name=op.f("pk_audit_head")),
     )
-    op.create_table(
-        "bulk_certificate",
-        sa.Column("bulk_id", sa.String(length=40), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("issuer", sa.String(length=32), nullable=False),
-        sa.Column("serial", sa.String(length=40), nullable=False),
-        sa.PrimaryKeyConstraint("bulk_id", "number", name=op.f("pk_bulk_certificate")),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "bulk_revocation",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("cause", sa.String(length=24), nullable=False),
-        sa.Column("invalid_since", records.database.UtcTime(), nullable=True),
-        sa.Column("selection", sa.Text(), nullable=False),
-        sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("total", sa.Integer(), nullable=False),
-        sa.Column("left_out", sa.Integer(), nullable=False),
-        sa.Column("alone", sa.Integer(), nullable=False),
-        sa.Column("planned_by", sa.String(length=40), nullable=False),
-        sa.Column("planned_at", records.database.UtcTime(), nullable=False),
-        sa.Column("begun_by", sa.String(length=40), nullable=True),
-        sa.Column("begun_at", records.database.UtcTime(), nullable=True),
-        sa.Column("begun_sha256", sa.String(length=64), nullable=True),
-        sa.Column("done", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("revoked", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("ended_at", records.database.UtcTime(), nullable=True),
-        sa.CheckConstraint(
-            "0 <= revoked AND revoked <= done AND done <= total",
-            name=op.f("ck_bulk_revocation_progress"),
-        ),
-        sa.CheckConstraint(
-            "(begun_by IS NULL) = (begun_at IS NULL)"
-            " AND (begun_by IS NULL) = (begun_sha256 IS NULL)",
-            name=op.f("ck_bulk_revocation_begun"),
-        ),
-        sa.CheckConstraint(
-            "ended_at IS NULL OR done = total", name=op.f("ck_bulk_revocation_ended")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_bulk_revocation")),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "certificate",
-        sa.Column("issuer", sa.String(length=32), nullable=False),
-        sa.Column("serial", sa.String(length=40), nullable=False),
-        sa.Column("status", sa.String(length=8), nullable=False),
-        sa.Column("profile", sa.String(length=41), nullable=False),
-        sa.Column("profile_sha256", sa.String(length=64), nullable=False),
-        sa.Column("subject_id", sa.String(length=40), nullable=True),
-        sa.Column("application_id", sa.String(length=40), nullable=True),
-        sa.Column("not_before", records.database.UtcTime(), nullable=False),
-        sa.Column("not_after", records.database.UtcTime(), nullable=False),
-        sa.Column("spki_sha256", sa.String(length=64), nullable=False),
-        sa.Column("sealed_tbs", sa.LargeBinary(), nullable=False),
-        sa.Column("sealed_der", sa.LargeBinary(), nullable=True),
-        sa.Column("fingerprint", sa.String(length=64), nullable=True),
-        sa.Column("intended_at", records.database.UtcTime(), nullable=False),
-        sa.Column("issued_at", records.database.UtcTime(), nullable=True),
-        sa.Column("revoked_at", records.database.UtcTime(), nullable=True),
-        sa.Column("reason", sa.Integer(), nullable=True),
-        sa.Column("decided_at", records.database.UtcTime(), nullable=True),
-        sa.Column("crl_entry", sa.LargeBinary(), nullable=True),
-        sa.Column("cause", sa.String(length=24), nullable=True),
-        sa.Column("invalid_since", records.database.UtcTime(), nullable=True),
-        sa.Column("decided_by", sa.String(length=80), nullable=True),
-        sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
-        sa.CheckConstraint(
-            "(status IN ('held', 'revoked')) = (revoked_at IS NOT NULL)",
-            name=op.f("ck_certificate_revoked"),
-        ),
-        sa.CheckConstraint(
-            "revoked_at IS NULL OR decided_at IS NOT NULL", name=op.f("ck_certificate_decided")
-        ),
-        sa.CheckConstraint(
-            "revoked_at IS NOT NULL OR cause IS NULL", name=op.f("ck_certificate_cause")
-        ),
-        sa.CheckConstraint(
-            "invalid_since IS NULL OR reason IN (1, 2)", name=op.f("ck_certificate_invalid_since")
-        ),
-        sa.CheckConstraint(
-            "status = 'revoked' OR (status <> 'intent') = (issued_at IS NOT NULL)",
-            name=op.f("ck_certificate_issued"),
-        ),
-        sa.CheckConstraint(
-            "status IN ('intent', 'issued', 'held', 'revoked')", name=op.f("ck_certificate_status")
-        ),
-        sa.CheckConstraint(
-            "(issued_at IS NULL) = (fingerprint IS NULL)", name=op.f("ck_certificate_fingerprint")
-        ),
-        sa.CheckConstraint(
-            "(issued_at IS NULL) = (sealed_der IS NULL)", name=op.f("ck_certificate_sealed_der")
-        ),
-        sa.CheckConstraint(
-            "(revoked_at IS NULL) = (crl_entry IS NULL)", name=op.f("ck_certificate_crl_entry")
-        ),
-        sa.CheckConstraint(
-            "(revoked_at IS NULL) = (reason IS NULL)", name=op.f("ck_certificate_reason")
-        ),
-        sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_certificate")),
-        sa.UniqueConstraint("fingerprint", name=op.f("uq_certificate_fingerprint")),
-        sqlite_with_rowid=False,
-    )
-    op.create_index(
-        "ix_certificate_decided_by",
-        "certificate",
-        ["decided_by", "decided_at"],
-        unique=False,
-        sqlite_where=sa.text("decided_by IS NOT NULL"),
-        postgresql_where=sa.text("decided_by IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_certificate_held",
-        "certificate",
-        ["decided_at"],
-        unique=False,
-        sqlite_where=sa.text("status = 'held'"),
-        postgresql_where=sa.text("status = 'held'"),
-    )
-    op.create_index(
-        "ix_certificate_application_id",
-        "certificate",
-        ["application_id"],
-        unique=False,
-        sqlite_where=sa.text("application_id IS NOT NULL"),
-        postgresql_where=sa.text("application_id IS NOT NULL"),
-    )
-    op.create_index(
-        op.f("ix_certificate_spki_sha256"), "certificate", ["spki_sha256"], unique=False
-    )
-    op.create_index(
-        "ix_certificate_subject_id",
-        "certificate",
-        ["subject_id"],
-        unique=False,
-        sqlite_where=sa.text("subject_id IS NOT NULL"),
-        postgresql_where=sa.text("subject_id IS NOT NULL"),
-    )
+    _bulk_revocations()
+    _certificates()
     op.create_table(
         "compromised_key",
         sa.Column("spki_sha256", sa.String(length=64), nullable=False),
@@ -286,6 +150,26 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "issuer", "fingerprint", name=op.f("uq_issuer_certificate_issuer_fingerprint")
         ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "job_run",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("succeeded_at", records.database.UtcTime(), nullable=True),
+        sa.Column("failing_since", records.database.UtcTime(), nullable=True),
+        sa.Column("trouble", sa.String(length=60), nullable=True),
+        sa.CheckConstraint(
+            "(failing_since IS NULL) = (trouble IS NULL)", name=op.f("ck_job_run_trouble")
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_job_run")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "alarm",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("subject", sa.String(length=80), nullable=False),
+        sa.Column("since", records.database.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "subject", name=op.f("pk_alarm")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -390,6 +274,7 @@ def upgrade() -> None:
             "directory", "issuer", "serial", name=op.f("uq_publication_directory_issuer_serial")
         ),
     )
+    op.create_index(op.f("ix_publication_state"), "publication", ["state"], unique=False)
     op.create_index(op.f("ix_publication_subject_id"), "publication", ["subject_id"], unique=False)
     op.create_table(
         "revocation_residue",
@@ -413,6 +298,21 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_status_change_serial", "status_change", ["issuer", "serial"], unique=False)
+    op.create_table(
+        "status_visible",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("channel", sa.String(length=9), nullable=False),
+        sa.Column("first", sa.Integer(), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.Column("at", records.database.UtcTime(), nullable=False),
+        sa.CheckConstraint(
+            "channel IN ('crl', 'ocsp', 'directory')", name=op.f("ck_status_visible_channel")
+        ),
+        sa.CheckConstraint("first <= last", name=op.f("ck_status_visible_range")),
+        sa.PrimaryKeyConstraint("issuer", "channel", "last", name=op.f("pk_status_visible")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_status_visible_at", "status_visible", ["channel", "at"], unique=False)
     op.create_table(
         "status_observation",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -439,5 +339,159 @@ def upgrade() -> None:
             "state IN ('active', 'restricted', 'erasing')", name=op.f("ck_subject_state")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subject")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _certificates() -> None:
+    """Certificates, and how they are found."""
+    op.create_table(
+        "certificate",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=8), nullable=False),
+        sa.Column("profile", sa.String(length=41), nullable=False),
+        sa.Column("profile_sha256", sa.String(length=64), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=True),
+        sa.Column("application_id", sa.String(length=40), nullable=True),
+        sa.Column("not_before", records.database.UtcTime(), nullable=False),
+        sa.Column("not_after", records.database.UtcTime(), nullable=False),
+        sa.Column("spki_sha256", sa.String(length=64), nullable=False),
+        sa.Column("sealed_tbs", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_der", sa.LargeBinary(), nullable=True),
+        sa.Column("fingerprint", sa.String(length=64), nullable=True),
+        sa.Column("intended_at", records.database.UtcTime(), nullable=False),
+        sa.Column("issued_at", records.database.UtcTime(), nullable=True),
+        sa.Column("revoked_at", records.database.UtcTime(), nullable=True),
+        sa.Column("reason", sa.Integer(), nullable=True),
+        sa.Column("decided_at", records.database.UtcTime(), nullable=True),
+        sa.Column("crl_entry", sa.LargeBinary(), nullable=True),
+        sa.Column("cause", sa.String(length=24), nullable=True),
+        sa.Column("invalid_since", records.database.UtcTime(), nullable=True),
+        sa.Column("decided_by", sa.String(length=80), nullable=True),
+        sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
+        sa.CheckConstraint(
+            "(status IN ('held', 'revoked')) = (revoked_at IS NOT NULL)",
+            name=op.f("ck_certificate_revoked"),
+        ),
+        sa.CheckConstraint(
+            "revoked_at IS NULL OR decided_at IS NOT NULL", name=op.f("ck_certificate_decided")
+        ),
+        sa.CheckConstraint(
+            "revoked_at IS NOT NULL OR cause IS NULL", name=op.f("ck_certificate_cause")
+        ),
+        sa.CheckConstraint(
+            "invalid_since IS NULL OR reason IN (1, 2)", name=op.f("ck_certificate_invalid_since")
+        ),
+        sa.CheckConstraint(
+            "status = 'revoked' OR (status <> 'intent') = (issued_at IS NOT NULL)",
+            name=op.f("ck_certificate_issued"),
+        ),
+        sa.CheckConstraint(
+            "status IN ('intent', 'issued', 'held', 'revoked')", name=op.f("ck_certificate_status")
+        ),
+        sa.CheckConstraint(
+            "(issued_at IS NULL) = (fingerprint IS NULL)", name=op.f("ck_certificate_fingerprint")
+        ),
+        sa.CheckConstraint(
+            "(issued_at IS NULL) = (sealed_der IS NULL)", name=op.f("ck_certificate_sealed_der")
+        ),
+        sa.CheckConstraint(
+            "(revoked_at IS NULL) = (crl_entry IS NULL)", name=op.f("ck_certificate_crl_entry")
+        ),
+        sa.CheckConstraint(
+            "(revoked_at IS NULL) = (reason IS NULL)", name=op.f("ck_certificate_reason")
+        ),
+        sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_certificate")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_certificate_fingerprint")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_certificate_decided_by",
+        "certificate",
+        ["decided_by", "decided_at"],
+        unique=False,
+        sqlite_where=sa.text("decided_by IS NOT NULL"),
+        postgresql_where=sa.text("decided_by IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_certificate_held",
+        "certificate",
+        ["decided_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'held'"),
+        postgresql_where=sa.text("status = 'held'"),
+    )
+    op.create_index(
+        "ix_certificate_application_id",
+        "certificate",
+        ["application_id"],
+        unique=False,
+        sqlite_where=sa.text("application_id IS NOT NULL"),
+        postgresql_where=sa.text("application_id IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("ix_certificate_spki_sha256"), "certificate", ["spki_sha256"], unique=False
+    )
+    op.create_index(
+        "ix_certificate_ocsp_signer",
+        "certificate",
+        ["issuer", "intended_at"],
+        unique=False,
+        sqlite_where=sa.text("profile = 'ocsp-signer'"),
+        postgresql_where=sa.text("profile = 'ocsp-signer'"),
+    )
+    op.create_index(
+        "ix_certificate_subject_id",
+        "certificate",
+        ["subject_id"],
+        unique=False,
+        sqlite_where=sa.text("subject_id IS NOT NULL"),
+        postgresql_where=sa.text("subject_id IS NOT NULL"),
+    )
+
+
+def _bulk_revocations() -> None:
+    """Plans to revoke many certificates, and what they select."""
+    op.create_table(
+        "bulk_certificate",
+        sa.Column("bulk_id", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("bulk_id", "number", name=op.f("pk_bulk_certificate")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "bulk_revocation",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("cause", sa.String(length=24), nullable=False),
+        sa.Column("invalid_since", records.database.UtcTime(), nullable=True),
+        sa.Column("selection", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("left_out", sa.Integer(), nullable=False),
+        sa.Column("alone", sa.Integer(), nullable=False),
+        sa.Column("planned_by", sa.String(length=40), nullable=False),
+        sa.Column("planned_at", records.database.UtcTime(), nullable=False),
+        sa.Column("begun_by", sa.String(length=40), nullable=True),
+        sa.Column("begun_at", records.database.UtcTime(), nullable=True),
+        sa.Column("begun_sha256", sa.String(length=64), nullable=True),
+        sa.Column("done", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("revoked", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("ended_at", records.database.UtcTime(), nullable=True),
+        sa.CheckConstraint(
+            "0 <= revoked AND revoked <= done AND done <= total",
+            name=op.f("ck_bulk_revocation_progress"),
+        ),
+        sa.CheckConstraint(
+            "(begun_by IS NULL) = (begun_at IS NULL)"
+            " AND (begun_by IS NULL) = (begun_sha256 IS NULL)",
+            name=op.f("ck_bulk_revocation_begun"),
+        ),
+        sa.CheckConstraint(
+            "ended_at IS NULL OR done = total", name=op.f("ck_bulk_revocation_ended")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bulk_revocation")),
         sqlite_with_rowid=False,
     )
