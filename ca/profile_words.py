@@ -121,7 +121,8 @@ def _status(profile: Profile) -> str:
         return "Its status is not asked for: it lives too short for that."
     if not profile.status_urls:
         return "It does not say where its status is found."
-    return f"Its status is found in the CRL{' and by OCSP' if profile.ocsp_url else ''}."
+    hold = " It can be put on hold and returned." if profile.hold else ""
+    return f"Its status is found in the CRL{' and by OCSP' if profile.ocsp_url else ''}.{hold}"
 
 
 def _approval(profile: Profile) -> str:

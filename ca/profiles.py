@@ -78,6 +78,7 @@ class Profile:
     `permitted_names`, `excluded_names` and `require_explicit_policy` hold a certificate authority
     to some names and policies (RFC 5280 sections 4.2.1.10 and 4.2.1.11).
     `reuse_key` lets a subject renew a certificate with the key it has.
+    `hold` lets it be suspended and returned; without it, it can only be revoked.
     `assurance_level` is the highest NSIS level a certificate of this profile can reach.
     """
 
@@ -102,6 +103,7 @@ class Profile:
     ocsp_url: Flag = True
     ocsp_no_check: Flag = False
     reuse_key: Flag = False
+    hold: Flag = False
     sha256: str = ""
 
     def check_subject(self, subject: SubjectName) -> None:
@@ -213,6 +215,10 @@ def _contradictions(raw: dict[str, object]) -> list[str]:
         ),
         "ocsp_no_check: it is for OCSP signers (RFC 6960 4.2.2.2.1)": (
             raw.get("ocsp_no_check") is not True or "ocsp_signing" in purposes
+        ),
+        "hold: it is not for TLS servers (BR 4.9.13), nor for authorities and OCSP signers": (
+            raw.get("hold") is not True
+            or not (authority or {"server_auth", "ocsp_signing"}.intersection(map(str, purposes)))
         ),
         "sha256: it is computed, not stated": "sha256" not in raw,
     } | {f"{m}: it is empty": raw.get(m) != [] for m in ("key_types", "subject", "key_usage")}

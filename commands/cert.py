@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.cert_files import export, generate, lint, verify
+from commands.cert_status import hold, release, revoke
 from commands.exit_codes import ExitCode
 from commands.files import OutFile
 from commands.installation import OPERATOR, installation
@@ -17,21 +18,13 @@ if TYPE_CHECKING:
     from ca.identifiers import IssuerName, SerialNumber
     from records.certificate_rows import CertificateRecord
 
-REASONS = (
-    "keyCompromise",
-    "affiliationChanged",
-    "superseded",
-    "cessationOfOperation",
-    "privilegeWithdrawn",
-)
-
 
 @click.group
 def group() -> None:
-    """Certificates: issue, show, status, revoke; export, lint, verify, generate."""
+    """Certificates: issue, show, status; hold, release, revoke; export, lint, verify, generate."""
 
 
-for _verb in (export, generate, lint, verify):
+for _verb in (export, generate, lint, verify, revoke, hold, release):
     group.add_command(_verb)
 
 
@@ -116,7 +109,7 @@ def issue_folder(requests: Path, profile: str, out: Path) -> Result:
 def show(certificate: str) -> Result:
     """Show the record of one certificate: ISSUER/SERIAL, or a file."""
     with installation() as parts:
-        facts = _facts(parts.certificates.record(*place_of(certificate)))
+        facts = facts_of(parts.certificates.record(*place_of(certificate)))
     return Result(facts, tuple(f"{key}: {value}" for key, value in facts.items()))
 
 
@@ -134,36 +127,6 @@ def status(certificate: str) -> Result:
         facts |= {"reason": found.reason.label, "at": found.at.isoformat()}
     code = ExitCode.DONE if isinstance(found, Good) else ExitCode.CHECK_SAYS_NO
     return Result(facts, (" ".join(facts.values()),), exit_code=code)
-
-
-@verb(group, example="tillid cert revoke web.pem --reason keyCompromise")
-@click.argument("certificate")
-@click.option("--reason", required=True, type=click.Choice(REASONS), help="RFC 5280 5.3.1.")
-@click.option("--yes", is_flag=True, help="Do not ask; a revocation is final.")
-@click.option(
-    "--identity",
-    type=click.Path(path_type=Path),
-    help="Act as this officer through the staff API; without it, as the system operator here.",
-)
-def revoke(certificate: str, reason: str, yes: bool, identity: Path | None) -> Result:  # noqa: FBT001 - click's way
-    """Revoke a certificate, for good: ISSUER/SERIAL, or a file."""
-    from commands.staff_client import StaffClient
-    from revocation.reasons import Reason
-    from server.clock import utc_now
-
-    issuer, serial = place_of(certificate)
-    name = f"{issuer}/{serial.hex}"
-    if not yes:
-        click.confirm(f"Revoke {name} for good?", abort=True, err=True)
-    if identity is not None:
-        client = StaffClient.as_officer(identity)
-        found = client.post(f"certificates/{name}/revocation", {"reason": reason})
-    else:
-        with installation() as parts:
-            why = Reason.from_label(reason)
-            found = _facts(parts.statuses.revoke(issuer, serial, why, OPERATOR, utc_now()))
-    said = f"{name} is revoked ({reason}); while the service runs, the next CRL is issued at once."
-    return Result(found, (said,))
 
 
 def read_octets(name: str, longest: int) -> bytes:
@@ -242,7 +205,8 @@ def place_of(text: str) -> "tuple[IssuerName, SerialNumber]":
         raise click.UsageError(f"{text} is neither a file nor ISSUER/SERIAL.") from None
 
 
-def _facts(record: "CertificateRecord") -> dict[str, object]:
+def facts_of(record: "CertificateRecord") -> dict[str, object]:
+    """The record of a certificate for programs."""
     return {
         "issuer": record.issuer,
         "serial_number": record.serial_number.hex,
@@ -252,5 +216,8 @@ def _facts(record: "CertificateRecord") -> dict[str, object]:
         "not_after": record.not_after.isoformat(),
         "revoked_at": record.revoked_at and record.revoked_at.isoformat(),
         "reason": record.reason and record.reason.label,
+        "cause": record.cause,
+        "invalid_since": record.invalid_since and record.invalid_since.isoformat(),
+        "decided_by": record.decided_by,
         "fingerprint": record.fingerprint,
     }

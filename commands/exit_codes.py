@@ -40,6 +40,7 @@ _BY_STATUS = {
     404: ExitCode.NOT_FOUND,
     409: ExitCode.CONFLICT,
     422: ExitCode.REFUSED,
+    429: ExitCode.REFUSED,
     503: ExitCode.UNAVAILABLE,
 }
 

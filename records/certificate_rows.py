@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, select
 from ca.identifiers import IssuerName, SerialNumber
 from records.errors import NotFound
 from records.tables import certificate
+from revocation.causes import Cause
 from revocation.reasons import Reason
 
 
@@ -28,6 +29,12 @@ class CertificateRecord:
     """Since when relying parties are told that it is on hold or revoked (UTC)."""
     reason: Reason | None
     fingerprint: str | None
+    cause: Cause | None = None
+    """Why, finer than the reason; for officers only."""
+    invalid_since: datetime | None = None
+    """Since when a compromised key is not to be trusted (RFC 5280 section 5.3.2)."""
+    decided_by: str | None = None
+    """The actor, or the bulk revocation, that decided the present status."""
 
 
 def is_row(issuer: IssuerName, serial: SerialNumber) -> ColumnElement[bool]:
@@ -58,4 +65,7 @@ def record_of(row: Row[tuple[object, ...]]) -> CertificateRecord:
         revoked_at=row.revoked_at,
         reason=None if row.reason is None else Reason(row.reason),
         fingerprint=row.fingerprint,
+        cause=None if row.cause is None else Cause(row.cause),
+        invalid_since=row.invalid_since,
+        decided_by=row.decided_by,
     )

@@ -104,7 +104,7 @@ _CERTIFICATE_GUARDS = (
         "certificate",
         "UPDATE",
         f"OLD.status = 'revoked' AND ({changed('status', 'revoked_at', 'reason', 'crl_entry')}"
-        f" OR {changed('decided_at')})",
+        f" OR {changed('decided_at', 'cause', 'invalid_since', 'decided_by')})",
         "a revocation is final",
     ),
     Guard(
@@ -298,8 +298,11 @@ _PUBLICATION_GUARDS = (
         f"{changed('id', 'directory', 'issuer', 'serial', 'subject_id')}"
         " OR (NEW.state <> OLD.state AND NEW.state <> 'withdrawing'"
         " AND NOT (OLD.state = 'pending' AND NEW.state = 'published')"
-        " AND NOT (OLD.state = 'withdrawing' AND NEW.state = 'withdrawn'))",
-        "publication goes from pending to published, and by withdrawing to withdrawn",
+        " AND NOT (OLD.state = 'withdrawing' AND NEW.state = 'withdrawn')"
+        " AND NOT (NEW.state = 'pending' AND (OLD.returns = 1 OR OLD.state = 'published')"
+        f" AND {_ISSUED_TO_SUBJECT}))",
+        "publication goes from pending to published, by withdrawing to withdrawn, and back when a"
+        " hold is lifted",
     ),
     Guard(
         "PKI05",

@@ -83,11 +83,12 @@ def uses_of_keys(
     }
 
 
-def keep_compromised(tx: Connection, key: str) -> None:
-    """Write a key down for good; two of its certificates may be revoked one after the other."""
-    wait_for_keys(tx, (key,))
-    if not uses_of_keys(tx, (key,), ())[key].compromised:
-        tx.execute(insert(compromised_key).values(spki_sha256=key))
+def keep_compromised(tx: Connection, keys: Collection[str]) -> None:
+    """Write keys down for good; two certificates of one may be revoked one after the other."""
+    wait_for_keys(tx, keys)
+    known = uses_of_keys(tx, keys, ())
+    if new := sorted(key for key in set(keys) if not known[key].compromised):
+        tx.execute(insert(compromised_key), [{"spki_sha256": key} for key in new])
 
 
 def _key_use(

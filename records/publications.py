@@ -77,7 +77,7 @@ class Publications:
         """The directory was seen to be as asked; a withdrawal asked for meanwhile stays due.
 
         A publication that ends after the withdrawal has put back what was taken away, so the
-        withdrawal is due again.
+        withdrawal is due again; and the other way round, when a hold is put on and lifted.
 
         Raises:
             NotFound: the publication was erased.
@@ -86,7 +86,7 @@ class Publications:
         reached = (
             {"pending": "published", "withdrawn": "withdrawing"}
             if published
-            else {"withdrawing": "withdrawn"}
+            else {"withdrawing": "withdrawn", "published": "pending"}
         )
         values: dict[str, object] = {"verified_at": verified_at, "error_code": None}
         if published:

@@ -4,13 +4,17 @@ Every change is written down under the issuer's next status version by the datab
 (`records.guards`), with the audit event that tells of it.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Row,
     Select,
     bindparam,
+    case,
     literal_column,
     null,
     select,
@@ -21,29 +25,35 @@ from sqlalchemy.sql.selectable import CompoundSelect
 
 from audit.events import Detail, Event
 from ca.errors import Conflict
+from ca.failpoints import reach
 from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
+from records.brake import check_alone
 from records.certificate_rows import CertificateRecord, is_row, record_of, row_of
 from records.database import Database, from_microseconds
-from records.errors import DatabaseUnavailable
+from records.errors import DatabaseUnavailable, NotFound
+from records.holds import held_before, held_certificate, is_same_person
 from records.key_uses import keep_compromised
 from records.lookups import Lookup
 from records.tables import certificate, publication, revocation_residue
+from revocation.causes import Cause, Grounds, party_of
 from revocation.crl import encode_entry
-from revocation.errors import StatusUnavailable
+from revocation.errors import RevocationRefused, RevocationRule, StatusUnavailable
+from revocation.holds import check_hold, check_release
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Status, Unknown
 
-# Whoever has a key for one of these reasons may use it.
-_COMPROMISED = frozenset({Reason.KEY_COMPROMISE, Reason.CA_COMPROMISE})
+Place = tuple[IssuerName, SerialNumber]
+_JOB = "system:job"
 
 
 class Statuses:
     """What relying parties are told of each certificate; implements `StatusSource`."""
 
-    def __init__(self, database: Database) -> None:
-        """Use the database."""
+    def __init__(self, database: Database, alone_per_hour: int | None = None) -> None:
+        """Use the database; one person decides alone about so many certificates in an hour."""
         self._database = database
+        self._alone_per_hour = alone_per_hour
         self._found = Lookup(database, _status_query())
         self._digest = Lookup(database, _digest_query())
 
@@ -73,125 +83,219 @@ class Statuses:
             raise StatusUnavailable from None
 
     def revoke(
-        self, issuer: IssuerName, serial: SerialNumber, reason: Reason, actor: str, now: datetime
+        self,
+        issuer: IssuerName,
+        serial: SerialNumber,
+        why: Grounds | Reason,
+        actor: str,
+        now: datetime,
     ) -> CertificateRecord:
         """Revoke a certificate, issued or on hold, and withdraw it from the directories; final.
 
-        One that was on hold keeps the date of its hold, for nothing it signed since then counts.
+        A bare reason stands for the plainest of its causes. One that was on hold keeps the date of
+        its hold, for nothing it signed since then counts.
 
-        For keyCompromise the digest of the key is kept for good, and nothing else about it: whose
+        For a compromise the digest of the key is kept for good, and nothing else about it: whose
         it was goes with the certificate at an erasure. A digest of a random key says nothing about
         a person to whoever does not hold the certificate.
 
         Raises:
             NotFound: no such certificate was issued.
             Conflict: it is revoked already, or not issued yet.
+            RevocationRefused: the actor may not do it for this cause, or no more in this hour.
         """
-        with self._database.write() as tx:
-            before = row_of(tx, issuer, serial)
-            _end(tx, (issuer, serial), ("revoked", reason), ("issued", "held"), now)
-            if reason in _COMPROMISED:
-                keep_compromised(tx, before.spki_sha256)
-            _withdraw(tx, issuer, serial, now)
-            return _told(tx, (issuer, serial), ("revoked", actor, {"reason": int(reason)}), now)
+        grounds = why if isinstance(why, Grounds) else Grounds.told(why)
+        with self._decision((issuer, serial), actor, now) as tx:
+            before = _locked(tx, (issuer, serial), ("issued", "held"))
+            grounds.check(party_of(actor), before.not_before, now)
+            _end(tx, before, ("revoked", grounds, actor), now)
+            withdraw(tx, issuer, [serial.hex], now)
+            return _told(tx, (issuer, serial), ("revoked", actor, _details(grounds)), now)
 
     def hold(
-        self, issuer: IssuerName, serial: SerialNumber, actor: str, now: datetime
+        self,
+        issuer: IssuerName,
+        serial: SerialNumber,
+        actor: str,
+        now: datetime,
+        cause: Cause = Cause.NOT_NEEDED,
     ) -> CertificateRecord:
         """Put an issued certificate on hold (certificateHold, RFC 5280 section 5.3.1).
 
         Raises:
             NotFound: no such certificate was issued.
             Conflict: it is on hold or revoked already, or not issued yet.
+            RevocationRefused: the actor may not do it for this cause, or no more in this hour.
         """
-        with self._database.write() as tx:
-            _end(tx, (issuer, serial), ("held", Reason.CERTIFICATE_HOLD), ("issued",), now)
-            _withdraw(tx, issuer, serial, now)
-            return _told(tx, (issuer, serial), ("held", actor, {}), now)
+        check_hold(cause, party_of(actor))
+        with self._decision((issuer, serial), actor, now) as tx:
+            before = _locked(tx, (issuer, serial), ("issued",))
+            _end(tx, before, ("held", Grounds(cause), actor), now)
+            withdraw(tx, issuer, [serial.hex], now, returns=True)
+            return _told(tx, (issuer, serial), ("held", actor, {"cause": cause}), now)
 
     def release(
         self, issuer: IssuerName, serial: SerialNumber, actor: str, now: datetime
     ) -> CertificateRecord:
-        """Make a certificate that is on hold good again.
+        """Make a certificate that is on hold good again; the directories get it back.
 
         Raises:
             NotFound: no such certificate was issued.
             Conflict: it is not on hold.
+            RevocationRefused: the actor may not, or what was required before holds no more.
         """
         with self._database.write() as tx:
-            lifted = {"revoked_at": None, "reason": None, "crl_entry": None}
-            _change(tx, (issuer, serial), ("held",), {"status": "issued", **lifted}, now)
+            before = _locked(tx, (issuer, serial), ("held",))
+            same = is_same_person(tx, actor, before.decided_by or actor)
+            check_release(held_certificate(tx, before), party_of(actor), same_person=same, now=now)
+            lifted = dict.fromkeys(("revoked_at", "reason", "crl_entry", "cause"))
+            _set(tx, before, {"status": "issued", "decided_by": actor, **lifted}, now)
+            _publish_again(tx, issuer, serial, now)
             return _told(tx, (issuer, serial), ("released", actor, {}), now)
+
+    def end_holds(self, before: datetime, limit: int, now: datetime) -> int:
+        """Revoke what is on hold since before that time, for the cause of the hold; gives how many.
+
+        A suspicion that nobody dispelled is published as a compromise (NSIS ISS-REV-L3d).
+        """
+        with self._database.read() as tx:
+            old = held_before(tx, before, now, limit)
+        return sum(self._end_hold(each, before, now) for each in old)
+
+    def _end_hold(self, place: Place, before: datetime, now: datetime) -> bool:
+        try:
+            with self._database.write() as tx:
+                held = _locked(tx, place, ("held",))
+                if held.decided_at >= before:
+                    return False  # released meanwhile, and put on hold again
+                grounds = Grounds(Cause.NOT_NEEDED if held.cause is None else Cause(held.cause))
+                _end(tx, held, ("revoked", grounds, _JOB), now)
+                withdraw(tx, place[0], [place[1].hex], now)
+                _told(tx, place, ("revoked", _JOB, _details(grounds)), now)
+        except Conflict:
+            return False
+        return True
+
+    @contextmanager
+    def _decision(self, place: Place, actor: str, now: datetime) -> Iterator[Connection]:
+        """One transaction that is braked; a refusal by the brake is written to the audit log."""
+        try:
+            with self._database.write() as tx:
+                yield tx
+                if self._alone_per_hour is not None:
+                    check_alone(tx, actor, self._alone_per_hour, now)
+                reach("status.written")
+            reach("status.recorded")
+        except RevocationRefused as refusal:
+            if refusal.rule is RevocationRule.RATE_LIMITED:
+                with self._database.write() as tx:
+                    limit = {"limit": self._alone_per_hour}
+                    append(tx, Event("certificate.braked", actor, _name(place), limit), now)
+            raise
 
 
 def close_orphan(tx: Connection, issuer: IssuerName, serial: SerialNumber, now: datetime) -> bool:
     """Close an intent whose certificate may have been signed; False if it is an intent no more."""
+    place, actor = (issuer, serial), "system:recovery"
     try:
-        _end(tx, (issuer, serial), ("revoked", Reason.SUPERSEDED), ("intent",), now)
+        before = _locked(tx, place, ("intent",))
     except Conflict:
         return False
-    append(tx, Event("certificate.orphaned", "system:recovery", f"{issuer}/{serial.hex}", {}), now)
+    _end(tx, before, ("revoked", Grounds(Cause.ORPHAN), actor), now)
+    append(tx, Event("certificate.orphaned", actor, _name(place), {}), now)
     return True
 
 
-Place = tuple[IssuerName, SerialNumber]
+def _locked(tx: Connection, place: Place, among: tuple[str, ...]) -> Row[tuple[object, ...]]:
+    """The row of a certificate, for this transaction alone; Conflict unless it is one of those."""
+    row = tx.execute(select(certificate).where(is_row(*place)).with_for_update()).first()
+    if row is None:
+        raise NotFound("certificate", _name(place))
+    if row.status not in among:
+        raise Conflict(f"certificate {_name(place)}", row.status)
+    return row
 
 
 def _end(
-    tx: Connection,
-    place: Place,
-    into: tuple[str, Reason],
-    among: tuple[str, ...],
-    now: datetime,
+    tx: Connection, row: Row[tuple[object, ...]], into: tuple[str, Grounds, str], now: datetime
 ) -> None:
     """Into hold or revocation. A CRL counts seconds: the time kept is what relying parties read."""
-    (issuer, serial), (status, reason) = place, into
-    before = select(certificate.c.revoked_at).where(is_row(issuer, serial)).with_for_update()
-    since = tx.execute(before).scalar() or now.replace(microsecond=0)
-    values = {
+    status, grounds, actor = into
+    since = row.revoked_at or now.replace(microsecond=0)
+    _set(tx, row, ended(row.serial, status, grounds, since) | {"decided_by": actor}, now)
+    if status == "revoked" and grounds.cause.is_compromise:
+        keep_compromised(tx, (row.spki_sha256,))
+
+
+def ended(serial: str, status: str, grounds: Grounds, since: datetime) -> dict[str, object]:
+    """The columns of a certificate on hold or revoked."""
+    reason = Reason.CERTIFICATE_HOLD if status == "held" else grounds.cause.reason
+    number = SerialNumber.from_hex(serial)
+    return {
         "status": status,
         "revoked_at": since,
         "reason": int(reason),
-        "crl_entry": encode_entry(serial, since, reason),
+        "crl_entry": encode_entry(number, since, reason, grounds.invalid_since),
+        "cause": grounds.cause,
+        "invalid_since": grounds.invalid_since,
     }
-    _change(tx, place, among, values, now)
 
 
-def _change(
-    tx: Connection,
-    place: Place,
-    among: tuple[str, ...],
-    values: dict[str, object],
-    now: datetime,
+def _set(
+    tx: Connection, row: Row[tuple[object, ...]], values: dict[str, object], now: datetime
 ) -> None:
-    """Conflict unless the status is one of those named."""
-    changed = tx.execute(
+    tx.execute(
         update(certificate)
-        .where(is_row(*place), certificate.c.status.in_(among))
+        .where(certificate.c.issuer == row.issuer, certificate.c.serial == row.serial)
         .values(decided_at=now, **values)
-    ).rowcount
-    if changed != 1:
-        issuer, serial = place
-        status = row_of(tx, issuer, serial).status
-        raise Conflict(f"certificate {issuer}/{serial.hex}", status)
+    )
 
 
-def _withdraw(tx: Connection, issuer: IssuerName, serial: SerialNumber, now: datetime) -> None:
-    """Let the directories be without it."""
+def withdraw(
+    tx: Connection, issuer: str, serials: Sequence[str], now: datetime, *, returns: bool = False
+) -> None:
+    """Let the directories be without them; with `returns` only until a hold is lifted."""
+    shown = publication.c.state.in_(("pending", "published"))
+    tx.execute(
+        update(publication)
+        .where(publication.c.issuer == issuer, publication.c.serial.in_(serials))
+        .values(
+            state="withdrawing",
+            retry_at=now,
+            verified_at=None,
+            returns=case((shown, 1), else_=0) if returns else 0,
+        )
+    )
+
+
+def _publish_again(tx: Connection, issuer: IssuerName, serial: SerialNumber, now: datetime) -> None:
+    """Give it back to the directories that a hold took it from."""
     tx.execute(
         update(publication)
         .where(publication.c.issuer == issuer, publication.c.serial == serial.hex)
-        .values(state="withdrawing", retry_at=now, verified_at=None)
+        .where(publication.c.returns == 1)
+        .values(state="pending", retry_at=now, verified_at=None, returns=0, attempts=0)
     )
+
+
+def _details(grounds: Grounds) -> dict[str, Detail]:
+    details: dict[str, Detail] = {"cause": grounds.cause, "reason": int(grounds.cause.reason)}
+    if grounds.invalid_since is not None:
+        details["invalid_since"] = grounds.invalid_since.isoformat()
+    return details
 
 
 def _told(
     tx: Connection, place: Place, what: tuple[str, str, dict[str, Detail]], now: datetime
 ) -> CertificateRecord:
     """The audit event of a change, and the record as it is now."""
-    (issuer, serial), (kind, actor, details) = place, what
-    append(tx, Event(f"certificate.{kind}", actor, f"{issuer}/{serial.hex}", details), now)
-    return record_of(row_of(tx, issuer, serial))
+    kind, actor, details = what
+    append(tx, Event(f"certificate.{kind}", actor, _name(place), details), now)
+    return record_of(row_of(tx, *place))
+
+
+def _name(place: Place) -> str:
+    return f"{place[0]}/{place[1].hex}"
 
 
 def _status_query() -> CompoundSelect[*tuple[Any, ...]]:

@@ -125,6 +125,11 @@ certificate = Table(
     Column("reason", Integer),
     Column("decided_at", UtcTime),
     Column("crl_entry", LargeBinary),
+    # Why, finer than what is told, and never published; NULL when others revoked it. A compromise
+    # may lie before the revocation. `decided_by` is an actor or a bulk revocation.
+    Column("cause", String(24)),
+    Column("invalid_since", UtcTime),
+    Column("decided_by", String(80)),
     # Which partition of the issuer's CRL lists it; 0 when there is only the complete one.
     Column("shard", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "serial"),
@@ -141,6 +146,22 @@ certificate = Table(
     CheckConstraint("(revoked_at IS NULL) = (reason IS NULL)", name="reason"),
     CheckConstraint("(revoked_at IS NULL) = (crl_entry IS NULL)", name="crl_entry"),
     CheckConstraint("revoked_at IS NULL OR decided_at IS NOT NULL", name="decided"),
+    CheckConstraint("revoked_at IS NOT NULL OR cause IS NULL", name="cause"),
+    CheckConstraint("invalid_since IS NULL OR reason IN (1, 2)", name="invalid_since"),
+    # What one officer has decided lately.
+    Index(
+        "ix_certificate_decided_by",
+        "decided_by",
+        "decided_at",
+        sqlite_where=text("decided_by IS NOT NULL"),
+        postgresql_where=text("decided_by IS NOT NULL"),
+    ),
+    Index(
+        "ix_certificate_held",
+        "decided_at",
+        sqlite_where=text("status = 'held'"),
+        postgresql_where=text("status = 'held'"),
+    ),
     # A serial that was revoked without ever being issued has none of these.
     CheckConstraint(
         "status = 'revoked' OR (status <> 'intent') = (issued_at IS NOT NULL)", name="issued"
@@ -167,6 +188,46 @@ revocation_residue = Table(
     Column("crl_entry", LargeBinary, nullable=False),
     Column("shard", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "serial"),
+    sqlite_with_rowid=False,
+)
+
+# One plan to revoke many; `alone` is how many one person might revoke when it was planned.
+bulk_revocation = Table(
+    "bulk_revocation",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("cause", String(24), nullable=False),
+    Column("invalid_since", UtcTime),
+    Column("selection", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("left_out", Integer, nullable=False),
+    Column("alone", Integer, nullable=False),
+    Column("planned_by", String(40), nullable=False),
+    Column("planned_at", UtcTime, nullable=False),
+    Column("begun_by", String(40)),
+    Column("begun_at", UtcTime),
+    Column("begun_sha256", String(64)),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("revoked", Integer, nullable=False, server_default="0"),
+    Column("ended_at", UtcTime),
+    CheckConstraint("0 <= revoked AND revoked <= done AND done <= total", name="progress"),
+    CheckConstraint(
+        "(begun_by IS NULL) = (begun_at IS NULL) AND (begun_by IS NULL) = (begun_sha256 IS NULL)",
+        name="begun",
+    ),
+    CheckConstraint("ended_at IS NULL OR done = total", name="ended"),
+    sqlite_with_rowid=False,
+)
+
+bulk_certificate = Table(
+    "bulk_certificate",
+    metadata,
+    Column("bulk_id", String(40), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("issuer", String(32), nullable=False),
+    Column("serial", String(40), nullable=False),
+    PrimaryKeyConstraint("bulk_id", "number"),
     sqlite_with_rowid=False,
 )
 
@@ -320,6 +381,8 @@ publication = Table(
     Column("serial", String(40), nullable=False),
     Column("subject_id", String(40), nullable=False, index=True),
     Column("state", String(12), nullable=False, index=True),
+    # 1 while a hold alone keeps it out of the directory.
+    Column("returns", Integer, nullable=False, server_default="0"),
     Column("entry_uuid", String(36)),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("retry_at", UtcTime, nullable=False),

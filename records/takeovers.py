@@ -162,7 +162,7 @@ def _revoke(
     if changed != 1:
         raise Conflict(f"certificate {name}/{serial.hex}", "revoked meanwhile")
     if reason in _COMPROMISED:
-        keep_compromised(tx, key_digest(taken))
+        keep_compromised(tx, (key_digest(taken),))
 
 
 def _add_residue(tx: Connection, name: IssuerName, row: Row) -> None:

@@ -28,6 +28,7 @@ _VERSION_2 = der.integer(1)
 _AUTHORITY_KEY_IDENTIFIER = der.oid("2.5.29.35")
 _CRL_NUMBER = der.oid("2.5.29.20")
 _REASON_CODE = der.oid("2.5.29.21")
+_INVALIDITY_DATE = der.oid("2.5.29.24")
 
 # The grammar of an entry, as a regular expression over DER: it walks a million entries in C.
 # Serials are positive, in their shortest form, of 1 to 20 octets; keys are lengths in octets.
@@ -39,21 +40,27 @@ _REASONS = {
     14: rb"\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01[\x01-\x06\x09\x0a]",
     0: b"",
 }
+# Reason code and invalidityDate: seldom, so these shapes are tried after all others.
+_DATED_REASONS = {
+    40: rb"\x30\x26\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01[\x01\x02]"
+    rb"\x30\x18\x06\x03\x55\x1d\x18\x04\x11\x18\x0f[0-9]{14}Z"
+}
 _SHAPES = [
     rb"\x%02x\x02\x%02x" % (2 + length + time + reason, length)
     + _SERIALS[length]
     + _TIMES[time]
-    + _REASONS[reason]
+    + reasons[reason]
+    for reasons in (_REASONS, _DATED_REASONS)
     for length in sorted(_SERIALS, reverse=True)
     for time in _TIMES
-    for reason in _REASONS
+    for reason in reasons
 ]
 _ENTRIES = re.compile(rb"(?:\x30(?:" + b"|".join(_SHAPES) + rb")){1,4096}+", re.DOTALL)
 # Within entries of that grammar: the serial with its length octet before it.
 _SERIAL = re.compile(
     rb"\x30.\x02("
     + b"|".join(rb"\x%02x.{%d}" % (length, length) for length in sorted(_SERIALS, reverse=True))
-    + rb")(?:\x17.{14}|\x18.{16})(?:\x30\x0c.{12})?",
+    + rb")(?:\x17.{14}|\x18.{16})(?:\x30(?:\x0c.{12}|\x26\x30.{37}))?",
     re.DOTALL,
 )
 
@@ -76,17 +83,23 @@ class CrlHeader:
             raise ValueError("the times of a CRL are whole seconds (RFC 5280 4.1.2.5)")
 
 
-def encode_entry(serial: SerialNumber, at: datetime, reason: Reason) -> bytes:
+def encode_entry(
+    serial: SerialNumber, at: datetime, reason: Reason, invalid_since: datetime | None = None
+) -> bytes:
     """One element of revokedCertificates; the reason `unspecified` is left out (5.3.1).
 
-    ValueError for removeFromCRL, which only a delta CRL may hold.
+    `invalid_since` is the invalidityDate (5.3.2), which is told of compromises only. ValueError for
+    removeFromCRL, which only a delta CRL may hold.
     """
     if reason is Reason.REMOVE_FROM_CRL:
         raise ValueError("removeFromCRL appears only in delta CRLs (RFC 5280 5.3.1)")
     entry = der.integer(serial) + der.choice_time(at)
     if reason is not Reason.UNSPECIFIED:
         code = der.element(der.ENUMERATED, bytes((reason,)))
-        entry += der.sequence(der.extension(_REASON_CODE, code))
+        extensions = der.extension(_REASON_CODE, code)
+        if invalid_since is not None:
+            extensions += der.extension(_INVALIDITY_DATE, der.generalized_time(invalid_since))
+        entry += der.sequence(extensions)
     return der.sequence(entry)
 
 

@@ -8,7 +8,9 @@ RevocationError
 │   ├── ResponderRefused a certificate that may not sign OCSP responses for this issuer
 │   ├── CrlRefused       a signed CRL that our own gate holds back
 │   ├── ResponseRefused  a signed OCSP response that our own gate holds back
-│   └── EntriesVanished  a CRL that forgets serials it may not forget
+│   ├── EntriesVanished  a CRL that forgets serials it may not forget
+│   ├── RevocationRefused a hold, release or revocation that a rule forbids
+│   └── SelectionFaulty   a list of certificates with lines that name none
 ├── Conflict             somebody else was first: read again, then retry
 │   └── CrlNumberTaken
 └── Unavailable          a part we stand on does not answer: retry later
@@ -122,6 +124,42 @@ class EntriesVanished(Refused):
         super().__init__(issuer, len(serials))
         self.issuer = issuer
         self.serials = serials
+
+
+class RevocationRule(Enum):
+    """What a hold, a release and a revocation must meet; the sentences are the server's."""
+
+    NOT_AUTHORISED = "NSIS ISS-REV-L1b REVOCATION_NOT_AUTHORISED"
+    RATE_LIMITED = "NSIS ISS-REV-L2b REVOCATION_RATE_LIMITED"
+    SECOND_OFFICER = "NSIS ISS-REV-L2b BULK_REVOCATION_NEEDS_SECOND_OFFICER"
+    UNDER_INVESTIGATION = "NSIS ISS-REV-L3d SUSPENSION_UNDER_INVESTIGATION"
+    RELEASE_NOT_AUTHORISED = "NSIS ISS-REV-L3b REACTIVATION_NOT_AUTHORISED"
+    REQUIREMENTS_NOT_MET = "NSIS ISS-REV-L3a REACTIVATION_REQUIREMENTS_NOT_MET"
+    NOT_FOR_HOLD = "NSIS ISS-REV-L2a, hold"
+    PROFILE_WITHOUT_HOLD = "CA/Browser Forum BR 4.9.13, hold"
+    INVALIDITY_OF_COMPROMISE = "RFC 5280 5.3.2, invalidityDate of a compromise"
+    INVALIDITY_AHEAD = "RFC 5280 5.3.2, invalidityDate not ahead"
+    INVALIDITY_BEFORE = "RFC 5280 5.3.2, invalidityDate in the validity"
+    NOTHING_SELECTED = "NSIS ISS-REV-L2b, selection"
+    TOO_MANY_SELECTED = "NSIS ISS-REV-L2b, size of the selection"
+    SELECTION_CHANGED = "NSIS ISS-REV-L2b, digest of the selection"
+
+
+class RevocationRefused(Refused):
+    """A rule forbids the hold, release or revocation; `facts` are what its sentence speaks of."""
+
+    def __init__(self, rule: RevocationRule, *facts: str) -> None:
+        super().__init__(rule.name, *facts)
+        self.rule = rule
+        self.facts = facts
+
+
+class SelectionFaulty(Refused):
+    """Lines of a list name no certificate that can be revoked: their numbers, from 1, and why."""
+
+    def __init__(self, faults: tuple[tuple[int, str], ...]) -> None:
+        super().__init__(len(faults))
+        self.faults = faults
 
 
 class CrlNumberTaken(Conflict):

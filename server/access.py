@@ -26,7 +26,8 @@ class Act(StrEnum):
     PROVE = "prove identities"
     APPROVE = "approve applications"
     FIND = "find certificates"
-    REVOKE = "revoke certificates"
+    REVOKE = "hold and revoke certificates"
+    RELEASE = "lift holds"
     ERASE = "let erasures begin"
     AUDIT = "read the audit log"
 
@@ -34,7 +35,7 @@ class Act(StrEnum):
 RIGHTS: dict[Role, frozenset[Act]] = {
     Role.REGISTRATION_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.PROVE, Act.FIND}),
     Role.APPROVING_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.APPROVE, Act.FIND}),
-    Role.SECURITY_ADMINISTRATOR: frozenset({Act.FIND, Act.REVOKE, Act.ERASE}),
+    Role.SECURITY_ADMINISTRATOR: frozenset({Act.FIND, Act.REVOKE, Act.RELEASE, Act.ERASE}),
     Role.AUDITOR: frozenset({Act.AUDIT, Act.FIND}),
 }
 

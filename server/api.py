@@ -7,11 +7,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Response, jsonify, request
 from flask_openapi3.blueprint import APIBlueprint
 
-from ca.identifiers import IssuerName, SerialNumber
 from gdpr_erasure.saga import approve_erasure
-from ra.errors import MalformedField
 from records.audit_log import audit_log
-from revocation.reasons import Reason
 from server.access import Act, acting_officer, officer_of
 from server.api_applications import register_applications
 from server.api_models import (
@@ -20,8 +17,9 @@ from server.api_models import (
     CertificatePath,
     CertificateQuery,
     EnrolmentBody,
-    RevocationBody,
 )
+from server.api_revocations import register_revocations
+from server.api_statuses import place_of, register_statuses
 from server.api_views import certificate_view, erasure_view
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -32,7 +30,15 @@ from server.staffing import enrol_officer
 def api(parts: Assembly) -> APIBlueprint:
     """All operations, on one installation."""
     blueprint = APIBlueprint("api", __name__, url_prefix="/api/v1")
-    for register in (register_applications, _staff, _certificates, _erasures, _audit):
+    for register in (
+        register_applications,
+        _staff,
+        _certificates,
+        register_statuses,
+        register_revocations,
+        _erasures,
+        _audit,
+    ):
         register(blueprint, parts)
     return blueprint
 
@@ -64,15 +70,7 @@ def _certificates(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.get("/certificates/<issuer>/<serial>", summary="One certificate's record")
     def one(path: CertificatePath) -> Response:
         acting_officer(parts, request, Act.FIND)
-        return jsonify(certificate_view(parts.certificates.record(*_place(path))))
-
-    @blueprint.post("/certificates/<issuer>/<serial>/revocation", summary="Revoke; final")
-    def revoke(path: CertificatePath, body: RevocationBody) -> Response:
-        officer = acting_officer(parts, request, Act.REVOKE)
-        issuer, serial = _place(path)
-        reason = Reason.from_label(body.reason)
-        record = parts.statuses.revoke(issuer, serial, reason, officer.id, utc_now())
-        return jsonify(certificate_view(record))
+        return jsonify(certificate_view(parts.certificates.record(*place_of(path))))
 
 
 def _erasures(blueprint: APIBlueprint, parts: Assembly) -> None:
@@ -111,10 +109,3 @@ def _audit(blueprint: APIBlueprint, parts: Assembly) -> None:
         with audit_log(parts.database) as log:
             latest = log.latest_head()
         return Response(latest.text if latest else "", mimetype="text/plain")
-
-
-def _place(path: CertificatePath) -> tuple[IssuerName, SerialNumber]:
-    try:
-        return IssuerName(path.issuer), SerialNumber.from_hex(path.serial)
-    except ValueError:
-        raise MalformedField("serial", "a serial number in hexadecimal") from None

@@ -3,11 +3,21 @@
 Unknown fields are refused everywhere.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Collection
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from ra.evidence import EvidenceKind, Presence
+from revocation.causes import FOR_HOLD, MAY_GIVE, Cause, Party
+from revocation.selections import MOST
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$")]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
@@ -80,16 +90,88 @@ class ApprovalBody(Body):
     signature: Annotated[str, Field(max_length=64 * 1024)]
 
 
-class RevocationBody(Body):
-    """Why a certificate is revoked, in the words of RFC 5280 section 5.3.1."""
+ReasonWord = Literal[
+    "keyCompromise",
+    "affiliationChanged",
+    "superseded",
+    "cessationOfOperation",
+    "privilegeWithdrawn",
+]
+CauseWord = Annotated[
+    str,
+    AfterValidator(lambda word: one_of(word, MAY_GIVE[Party.OFFICER])),
+    WithJsonSchema({"type": "string", "enum": sorted(MAY_GIVE[Party.OFFICER])}),
+]
+HoldCauseWord = Annotated[
+    str,
+    AfterValidator(lambda word: one_of(word, FOR_HOLD)),
+    WithJsonSchema({"type": "string", "enum": sorted(FOR_HOLD)}),
+]
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 
-    reason: Literal[
-        "keyCompromise",
-        "affiliationChanged",
-        "superseded",
-        "cessationOfOperation",
-        "privilegeWithdrawn",
-    ]
+
+def one_of(word: str, causes: Collection[Cause]) -> str:
+    """The word; ValueError unless it is that of one of the causes."""
+    if word not in causes:
+        raise ValueError(f"it is one of {', '.join(sorted(causes))}")
+    return word
+
+
+class RevocationBody(Body):
+    """Why a certificate is revoked: the cause, or who knows no more, the reason that is published.
+
+    `invalid_since` is when a compromised key may have been known to others first (UTC).
+    """
+
+    cause: CauseWord | None = None
+    reason: ReasonWord | None = None
+    invalid_since: Time | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.cause is None) is (self.reason is None):
+            raise ValueError("give either the cause or the reason")
+        return self
+
+
+class HoldBody(Body):
+    """Why a certificate is put on hold."""
+
+    cause: HoldCauseWord
+
+
+class BulkPath(BaseModel):
+    """Which bulk revocation."""
+
+    bulk_id: Identifier
+
+
+class PlanBody(Body):
+    """Which certificates to revoke, and why: a list, or what they all have in common.
+
+    A line of the list is ISSUER/SERIAL, or the serial number alone if the issuer is given.
+    """
+
+    cause: CauseWord
+    invalid_since: Time | None = None
+    certificates: Annotated[list[str], Field(max_length=MOST)] | None = None
+    issuer: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] | None = None
+    spki_sha256: Digest | None = None
+    profile: ProfileName | None = None
+    issued_from: Time | None = None
+    issued_until: Time | None = None
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if self.model_fields_set <= {"cause", "invalid_since"}:
+            raise ValueError("name certificates, an issuer, a key, a profile or a time")
+        return self
+
+
+class BeginBody(Body):
+    """The digest of the selection that is confirmed."""
+
+    sha256: Digest
 
 
 class EnrolmentBody(Body):

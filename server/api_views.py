@@ -4,6 +4,7 @@ from datetime import datetime
 
 from gdpr_erasure.saga import Erasure
 from ra.applications import Application
+from records.bulk_revocations import BulkRevocation
 from records.certificate_rows import CertificateRecord
 
 JsonObject = dict[str, object]
@@ -39,8 +40,37 @@ def certificate_view(of: CertificateRecord) -> JsonObject:
         "issued_at": _time(of.issued_at),
         "revoked_at": _time(of.revoked_at),
         "reason": None if of.reason is None else of.reason.label,
+        "cause": of.cause,
+        "invalid_since": _time(of.invalid_since),
+        "decided_by": of.decided_by,
         "fingerprint": of.fingerprint,
     }
+
+
+def bulk_view(of: BulkRevocation, counts: list[tuple[str, str, int]] | None) -> JsonObject:
+    """A bulk revocation; with the counts by issuer and profile where they are asked for."""
+    view: JsonObject = {
+        "id": of.id,
+        "state": of.state,
+        "cause": of.grounds.cause,
+        "reason": of.grounds.cause.reason.label,
+        "invalid_since": _time(of.grounds.invalid_since),
+        "selection": dict(of.selection),
+        "sha256": of.sha256,
+        "certificates": of.total,
+        "left_out": of.left_out,
+        "done": of.done,
+        "revoked": of.revoked,
+        "planned_by": of.planned_by,
+        "planned_at": _time(of.planned_at),
+        "begun_by": of.begun_by,
+        "begun_at": _time(of.begun_at),
+        "ended_at": _time(of.ended_at),
+    }
+    if counts is not None:
+        keys = ("issuer", "profile", "certificates")
+        view["counts"] = [dict(zip(keys, each, strict=True)) for each in counts]
+    return view
 
 
 def erasure_view(of: Erasure) -> JsonObject:

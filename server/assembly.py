@@ -21,6 +21,7 @@ from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
+from records.bulk_revocations import BulkRevocations
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
@@ -61,6 +62,7 @@ class Assembly:
     issuers: Issuers
     certificates: Certificates
     statuses: Statuses
+    bulk_revocations: BulkRevocations
     crls: Crls
     visible: Visibility
     ocsp_responses: OcspResponses
@@ -212,6 +214,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     compromised = frozenset[str]() if file is None else read_compromised(file)
     personal = PersonalData(tokens.wrapping_key)
     crls = Crls(database)
+    alone = settings.revocation.alone_per_hour
     directories = (DIRECTORY,) if settings.directory.enabled else ()
     return Assembly(
         settings=settings,
@@ -219,7 +222,8 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         tokens=tokens,
         issuers=Issuers(database),
         certificates=Certificates(database, personal, directories, compromised),
-        statuses=Statuses(database),
+        statuses=Statuses(database, alone),
+        bulk_revocations=BulkRevocations(database, alone),
         crls=crls,
         visible=Visibility(database),
         ocsp_responses=_responses(settings, database),

@@ -50,6 +50,7 @@ from server.watch import observe, watch_status
 _BATCH = 100
 _RESPONSES = 250  # certificates whose responses are kept in one transaction
 _PRODUCE_SECONDS = 1.0  # then the tick ends, so that a stop is not kept waiting
+_REVOKE_SECONDS = 4.0  # likewise
 _NEVER_BY_THE_CLOCK = 3650
 _LONGEST_PAUSE = 30  # seconds between two tries to issue for one application
 
@@ -61,6 +62,25 @@ Job = Callable[[Assembly, Metrics, datetime], int]
 def close_intents(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Revoke the serials that a crash left between intent and certificate."""
     return len(resolve_open_intents(parts.certificates, now))
+
+
+def end_holds(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Revoke what has been on hold for longer than the settings allow."""
+    longest = timedelta(days=parts.settings.revocation.longest_hold_days)
+    return parts.statuses.end_holds(now - longest, _BATCH, now)
+
+
+def carry_on_revocations(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Carry on the bulk revocations that were begun, a batch at a time."""
+    return _each(parts.bulk_revocations.open(), lambda job: _revoke_many(parts, job, now))
+
+
+def _revoke_many(parts: Assembly, job: str, now: datetime) -> bool:
+    end = time.monotonic() + _REVOKE_SECONDS
+    while parts.bulk_revocations.carry_on(job, now).ended_at is None:
+        if time.monotonic() > end:
+            break
+    return True
 
 
 def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
@@ -212,6 +232,8 @@ def watch_alarms(parts: Assembly, metrics: Metrics, now: datetime) -> int:
 
 JOBS: dict[str, Job] = {
     "close-intents": close_intents,
+    "end-holds": end_holds,
+    "carry-on-revocations": carry_on_revocations,
     "own-certificates": renew_own_certificates,
     "ocsp-responses": produce_ocsp_responses,
     "fulfil-applications": fulfil_applications,

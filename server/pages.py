@@ -14,6 +14,7 @@ from server.pages_cases import CasePages
 from server.pages_certificates import CertificatePages
 from server.pages_frame import admit, form_problem, render, with_headers
 from server.pages_oversight import AuditPages, ErasurePages
+from server.pages_revocations import RevocationPages
 from server.pages_sign_in import SignInPages
 from server.problems import Problem
 
@@ -30,7 +31,14 @@ def pages(parts: Assembly) -> Blueprint:
         static_folder="static",
         static_url_path="/assets",
     )
-    for group in (SignInPages, CasePages, CertificatePages, ErasurePages, AuditPages):
+    for group in (
+        SignInPages,
+        CasePages,
+        CertificatePages,
+        RevocationPages,
+        ErasurePages,
+        AuditPages,
+    ):
         group(parts).register(blueprint)
     blueprint.before_request(lambda: admit(parts))
     blueprint.after_request(with_headers)

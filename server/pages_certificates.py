@@ -10,14 +10,21 @@ from ra.applications import ApplicationId
 from ra.errors import MalformedField
 from records.certificate_rows import CertificateRecord
 from records.errors import Conflict, NotFound
+from revocation.causes import Cause
 from revocation.publication import CrlRecord
-from revocation.reasons import Reason
 from server.access import RIGHTS, Act
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.errors import NotAllowed
-from server.pages_forms import RevocationForm, read_form
+from server.pages_forms import EmptyForm, HoldForm, RevocationForm, read_form
 from server.pages_frame import acting, render, see
+from server.revocations import (
+    grounds_of,
+    hold_certificate,
+    is_issuer,
+    may_be_held,
+    revoke_certificate,
+)
 
 _LISTED = 50
 
@@ -36,6 +43,9 @@ class CertificatePages:
         add(one, "certificate", self.certificate)
         add(f"{one}/revoke", "revocation", self.revocation)
         add(f"{one}/revoke", "revoke", self.revoke, methods=["POST"])
+        add(f"{one}/hold", "suspension", self.suspension)
+        add(f"{one}/hold", "hold", self.hold, methods=["POST"])
+        add(f"{one}/release", "release", self.release, methods=["POST"])
 
     def find(self) -> Response:
         """Certificates by serial number or application; without a question the newest ones."""
@@ -64,9 +74,13 @@ class CertificatePages:
             ),
             crl=crl,
             in_crl=_lists(crl, record.serial_number),
-            may_revoke=record.status == "issued"
+            may_revoke=record.status in {"issued", "held"}
             and Act.REVOKE in RIGHTS[officer.role]
-            and not self._is_issuer(record),
+            and not is_issuer(self.parts, _place(record)),
+            may_hold=record.status == "issued"
+            and Act.REVOKE in RIGHTS[officer.role]
+            and may_be_held(record.profile),
+            may_release=record.status == "held" and Act.RELEASE in RIGHTS[officer.role],
         )
 
     def revocation(self, issuer: str, serial: str) -> Response:
@@ -77,20 +91,41 @@ class CertificatePages:
         """Revoke for good."""
         record = self._revocable(issuer, serial)
         officer = acting(self.parts, Act.REVOKE)
-        reason = Reason.from_label(read_form(RevocationForm).reason)
-        self.parts.statuses.revoke(
-            record.issuer, record.serial_number, reason, officer.id, utc_now()
-        )
-        return see(
-            url_for("pages.certificate", issuer=record.issuer, serial=record.serial_number.hex)
-        )
+        form = read_form(RevocationForm)
+        grounds = grounds_of(form.cause, None, form.invalid_since or None)
+        revoke_certificate(self.parts, _place(record), grounds, officer.id, utc_now())
+        return _see_again(record)
+
+    def suspension(self, issuer: str, serial: str) -> Response:
+        """Ask for the cause of a hold."""
+        acting(self.parts, Act.REVOKE)
+        record = self._record(issuer, serial)
+        return render("hold", certificate=record, days=self._longest_hold())
+
+    def hold(self, issuer: str, serial: str) -> Response:
+        """Put on hold."""
+        officer = acting(self.parts, Act.REVOKE)
+        record, cause = self._record(issuer, serial), Cause(read_form(HoldForm).cause)
+        hold_certificate(self.parts, _place(record), cause, officer.id, utc_now())
+        return _see_again(record)
+
+    def release(self, issuer: str, serial: str) -> Response:
+        """Lift a hold."""
+        officer = acting(self.parts, Act.RELEASE)
+        record = self._record(issuer, serial)
+        read_form(EmptyForm)
+        self.parts.statuses.release(*_place(record), officer.id, utc_now())
+        return _see_again(record)
+
+    def _longest_hold(self) -> int:
+        return self.parts.settings.revocation.longest_hold_days
 
     def _revocable(self, issuer: str, serial: str) -> CertificateRecord:
         acting(self.parts, Act.REVOKE)
         record = self._record(issuer, serial)
-        if record.status != "issued":
+        if record.status not in {"issued", "held"}:
             raise Conflict(f"certificate {record.issuer}/{record.serial_number.hex}", record.status)
-        if self._is_issuer(record):
+        if is_issuer(self.parts, _place(record)):
             # An issuer takes every certificate below it along: nobody does that on a page, alone.
             raise NotAllowed("system operator")
         return record
@@ -102,13 +137,13 @@ class CertificatePages:
             raise NotFound("certificate", f"{issuer}/{serial}") from None
         return self.parts.certificates.record(*place)
 
-    def _is_issuer(self, record: CertificateRecord) -> bool:
-        serials = {
-            each.certificate.serial_number
-            for issuer in self.parts.issuers.all()
-            for each in issuer.certificates
-        }
-        return record.serial_number in serials
+
+def _place(record: CertificateRecord) -> tuple[IssuerName, SerialNumber]:
+    return record.issuer, record.serial_number
+
+
+def _see_again(record: CertificateRecord) -> Response:
+    return see(url_for("pages.certificate", issuer=record.issuer, serial=record.serial_number.hex))
 
 
 def _wanted(asked: str) -> dict[str, str] | None:

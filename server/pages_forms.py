@@ -10,6 +10,7 @@ from ca.errors import MalformedRequest
 from ca.signed_data import MAX_OCTETS
 from ra.evidence import EvidenceKind, Presence
 from ra.proofing import PresentedDocument
+from server.api_models import CauseWord, Digest, HoldCauseWord
 from server.errors import FormFault, FormRefused
 from server.pages_frame import TOKEN_FIELD
 from server.pem import cms_from_pem
@@ -20,6 +21,7 @@ _SENTENCES = {
     "extra_forbidden": ("The form has no such field.", "Send the form as the page shows it."),
     "missing": ("This is not filled in.", "Choose one of the answers, or fill it in."),
     "literal_error": ("This is none of the choices.", "Choose one of the answers on the page."),
+    "value_error": ("This is none of the choices.", "Choose one of the answers on the page."),
     "enum": ("This is none of the choices.", "Choose one of the answers on the page."),
     "string_too_short": ("This is not filled in.", "Fill it in."),
     "string_too_long": ("This is too long.", "Shorten it."),
@@ -100,15 +102,29 @@ class ApprovalForm(Form):
 
 
 class RevocationForm(Form):
-    """Why a certificate is revoked, in the words of RFC 5280 section 5.3.1."""
+    """Why a certificate is revoked, and for a compromise perhaps since when (UTC)."""
 
-    reason: Literal[
-        "keyCompromise",
-        "superseded",
-        "affiliationChanged",
-        "cessationOfOperation",
-        "privilegeWithdrawn",
-    ]
+    cause: CauseWord
+    invalid_since: Annotated[str, Field(max_length=20)] = ""
+
+
+class HoldForm(Form):
+    """Why a certificate is put on hold."""
+
+    cause: HoldCauseWord
+
+
+class PlanForm(Form):
+    """Certificates to revoke together, one a line, and why."""
+
+    certificates: Annotated[str, Field(min_length=1)]
+    cause: CauseWord
+
+
+class BeginForm(Form):
+    """The digest that the page showed."""
+
+    sha256: Digest
 
 
 def read_form(model: type[FormT]) -> FormT:

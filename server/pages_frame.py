@@ -34,6 +34,7 @@ _FIRST_PAGES = {
     Act.SEE_APPLICATIONS: "pages.queue",
     Act.AUDIT: "pages.audit",
     Act.FIND: "pages.certificates",
+    Act.REVOKE: "pages.revocations",
     Act.ERASE: "pages.erasures",
 }
 

@@ -9,9 +9,10 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
@@ -45,6 +46,9 @@ from server.tally import HAND_OVER_SECONDS, Tally
 _ISSUER_KNOWN_FOR = timedelta(seconds=5)
 _TELL_EVERY = timedelta(seconds=10)
 _NEVER = datetime.min.replace(tzinfo=UTC)
+
+if TYPE_CHECKING:
+    from server.check_page import CheckPage
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -87,6 +91,7 @@ class PublicApp:
         self._issuers: dict[str, tuple[datetime, IssuerRecord]] = {}
         self._crls: dict[str, ServedCrl] = {}
         self._told = _NEVER
+        self._check_page: CheckPage | None = None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; a fault of ours shows nothing of the inside."""
@@ -151,6 +156,8 @@ class PublicApp:
     def _route(self, environ: Environ) -> tuple[str, Answer]:
         place, _, rest = str(environ["PATH_INFO"])[1:].partition("/")
         method = environ["REQUEST_METHOD"]
+        if place == "check":
+            return "/check", self._check(environ, method, rest)
         routes = {"healthz": _alive, "readyz": self._ready, "crl": self._crl, "ca": self._ca}
         if place not in routes or (rest and place in {"healthz", "readyz"}):
             return "/other", NOT_FOUND
@@ -164,6 +171,26 @@ class PublicApp:
         if abs(now - self._told) > _TELL_EVERY:
             self._told = now
             get_logger("public").error("public.unavailable", exc_info=error)
+
+    def _check(self, environ: Environ, method: str, rest: str) -> Answer:
+        """The page for people; what it needs is loaded when somebody opens it."""
+        from server import check_page  # noqa: PLC0415 - workers that nobody asks do not need it
+
+        if self._check_page is None:
+            self._check_page = check_page.CheckPage(self.parts)
+        if method not in {"GET", "HEAD", "POST"}:
+            return not_allowed("GET, HEAD, POST")
+        if method == "POST":
+            try:
+                body = self.bodies.read(environ, check_page.MAX_OCTETS)
+            except TooManyWaiting:
+                return _LATER
+            environ = environ | {"wsgi.input": BytesIO(body)}
+        found = self._check_page.answer(environ, rest)
+        if found is None:
+            return NOT_FOUND
+        status, body, kind = found
+        return Answer(status, body, kind, check_page.HEADERS)
 
     def _ready(self, _: Environ, __: str) -> Answer:
         """Every issuer with a key has a CRL that is in force, and its responder can sign."""

@@ -12,8 +12,8 @@ from ca.errors import Conflict, Finding, Refused
 from ca.hierarchy import CeremonyStep
 from ca.issuers import OCSP_PROFILE, IssuerRecord, IssuerState
 from records.issuers import Unended
+from revocation.causes import Cause, Grounds
 from revocation.publication import NEVER, IssuingKey, issue_crl
-from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.crls import publish_crl
 from server.errors import KeyStillThere
@@ -107,7 +107,7 @@ def _revoke_all(parts: Assembly, record: IssuerRecord, actor: str, now: datetime
                 )
             )
         for each in found:
-            why = Reason.CESSATION_OF_OPERATION
+            why = Grounds(Cause.ISSUER_ENDED)
             parts.statuses.revoke(record.name, each.serial_number, why, actor, now)
         done += len(found)
     return done

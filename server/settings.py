@@ -221,6 +221,20 @@ class Crl(Section):
         )
 
 
+class Revocation(Section):
+    """Limits on hold and revocation."""
+
+    alone_per_hour: int = Field(
+        default=20,
+        ge=1,
+        le=100_000,
+        description="Certificates that one officer may hold or revoke in an hour without a second.",
+    )
+    longest_hold_days: int = Field(
+        default=30, ge=1, le=366, description="Days until a hold becomes a revocation by itself."
+    )
+
+
 class Directory(Section):
     """The X.500 directory that certificates and CRLs are published to."""
 
@@ -333,6 +347,7 @@ class Settings(Section):
     hsm: Hsm
     ocsp: Ocsp
     crl: Crl
+    revocation: Revocation
     directory: Directory
     registers: Registers
     jobs: Jobs

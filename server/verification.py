@@ -20,6 +20,7 @@ from ca.foreign_certificates import UNREADABLE, is_signed_by
 from ca.identifiers import SerialNumber
 from ca.issuers import IssuerRecord
 from ca.signatures import algorithms_of
+from revocation.reasons import Reason
 from revocation.responder import OcspIssuer, OcspResponder
 from revocation.status import Revoked, Unknown
 from server.assembly import Assembly
@@ -135,7 +136,9 @@ def _records(
         return Check("records", Outcome.FAILS, said)
     if isinstance(status, Revoked) and status.at <= at:
         return Check(
-            "records", Outcome.FAILS, _revoked("Our records say revoked", status.at, status)
+            "records",
+            Outcome.FAILS,
+            _revoked(f"Our records say {_word(status)}", status.at, status),
         )
     if not parts.certificates.find(fingerprint=fingerprint):
         said = "Our records hold its serial number for another certificate, or without its octets."
@@ -145,6 +148,10 @@ def _records(
             "records", Outcome.HOLDS, _revoked("It was good then; revoked", status.at, status)
         )
     return Check("records", Outcome.HOLDS, f"Our records say good: {record.name}/{serial.hex}.")
+
+
+def _word(status: Revoked) -> str:
+    return "on hold" if status.reason is Reason.CERTIFICATE_HOLD else "revoked"
 
 
 def _revoked(beginning: str, at: datetime, status: Revoked) -> str:

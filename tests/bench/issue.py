@@ -172,7 +172,7 @@ def measure(folder: Path, store: SoftHsmStore, *, with_peer: bool) -> Run:
         parts, state = stack.enter_context(a_site(folder / "sqlite", store))
         here = environment_of(store, state)
         on_sqlite = stack.enter_context(workers(2, [*_WORKER, str(state)], here))
-        postgres = stack.enter_context(_postgres(folder))
+        postgres = stack.enter_context(postgres_on(folder))
         url = postgres.create("bench")
         _, state = stack.enter_context(a_site(folder / "postgresql", store, url))
         there = environment_of(store, state, url)
@@ -204,7 +204,7 @@ def measure(folder: Path, store: SoftHsmStore, *, with_peer: bool) -> Run:
 
 
 @contextmanager
-def _postgres(folder: Path) -> Iterator[PrivatePostgres]:
+def postgres_on(folder: Path) -> Iterator[PrivatePostgres]:
     """A server whose files are on the same disk as the others'."""
     place = folder / "postgres"
     place.mkdir(mode=0o711)

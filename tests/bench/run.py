@@ -35,7 +35,7 @@ from revocation.reasons import Reason
 from revocation.status import Good
 from server.assembly import Assembly
 from server.clock import utc_now
-from tests.bench import issue, scale
+from tests.bench import issue, revoke, scale
 from tests.bench import ocsp as ocsp_bench
 from tests.bench.csign import ECDSA, RSA_PKCS, beside_c, has_compiler
 from tests.support.installation import an_installation
@@ -203,6 +203,7 @@ BENCHES = {each.__name__: each for each in _ALL}
 OWN_RUNS: dict[str, Callable[[list[str]], int]] = {
     "issue": issue.main,
     "ocsp": ocsp_bench.main,
+    "revoke": revoke.main,
     "scale": lambda _: scale.main(),
 }
 

@@ -43,6 +43,11 @@ def test_an_example_is_taken_and_the_counter_example_refused(name: str) -> None:
     assert "in this order" in names.reason
 
 
+def test_a_profile_says_whether_a_certificate_can_be_held() -> None:
+    assert "It can be put on hold" in sentences(staff())["status"]
+    assert "hold" not in sentences(load_profile("tls-server"))["status"]
+
+
 def test_every_purpose_has_words() -> None:
     told = sentences(replace(staff(), extended_key_usage=tuple(EXTENDED_KEY_USAGES)))
     assert "TLS servers, TLS clients, e-mail, code and OCSP answers only" in told["use"]

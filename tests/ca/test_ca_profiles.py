@@ -59,6 +59,7 @@ FAULTS = {
     "path_length = -1": "path_length: Input should be greater than or equal to 0",
     "ocsp_no_check = true": "ocsp_no_check: it is for OCSP signers",
     "sha256 = 'ab'": "sha256: it is computed, not stated",
+    "hold = true\nextended_key_usage = ['server_auth']": "hold: it is not for TLS servers",
     "host_names = 1": "host_names: Input should be a valid boolean",
 }
 

@@ -11,6 +11,7 @@ from ca.identifiers import SerialNumber
 from ca.key_quality import spki_sha256
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Unknown
+from server.check import Verdict, check
 from server.clock import utc_now
 from server.jobs import run_job
 from server.metrics import Metrics
@@ -257,3 +258,18 @@ def test_without_its_key_its_last_crl_is_served_as_it_is(office: Office, ca: Ope
         run_job(job, office.parts, Metrics.of_process())
     served = x509.load_der_x509_crl(office.parts.crl_file(OLD).read_bytes())
     assert served == x509.load_pem_x509_crl((ca.folder / "crl.pem").read_bytes())
+
+
+def test_what_was_taken_over_is_checked_like_our_own(office: Office, ca: OpensslCa) -> None:
+    imported(office, ca)
+    verdicts = {
+        number: check(
+            office.parts, (ca.folder / "newcerts" / f"{number}.pem").read_bytes(), utc_now()
+        ).verdict
+        for number in ("1001", "1002", "1004")
+    }
+    assert verdicts == {
+        "1001": Verdict.VALID,
+        "1002": Verdict.REVOKED,
+        "1004": Verdict.EXPIRED,
+    }

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from records.guards import GUARDS
 from records.tables_watch import metadata
 from tests.support.attack_story import Story, copied
+from tests.support.attacks_bulk import BULK_ATTACKS
 from tests.support.attacks_pki import (
     AUDIT_ATTACKS,
     CERTIFICATE_ATTACKS,
@@ -63,6 +64,7 @@ ATTACKS = [
         STATUS_ATTACKS,
         REGISTRATION_ATTACKS,
         AUDIT_ATTACKS,
+        BULK_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements

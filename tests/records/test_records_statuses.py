@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from sqlalchemy import text
 
@@ -13,6 +14,9 @@ from records.certificate_rows import CertificateRecord
 from records.database import Database
 from records.errors import NotFound
 from records.ocsp_responses import OcspResponses
+from records.officers import Role
+from revocation.causes import Cause, Grounds
+from revocation.errors import RevocationRefused, RevocationRule
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked
 from server.clock import utc_now
@@ -26,7 +30,7 @@ Change = Callable[[Stores, Place], CertificateRecord]
 HELD = Revoked(Reason.CERTIFICATE_HOLD, SECOND)
 
 HOLD: Change = lambda stores, place: stores.statuses.hold(*place, ACTOR, NOW)  # noqa: E731
-RELEASE: Change = lambda stores, place: stores.statuses.release(*place, ACTOR, LATER)  # noqa: E731
+RELEASE: Change = lambda stores, place: stores.statuses.release(*place, "system:x", LATER)  # noqa: E731
 REVOKE: Change = lambda stores, place: stores.statuses.revoke(  # noqa: E731
     *place, Reason.KEY_COMPROMISE, ACTOR, LATER
 )
@@ -128,13 +132,140 @@ def test_a_certificate_on_hold_may_not_leave_the_crl(stores: Stores, place: Plac
     assert stores.crls.may_leave(ISSUING, frozenset({place[1]})) == frozenset()
 
 
-def test_a_hold_withdraws_from_the_directories(stores: Stores) -> None:
+def published_as(stores: Stores, place: Place) -> str:
+    (found,) = stores.publications.of_certificate(*place)
+    return found.state
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["withdrawn", "withdrawal asked for"])
+def test_a_hold_withdraws_from_the_directories_and_its_release_gives_back(
+    stores: Stores, *, seen: bool
+) -> None:
     person = a_person(stores, NOW)
     stores.publish_all(NOW)
     stores.statuses.hold(*person.place, ACTOR, NOW)
+    assert published_as(stores, person.place) == "withdrawing"
+    if seen:
+        stores.withdraw_all(NOW)
+        assert published_as(stores, person.place) == "withdrawn"
 
-    (found,) = stores.publications.of_certificate(*person.place)
-    assert found.state == "withdrawing"
+    stores.statuses.release(*person.place, "system:x", LATER)
+    assert published_as(stores, person.place) == "pending"
+    stores.publish_all(LATER)
+    assert published_as(stores, person.place) == "published"
+
+
+def test_what_was_withdrawn_before_a_hold_stays_so_after_it(stores: Stores) -> None:
+    person = a_person(stores, NOW)
+    with stores.database.write() as tx:
+        tx.execute(text("UPDATE publication SET state = 'withdrawing'"))
+    stores.statuses.hold(*person.place, ACTOR, NOW)
+    stores.withdraw_all(NOW)
+    stores.statuses.release(*person.place, "system:x", LATER)
+
+    assert published_as(stores, person.place) == "withdrawn"
+
+
+def test_a_withdrawal_that_ends_after_the_release_is_made_good(stores: Stores) -> None:
+    person = a_person(stores, NOW)
+    stores.publish_all(NOW)
+    stores.statuses.hold(*person.place, ACTOR, NOW)
+    (late,) = stores.publications.pending("main", 1, NOW)
+    stores.statuses.release(*person.place, "system:x", LATER)
+    stores.publish_all(LATER)
+
+    stores.publications.done(late.id, None, LATER)
+    assert published_as(stores, person.place) == "pending"
+
+
+def test_a_hold_that_ends_in_revocation_gives_nothing_back(stores: Stores) -> None:
+    person = a_person(stores, NOW)
+    stores.publish_all(NOW)
+    HOLD(stores, person.place)
+    stores.withdraw_all(NOW)
+    REVOKE(stores, person.place)
+    stores.withdraw_all(LATER)
+
+    with stores.database.read() as tx:
+        (row,) = tx.execute(text("SELECT state, returns FROM publication")).all()
+    assert tuple(row) == ("withdrawn", 0)
+
+
+def test_who_held_does_not_release_and_another_does(stores: Stores, place: Place) -> None:
+    first, second = (stores.officer(Role.SECURITY_ADMINISTRATOR, NOW) for _ in range(2))
+    stores.statuses.hold(*place, first.id, NOW, Cause.COMPROMISE_SUSPECTED)
+    for actor in (first.id, ACTOR):
+        with pytest.raises(RevocationRefused) as refused:
+            stores.statuses.release(*place, actor, LATER)
+        assert refused.value.rule is RevocationRule.UNDER_INVESTIGATION
+    assert stores.statuses.status_of(*place) == HELD
+
+    assert stores.statuses.release(*place, second.id, LATER).cause is None
+    assert stores.statuses.status_of(*place) == Good()
+
+
+def test_a_key_that_turned_out_compromised_meanwhile_stays_on_hold(
+    stores: Stores, place: Place
+) -> None:
+    HOLD(stores, place)
+    key = "INSERT INTO compromised_key SELECT spki_sha256 FROM certificate WHERE serial = :serial"
+    with stores.database.write() as tx:
+        tx.execute(text(key), {"serial": place[1].hex})
+    with pytest.raises(RevocationRefused) as refused:
+        RELEASE(stores, place)
+    assert refused.value.rule is RevocationRule.REQUIREMENTS_NOT_MET
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (Cause.COMPROMISE_SUSPECTED, Reason.KEY_COMPROMISE),
+        (Cause.KEY_LOST, Reason.KEY_COMPROMISE),
+        (Cause.NOT_NEEDED, Reason.CESSATION_OF_OPERATION),
+    ],
+)
+def test_a_hold_that_lasts_too_long_becomes_a_revocation_for_its_cause(
+    stores: Stores, place: Place, cause: Cause, reason: Reason
+) -> None:
+    stores.statuses.hold(*place, ACTOR, NOW, cause)
+
+    assert stores.statuses.end_holds(NOW, 10, LATER) == 0
+    assert stores.statuses.end_holds(NOW + timedelta(microseconds=1), 10, LATER) == 1
+    assert stores.statuses.status_of(*place) == Revoked(reason, SECOND)
+    assert stores.statuses.end_holds(LATER, 10, LATER) == 0
+
+
+def test_a_hold_that_outlives_its_certificate_stays_what_it_was(
+    stores: Stores, place: Place
+) -> None:
+    HOLD(stores, place)
+    after = stores.certificates.record(*place).not_after + timedelta(seconds=1)
+    assert stores.statuses.end_holds(LATER, 10, after) == 0
+    assert stores.statuses.status_of(*place) == HELD
+
+
+def test_a_revocation_keeps_its_cause_and_the_date_of_the_compromise(
+    stores: Stores, place: Place
+) -> None:
+    since = SECOND + timedelta(minutes=30)
+    grounds = Grounds(Cause.KEY_LOST, since)
+    record = stores.statuses.revoke(*place, grounds, ACTOR, LATER)
+
+    assert (record.cause, record.invalid_since, record.decided_by) == (Cause.KEY_LOST, since, ACTOR)
+    assert record.reason is Reason.KEY_COMPROMISE
+    crl = x509.load_der_x509_crl(stores.crl(LATER).der)
+    (entry,) = crl
+    date = entry.extensions.get_extension_for_class(x509.InvalidityDate).value
+    assert date.invalidity_date_utc == since
+
+
+def test_a_cause_that_is_not_the_actors_changes_nothing(stores: Stores, place: Place) -> None:
+    with pytest.raises(RevocationRefused):
+        stores.statuses.revoke(*place, Grounds(Cause.ORPHAN), ACTOR, NOW)
+    with pytest.raises(RevocationRefused):
+        stores.statuses.hold(*place, ACTOR, NOW, Cause.DEATH)
+    assert stores.statuses.status_of(*place) == Good()
+    assert changes(stores) == []
 
 
 def test_the_digest_of_a_certificate_is_known_and_of_no_other_serial(

@@ -333,9 +333,9 @@ def test_a_certificate_is_revoked_for_good_after_a_warning(
     assert path in securing.get(page)
     assert "This is final." in text_of(securing.get(path))
 
-    assert securing.send(path, path, reason="certificateHold").status_code == 400
+    assert securing.send(path, path, cause="orphan").status_code == 400
     assert securing.send(path, path).status_code == 400
-    assert securing.send(path, path, reason="keyCompromise").status_code == 303
+    assert securing.send(path, path, cause="key-lost").status_code == 303
     result = text_of(securing.get(page))
     assert "reason key compromise . This is final." in result
     assert "The next CRL shows it" in result
@@ -349,7 +349,7 @@ def test_an_issuer_is_not_revoked_on_a_page(office: Office, securing: Browser) -
     page = f"/certificates/root/{issuing.certificate.serial_number:x}"
     assert "/revoke" not in securing.get(page)
     securing.get(f"{page}/revoke", 403)
-    fields = {"token": token_of(securing.get("/certificates")), "reason": "superseded"}
+    fields = {"token": token_of(securing.get("/certificates")), "cause": "replaced"}
     assert securing.post(f"{page}/revoke", **fields).status_code == 403
 
 

@@ -8,6 +8,8 @@ import pytest
 from gdpr_erasure.saga import Saga, request_erasure
 from ra.applications import withdraw
 from records.officers import Role
+from revocation.causes import Cause, Grounds
+from revocation.selections import Selection
 from server.clock import utc_now
 from server.pages_frame import FORM_COOKIE
 from server.probe import PublicProbe
@@ -23,6 +25,9 @@ ALLOWED = {
     "/certificates": set(Role),
     "/certificates/issuing/{serial}": set(Role),
     "/certificates/issuing/{serial}/revoke": {Role.SECURITY_ADMINISTRATOR},
+    "/certificates/issuing/{serial}/hold": {Role.SECURITY_ADMINISTRATOR},
+    "/revocations": {Role.SECURITY_ADMINISTRATOR},
+    "/revocations/{bulk}": {Role.SECURITY_ADMINISTRATOR},
     "/erasures": {Role.SECURITY_ADMINISTRATOR},
     "/erasures/{erasure}": {Role.SECURITY_ADMINISTRATOR},
     "/audit": {Role.AUDITOR},
@@ -33,6 +38,10 @@ FORMS = {
     "/case/{submitted}/refuse": ("/queue", Role.REGISTRATION_OFFICER, 400),
     "/case/{verified}/approve": ("/queue", Role.APPROVING_OFFICER, 400),
     "/certificates/issuing/{serial}/revoke": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
+    "/certificates/issuing/{serial}/hold": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
+    "/certificates/issuing/{serial}/release": ("/audit", Role.SECURITY_ADMINISTRATOR, 409),
+    "/revocations": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
+    "/revocations/{bulk}/begin": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
     "/erasures/{erasure}/approve": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
     "/sign-out": ("/certificates", Role.AUDITOR, 400),
 }
@@ -44,7 +53,11 @@ def places(office: Office) -> dict[str, str]:
     officer = office.registration.officer
     issued = certified(office.parts, officer, office.approving)
     (certificate,) = office.parts.certificates.find(application_id=issued.id)
+    planner = office.staff[Role.SECURITY_ADMINISTRATOR].officer.id
+    listed = Selection({(certificate.issuer, certificate.serial_number): 1})
+    plans = office.parts.bulk_revocations
     return {
+        "bulk": plans.plan(listed, Grounds(Cause.REPLACED), planner, utc_now()).id,
         "submitted": applied(office.parts).id,
         "verified": vetted(office.parts, officer).id,
         "serial": certificate.serial_number.hex,

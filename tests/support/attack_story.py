@@ -23,9 +23,12 @@ from records.audit_log import audit_log
 from records.officers import Officer, Role
 from records.tables_watch import metadata
 from records.visibility import Channel
+from revocation.causes import Cause, Grounds
+from revocation.selections import Selection
 from server.clock import utc_now
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
+    ALONE,
     ISSUING,
     Person,
     Place,
@@ -77,6 +80,7 @@ class Story:
         self._people(now)
         self._applications(now)
         self._issuers(now)
+        self._bulk_revocations(now)
         key = ec.generate_private_key(ec.SECP256R1())
         with audit_log(self.stores.database) as log:
             head = make_head(log, key, now + timedelta(seconds=30), bytes(32), ORIGIN)
@@ -94,6 +98,20 @@ class Story:
         issuers.retire(retired, now)
         self.stores.last_crl(retired, now)
         issuers.record_destruction(retired, now)
+
+    def _bulk_revocations(self, now: datetime) -> None:
+        """A large plan, one that was begun, and one that is done; two who may begin them."""
+        stores = self.stores
+        first, second = (stores.officer(Role.SECURITY_ADMINISTRATOR, now) for _ in range(2))
+        self.names |= {"planner": first.id, "second": second.id}
+        for name, count in (("done", 1), ("begun", ALONE), ("planned", ALONE + 1)):
+            places = [place_of(stores.issue(server_order(), now)) for _ in range(count)]
+            listed = Selection({place: line for line, place in enumerate(places, 1)})
+            plan = stores.bulk.plan(listed, Grounds(Cause.REPLACED), first.id, now)
+            self.names |= {f"{name}_bulk": plan.id, f"{name}_sha256": plan.sha256}
+            if name != "planned":
+                stores.bulk.begin(plan.id, plan.sha256, second.id, now)
+                stores.bulk.carry_on(plan.id, now, limit=1)
 
     def _officers(self, now: datetime) -> None:
         stores = self.stores

@@ -12,6 +12,7 @@ AS_INTENT = {
     "reason": "NULL",
     "decided_at": "NULL",
     "crl_entry": "NULL",
+    "cause": "NULL",
 }
 
 
@@ -97,6 +98,9 @@ CERTIFICATE_ATTACKS = {
         "UPDATE certificate SET revoked_at = revoked_at + 1 WHERE serial = :unseen",
         "UPDATE certificate SET reason = 1 WHERE serial = :unseen",
         "UPDATE certificate SET reason = NULL WHERE serial = :unseen",
+        "UPDATE certificate SET cause = 'replaced' WHERE serial = :unseen",
+        "UPDATE certificate SET decided_by = 'somebody' WHERE serial = :unseen",
+        "UPDATE certificate SET invalid_since = 0, reason = 1 WHERE serial = :unseen",
         "UPDATE certificate SET crl_entry = sealed_tbs WHERE serial = :unseen",
     ),
     "PKI10": (
@@ -261,6 +265,8 @@ STATUS_ATTACKS = {
         "UPDATE publication SET state = 'withdrawn' WHERE serial = :live",
         "UPDATE publication SET state = 'pending' WHERE serial = :erasing",
         "UPDATE publication SET state = 'published' WHERE serial = :leaving",
+        "UPDATE publication SET state = 'pending', returns = 1 WHERE serial = :leaving",
+        "UPDATE publication SET state = 'pending' WHERE serial = :leaving",
         "UPDATE publication SET serial = '01ff' WHERE serial = :leaving",
         "UPDATE publication SET directory = 'x' WHERE serial = :leaving",
     ),

@@ -154,10 +154,13 @@ class Office:
         return found
 
 
-def a_request() -> bytes:
-    """A certification request for a new key, in PEM; it asks for nothing."""
+def a_request(*hosts: str) -> bytes:
+    """A certification request for a new key, in PEM; it proposes the hosts and nothing else."""
     key = ec.generate_private_key(ec.SECP256R1())
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    if hosts:
+        names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+        request = request.add_extension(names, critical=False)
     return request.sign(key, SHA256()).public_bytes(Encoding.PEM)
 
 

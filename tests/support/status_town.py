@@ -171,7 +171,7 @@ class _Founding:
     def _decide(self, state: State, serial: SerialNumber) -> None:
         issuer, statuses = IssuerName(state.generation), self.parts.statuses
         if state.was_held and state.status is Verdict.GOOD:
-            statuses.release(issuer, serial, _ACTOR, self.now)
+            statuses.release(issuer, serial, "system:other", self.now)
         elif state.reason not in {None, Reason.CERTIFICATE_HOLD}:
             assert state.reason is not None
             statuses.revoke(issuer, serial, state.reason, _ACTOR, self.now)

@@ -25,6 +25,7 @@ from ra.evidence import Officer as RaOfficer
 from ra.levels import AssuranceLevel
 from ra.package import build_package, package_hash, subject_name
 from records.applications import Applications
+from records.bulk_revocations import BulkRevocations
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
@@ -48,6 +49,7 @@ ISSUING = IssuerName("issuing")
 PERSON_PROFILE = "natural-person-substantial"
 CRL_POLICY = CrlPolicy(timedelta(hours=24), timedelta(hours=6))
 SECRET = "the applicant's own secret"
+ALONE = 3
 Place = tuple[IssuerName, SerialNumber]
 
 
@@ -85,6 +87,7 @@ class Stores:
         self.issuers = Issuers(self.database)
         self.certificates = Certificates(self.database, self.personal, (DIRECTORY,))
         self.statuses = Statuses(self.database)
+        self.bulk = BulkRevocations(self.database, ALONE)
         self.crls = Crls(self.database)
         self.visible = Visibility(self.database)
         self.officers = Officers(self.database, self.personal)

@@ -56,85 +56,8 @@ def upgrade() -> None:
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("size", name=op.f("pk_audit_head")),
     )
-    op.create_table(
-        "certificate",
-        sa.Column("issuer", sa.String(length=32), nullable=False),
-        sa.Column("serial", sa.String(length=40), nullable=False),
-        sa.Column("status", sa.String(length=8), nullable=False),
-        sa.Column("profile", sa.String(length=41), nullable=False),
-        sa.Column("profile_sha256", sa.String(length=64), nullable=False),
-        sa.Column("subject_id", sa.String(length=40), nullable=True),
-        sa.Column("application_id", sa.String(length=40), nullable=True),
-        sa.Column("not_before", records.database.UtcTime(), nullable=False),
-        sa.Column("not_after", records.database.UtcTime(), nullable=False),
-        sa.Column("spki_sha256", sa.String(length=64), nullable=False),
-        sa.Column("sealed_tbs", sa.LargeBinary(), nullable=False),
-        sa.Column("sealed_der", sa.LargeBinary(), nullable=True),
-        sa.Column("fingerprint", sa.String(length=64), nullable=True),
-        sa.Column("intended_at", records.database.UtcTime(), nullable=False),
-        sa.Column("issued_at", records.database.UtcTime(), nullable=True),
-        sa.Column("revoked_at", records.database.UtcTime(), nullable=True),
-        sa.Column("reason", sa.Integer(), nullable=True),
-        sa.Column("decided_at", records.database.UtcTime(), nullable=True),
-        sa.Column("crl_entry", sa.LargeBinary(), nullable=True),
-        sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
-        sa.CheckConstraint(
-            "(status IN ('held', 'revoked')) = (revoked_at IS NOT NULL)",
-            name=op.f("ck_certificate_revoked"),
-        ),
-        sa.CheckConstraint(
-            "revoked_at IS NULL OR decided_at IS NOT NULL", name=op.f("ck_certificate_decided")
-        ),
-        sa.CheckConstraint(
-            "status = 'revoked' OR (status <> 'intent') = (issued_at IS NOT NULL)",
-            name=op.f("ck_certificate_issued"),
-        ),
-        sa.CheckConstraint(
-            "status IN ('intent', 'issued', 'held', 'revoked')", name=op.f("ck_certificate_status")
-        ),
-        sa.CheckConstraint(
-            "(issued_at IS NULL) = (fingerprint IS NULL)", name=op.f("ck_certificate_fingerprint")
-        ),
-        sa.CheckConstraint(
-            "(issued_at IS NULL) = (sealed_der IS NULL)", name=op.f("ck_certificate_sealed_der")
-        ),
-        sa.CheckConstraint(
-            "(revoked_at IS NULL) = (crl_entry IS NULL)", name=op.f("ck_certificate_crl_entry")
-        ),
-        sa.CheckConstraint(
-            "(revoked_at IS NULL) = (reason IS NULL)", name=op.f("ck_certificate_reason")
-        ),
-        sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_certificate")),
-        sa.UniqueConstraint("fingerprint", name=op.f("uq_certificate_fingerprint")),
-        sqlite_with_rowid=False,
-    )
-    op.create_index(
-        "ix_certificate_application_id",
-        "certificate",
-        ["application_id"],
-        unique=False,
-        sqlite_where=sa.text("application_id IS NOT NULL"),
-        postgresql_where=sa.text("application_id IS NOT NULL"),
-    )
-    op.create_index(
-        op.f("ix_certificate_spki_sha256"), "certificate", ["spki_sha256"], unique=False
-    )
-    op.create_index(
-        "ix_certificate_ocsp_signer",
-        "certificate",
-        ["issuer", "intended_at"],
-        unique=False,
-        sqlite_where=sa.text("profile = 'ocsp-signer'"),
-        postgresql_where=sa.text("profile = 'ocsp-signer'"),
-    )
-    op.create_index(
-        "ix_certificate_subject_id",
-        "certificate",
-        ["subject_id"],
-        unique=False,
-        sqlite_where=sa.text("subject_id IS NOT NULL"),
-        postgresql_where=sa.text("subject_id IS NOT NULL"),
-    )
+    _bulk_revocations()
+    _certificates()
     op.create_table(
         "compromised_key",
         sa.Column("spki_sha256", sa.String(length=64), nullable=False),
@@ -332,6 +255,7 @@ def upgrade() -> None:
         sa.Column("serial", sa.String(length=40), nullable=False),
         sa.Column("subject_id", sa.String(length=40), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("returns", sa.Integer(), server_default="0", nullable=False),
         sa.Column("entry_uuid", sa.String(length=36), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("retry_at", records.database.UtcTime(), nullable=False),
@@ -415,5 +339,159 @@ def upgrade() -> None:
             "state IN ('active', 'restricted', 'erasing')", name=op.f("ck_subject_state")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subject")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _certificates() -> None:
+    """Certificates, and how they are found."""
+    op.create_table(
+        "certificate",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=8), nullable=False),
+        sa.Column("profile", sa.String(length=41), nullable=False),
+        sa.Column("profile_sha256", sa.String(length=64), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=True),
+        sa.Column("application_id", sa.String(length=40), nullable=True),
+        sa.Column("not_before", records.database.UtcTime(), nullable=False),
+        sa.Column("not_after", records.database.UtcTime(), nullable=False),
+        sa.Column("spki_sha256", sa.String(length=64), nullable=False),
+        sa.Column("sealed_tbs", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_der", sa.LargeBinary(), nullable=True),
+        sa.Column("fingerprint", sa.String(length=64), nullable=True),
+        sa.Column("intended_at", records.database.UtcTime(), nullable=False),
+        sa.Column("issued_at", records.database.UtcTime(), nullable=True),
+        sa.Column("revoked_at", records.database.UtcTime(), nullable=True),
+        sa.Column("reason", sa.Integer(), nullable=True),
+        sa.Column("decided_at", records.database.UtcTime(), nullable=True),
+        sa.Column("crl_entry", sa.LargeBinary(), nullable=True),
+        sa.Column("cause", sa.String(length=24), nullable=True),
+        sa.Column("invalid_since", records.database.UtcTime(), nullable=True),
+        sa.Column("decided_by", sa.String(length=80), nullable=True),
+        sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
+        sa.CheckConstraint(
+            "(status IN ('held', 'revoked')) = (revoked_at IS NOT NULL)",
+            name=op.f("ck_certificate_revoked"),
+        ),
+        sa.CheckConstraint(
+            "revoked_at IS NULL OR decided_at IS NOT NULL", name=op.f("ck_certificate_decided")
+        ),
+        sa.CheckConstraint(
+            "revoked_at IS NOT NULL OR cause IS NULL", name=op.f("ck_certificate_cause")
+        ),
+        sa.CheckConstraint(
+            "invalid_since IS NULL OR reason IN (1, 2)", name=op.f("ck_certificate_invalid_since")
+        ),
+        sa.CheckConstraint(
+            "status = 'revoked' OR (status <> 'intent') = (issued_at IS NOT NULL)",
+            name=op.f("ck_certificate_issued"),
+        ),
+        sa.CheckConstraint(
+            "status IN ('intent', 'issued', 'held', 'revoked')", name=op.f("ck_certificate_status")
+        ),
+        sa.CheckConstraint(
+            "(issued_at IS NULL) = (fingerprint IS NULL)", name=op.f("ck_certificate_fingerprint")
+        ),
+        sa.CheckConstraint(
+            "(issued_at IS NULL) = (sealed_der IS NULL)", name=op.f("ck_certificate_sealed_der")
+        ),
+        sa.CheckConstraint(
+            "(revoked_at IS NULL) = (crl_entry IS NULL)", name=op.f("ck_certificate_crl_entry")
+        ),
+        sa.CheckConstraint(
+            "(revoked_at IS NULL) = (reason IS NULL)", name=op.f("ck_certificate_reason")
+        ),
+        sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_certificate")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_certificate_fingerprint")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_certificate_decided_by",
+        "certificate",
+        ["decided_by", "decided_at"],
+        unique=False,
+        sqlite_where=sa.text("decided_by IS NOT NULL"),
+        postgresql_where=sa.text("decided_by IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_certificate_held",
+        "certificate",
+        ["decided_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'held'"),
+        postgresql_where=sa.text("status = 'held'"),
+    )
+    op.create_index(
+        "ix_certificate_application_id",
+        "certificate",
+        ["application_id"],
+        unique=False,
+        sqlite_where=sa.text("application_id IS NOT NULL"),
+        postgresql_where=sa.text("application_id IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("ix_certificate_spki_sha256"), "certificate", ["spki_sha256"], unique=False
+    )
+    op.create_index(
+        "ix_certificate_ocsp_signer",
+        "certificate",
+        ["issuer", "intended_at"],
+        unique=False,
+        sqlite_where=sa.text("profile = 'ocsp-signer'"),
+        postgresql_where=sa.text("profile = 'ocsp-signer'"),
+    )
+    op.create_index(
+        "ix_certificate_subject_id",
+        "certificate",
+        ["subject_id"],
+        unique=False,
+        sqlite_where=sa.text("subject_id IS NOT NULL"),
+        postgresql_where=sa.text("subject_id IS NOT NULL"),
+    )
+
+
+def _bulk_revocations() -> None:
+    """Plans to revoke many certificates, and what they select."""
+    op.create_table(
+        "bulk_certificate",
+        sa.Column("bulk_id", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("bulk_id", "number", name=op.f("pk_bulk_certificate")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "bulk_revocation",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("cause", sa.String(length=24), nullable=False),
+        sa.Column("invalid_since", records.database.UtcTime(), nullable=True),
+        sa.Column("selection", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("left_out", sa.Integer(), nullable=False),
+        sa.Column("alone", sa.Integer(), nullable=False),
+        sa.Column("planned_by", sa.String(length=40), nullable=False),
+        sa.Column("planned_at", records.database.UtcTime(), nullable=False),
+        sa.Column("begun_by", sa.String(length=40), nullable=True),
+        sa.Column("begun_at", records.database.UtcTime(), nullable=True),
+        sa.Column("begun_sha256", sa.String(length=64), nullable=True),
+        sa.Column("done", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("revoked", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("ended_at", records.database.UtcTime(), nullable=True),
+        sa.CheckConstraint(
+            "0 <= revoked AND revoked <= done AND done <= total",
+            name=op.f("ck_bulk_revocation_progress"),
+        ),
+        sa.CheckConstraint(
+            "(begun_by IS NULL) = (begun_at IS NULL)"
+            " AND (begun_by IS NULL) = (begun_sha256 IS NULL)",
+            name=op.f("ck_bulk_revocation_begun"),
+        ),
+        sa.CheckConstraint(
+            "ended_at IS NULL OR done = total", name=op.f("ck_bulk_revocation_ended")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bulk_revocation")),
         sqlite_with_rowid=False,
     )
