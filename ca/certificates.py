@@ -40,6 +40,15 @@ class StatusUrls:
         """The public paths of one issuer under a base such as http://127.0.0.1:8080."""
         return cls(f"{base}/ca/{issuer}.cer", f"{base}/crl/{issuer}.crl", f"{base}/ocsp/{issuer}")
 
+    def crl_of(self, shard: int) -> str:
+        """The CRL of one shard; the complete one for 0."""
+        return f"{self.crl.removesuffix('.crl')}/{shard}.crl" if shard else self.crl
+
+    @property
+    def delta(self) -> str:
+        """The delta CRL of the complete one."""
+        return f"{self.crl.removesuffix('.crl')}/delta.crl"
+
 
 @dataclass(frozen=True, slots=True)
 class Issuer:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from records.database import UtcTime
@@ -71,6 +72,9 @@ issuer = Table(
     Column("profiles", Text, nullable=False),
     Column("crl_validity_seconds", Integer),
     Column("crl_margin_seconds", Integer),
+    Column("crl_shards", Integer, nullable=False, server_default="0"),
+    Column("crl_deltas", Integer, nullable=False, server_default="0"),
+    Column("crl_keep_expired_seconds", Integer, nullable=False, server_default="0"),
     Column("status_version", Integer, nullable=False, server_default="0"),
     Column("created_at", UtcTime, nullable=False),
     Column("key_destroyed_at", UtcTime),
@@ -138,6 +142,13 @@ certificate = Table(
     ),
     CheckConstraint("(issued_at IS NULL) = (sealed_der IS NULL)", name="sealed_der"),
     CheckConstraint("(issued_at IS NULL) = (fingerprint IS NULL)", name="fingerprint"),
+    Index(
+        "ix_certificate_listed",
+        "issuer",
+        "not_after",
+        sqlite_where=text("crl_entry IS NOT NULL"),
+        postgresql_where=text("crl_entry IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -152,6 +163,7 @@ revocation_residue = Table(
     Column("crl_entry", LargeBinary, nullable=False),
     Column("shard", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "serial"),
+    Index("ix_revocation_residue_listed", "issuer", "not_after"),
     sqlite_with_rowid=False,
 )
 
@@ -164,8 +176,10 @@ status_change = Table(
     Column("version", Integer, nullable=False),
     Column("serial", String(40), nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("shard", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "version"),
     Index("ix_status_change_serial", "issuer", "serial"),
+    Index("ix_status_change_shard", "issuer", "shard", "version"),
     sqlite_with_rowid=False,
 )
 
@@ -194,17 +208,40 @@ compromised_key = Table(
     sqlite_with_rowid=False,
 )
 
+# Of every CRL, for good. Shard 0 is the complete one, -1 the delta of that of the same number.
 crl = Table(
     "crl",
     metadata,
     Column("issuer", String(32), nullable=False),
+    Column("shard", Integer, nullable=False, server_default="0"),
     Column("number", BigInteger, nullable=False),
     Column("version", Integer, nullable=False),
     Column("this_update", UtcTime, nullable=False),
     Column("next_update", UtcTime, nullable=False),
     Column("sha256", LargeBinary, nullable=False),
-    Column("der", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("issuer", "number"),
+    # What was signed: the digest of the tbsCertList, as the token got it.
+    Column("tbs_digest", LargeBinary, nullable=False),
+    Column("entries", Integer, nullable=False),
+    # What expired by then has left it.
+    Column("left_until", UtcTime, nullable=False),
+    Column("rebuilt_at", UtcTime, nullable=False),
+    Column("oldest_base", BigInteger, nullable=False),
+    Column("base", BigInteger),
+    PrimaryKeyConstraint("issuer", "shard", "number"),
+    CheckConstraint("(shard = -1) = (base IS NOT NULL)", name="base"),
+    sqlite_with_rowid=False,
+)
+
+# The octets of the latest CRL of each list, in the order of `first`. The next one replaces those
+# that change; that no other changed is seen by the digest of the whole.
+crl_piece = Table(
+    "crl_piece",
+    metadata,
+    Column("issuer", String(32), nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("first", LargeBinary, nullable=False),
+    Column("octets", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("issuer", "shard", "first"),
     sqlite_with_rowid=False,
 )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,8 +32,9 @@ from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
 from records.statuses import Statuses
-from revocation.publication import CrlPolicy
+from revocation.publication import COMPLETE, DELTA, CrlPolicy
 from server.clock import utc_now
+from server.crl_work import CrlWork
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.settings import Settings
@@ -63,6 +64,7 @@ class Assembly:
     publications: Publications
     erasures: Erasures
     policy: ProofingPolicy
+    crl_work: CrlWork = field(default_factory=CrlWork)
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -117,9 +119,12 @@ class Assembly:
         """How long a CRL of the issuer is valid, and when the next is made."""
         return crl_policy(self.settings, record)
 
-    def crl_file(self, name: IssuerName) -> Path:
-        """Where the CRL of an issuer is served from."""
-        return self.settings.state / "public" / "crl" / f"{name}.crl"
+    def crl_file(self, name: IssuerName, shard: int = COMPLETE) -> Path:
+        """Where a CRL of an issuer is served from: as in its address."""
+        folder = self.settings.state / "public" / "crl"
+        if shard == COMPLETE:
+            return folder / f"{name}.crl"
+        return folder / name / ("delta.crl" if shard == DELTA else f"{shard}.crl")
 
     def directory(self) -> "Directory | None":
         """The configured directory, not connected yet."""
@@ -156,13 +161,13 @@ class Assembly:
 
 def crl_policy(settings: Settings, record: IssuerRecord) -> CrlPolicy:
     """The issuer's own, or the settings'; a root's is a month, for its key is seldom at hand."""
-    of = record.policy
+    of, crl = record.policy, settings.crl
+    times = (timedelta(hours=crl.validity_hours), timedelta(hours=crl.renew_margin_hours))
     if of.crl_validity is not None and of.crl_renew_margin is not None:
-        return CrlPolicy(of.crl_validity, of.crl_renew_margin)
-    if record.is_root:
-        return CrlPolicy(timedelta(days=31), timedelta(days=10))
-    crl = settings.crl
-    return CrlPolicy(timedelta(hours=crl.validity_hours), timedelta(hours=crl.renew_margin_hours))
+        times = (of.crl_validity, of.crl_renew_margin)
+    elif record.is_root:
+        times = (timedelta(days=31), timedelta(days=10))
+    return CrlPolicy(*times, of.crl_keep_expired)
 
 
 @contextmanager

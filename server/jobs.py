@@ -26,8 +26,10 @@ from records.audit_log import audit_log
 from records.errors import RecordsError
 from records.leases import Leases
 from records.schema import digest_in_force
+from revocation.errors import CrlAbandoned
 from revocation.preproduction import preproduce
-from revocation.publication import CrlDue, write_published
+from revocation.publication import CrlDue
+from revocation.published_files import write_published
 from server.assembly import AUDIT_ORIGIN, Assembly
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
@@ -120,10 +122,10 @@ def renew_crls(parts: Assembly, metrics: Metrics, now: datetime) -> int:
 
 def _renew_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord, now: datetime) -> bool:
     before = parts.crls.latest(record.name)
-    due = renew_crl(parts, record, now)
+    due = renew_crl(parts, record, now, paced=True)
     if due is CrlDue.REVOCATIONS_CHANGED:
-        for revoked_at in parts.crls.revoked_since(record.name, before):
-            metrics.revocation_visible.observe((utc_now() - revoked_at).total_seconds())
+        for at in parts.crls.changed_since(record.name, before):
+            metrics.revocation_visible.observe((utc_now() - at).total_seconds())
     return due is not None
 
 
@@ -275,6 +277,7 @@ class JobLoop:
         self._scheduler.start()
         while not stop.wait(self._parts.settings.jobs.tick_seconds):
             self._tick()
+        self._parts.crl_work.stopping.set()  # a long CRL is not made to its end
         self._scheduler.shutdown(wait=True)
         try:
             self._leases.give_back(LEASE, self._holder, utc_now())
@@ -297,6 +300,8 @@ class JobLoop:
         self._running.add(name)
         try:
             try_job(name, self._parts, self._metrics)
+        except CrlAbandoned as error:
+            self._logger.info("job.abandoned", job=name, issuer=error.issuer)
         except Exception as error:
             self._metrics.jobs.labels(name, "failed").inc()
             self._logger.error("job.failed", job=name, exc_info=error)  # noqa: TRY400 - structlog

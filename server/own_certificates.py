@@ -25,7 +25,7 @@ from ca.key_quality import SubjectPublicKey
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from ca.signatures import SigningKey
-from revocation.publication import write_published
+from revocation.published_files import write_published
 from revocation.responder import OcspIssuer, OcspResponder
 from server.assembly import Assembly
 from server.tokens import ocsp_key

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from cryptography import x509
 from flask import Blueprint, Response, request, url_for
 
 from ca.identifiers import IssuerName, SerialNumber
@@ -10,7 +9,6 @@ from ra.applications import ApplicationId
 from ra.errors import MalformedField
 from records.certificate_rows import CertificateRecord
 from records.errors import Conflict, NotFound
-from revocation.publication import CrlRecord
 from revocation.reasons import Reason
 from server.access import RIGHTS, Act
 from server.assembly import Assembly
@@ -63,7 +61,7 @@ class CertificatePages:
                 record.issuer, record.serial_number
             ),
             crl=crl,
-            in_crl=_lists(crl, record.serial_number),
+            in_crl=self.parts.crls.is_listed(record.issuer, record.serial_number),
             may_revoke=record.status == "issued"
             and Act.REVOKE in RIGHTS[officer.role]
             and not self._is_issuer(record),
@@ -123,11 +121,3 @@ def _wanted(asked: str) -> dict[str, str] | None:
         return {"serial": SerialNumber.from_hex(asked.replace(" ", "")).hex}
     except ValueError:
         return None
-
-
-def _lists(crl: CrlRecord | None, serial: SerialNumber) -> bool:
-    """Whether the latest CRL says that the certificate is revoked."""
-    if crl is None:
-        return False
-    listed = x509.load_der_x509_crl(crl.der)
-    return listed.get_revoked_certificate_by_serial_number(serial) is not None

@@ -155,7 +155,7 @@ def _crl(parts: Assembly, record: IssuerRecord, serial: SerialNumber, at: dateti
     latest = parts.crls.latest(record.name)
     if latest is None or record.certificate is None:
         return Check("crl", Outcome.OPEN, f"There is no CRL of {record.name} yet.")
-    crl = x509.load_der_x509_crl(latest.der)
+    crl = x509.load_der_x509_crl(parts.crls.whole(record.name))
     name = f"CRL {latest.number} of {record.name}"
     key = record.certificate.public_key()
     try:

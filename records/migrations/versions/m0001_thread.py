@@ -115,6 +115,14 @@ def upgrade() -> None:
         op.f("ix_certificate_spki_sha256"), "certificate", ["spki_sha256"], unique=False
     )
     op.create_index(op.f("ix_certificate_subject_id"), "certificate", ["subject_id"], unique=False)
+    op.create_index(
+        "ix_certificate_listed",
+        "certificate",
+        ["issuer", "not_after"],
+        unique=False,
+        sqlite_where=sa.text("crl_entry IS NOT NULL"),
+        postgresql_where=sa.text("crl_entry IS NOT NULL"),
+    )
     op.create_table(
         "compromised_key",
         sa.Column("spki_sha256", sa.String(length=64), nullable=False),
@@ -124,13 +132,29 @@ def upgrade() -> None:
     op.create_table(
         "crl",
         sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("this_update", records.database.UtcTime(), nullable=False),
         sa.Column("next_update", records.database.UtcTime(), nullable=False),
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("der", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("issuer", "number", name=op.f("pk_crl")),
+        sa.Column("tbs_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("entries", sa.Integer(), nullable=False),
+        sa.Column("left_until", records.database.UtcTime(), nullable=False),
+        sa.Column("rebuilt_at", records.database.UtcTime(), nullable=False),
+        sa.Column("oldest_base", sa.BigInteger(), nullable=False),
+        sa.Column("base", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("(shard = -1) = (base IS NOT NULL)", name=op.f("ck_crl_base")),
+        sa.PrimaryKeyConstraint("issuer", "shard", "number", name=op.f("pk_crl")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "crl_piece",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("first", sa.LargeBinary(), nullable=False),
+        sa.Column("octets", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "shard", "first", name=op.f("pk_crl_piece")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -172,6 +196,9 @@ def upgrade() -> None:
         sa.Column("profiles", sa.Text(), nullable=False),
         sa.Column("crl_validity_seconds", sa.Integer(), nullable=True),
         sa.Column("crl_margin_seconds", sa.Integer(), nullable=True),
+        sa.Column("crl_shards", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("crl_deltas", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("crl_keep_expired_seconds", sa.Integer(), server_default="0", nullable=False),
         sa.Column("status_version", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", records.database.UtcTime(), nullable=False),
         sa.Column("key_destroyed_at", records.database.UtcTime(), nullable=True),
@@ -323,16 +350,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_revocation_residue")),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "ix_revocation_residue_listed", "revocation_residue", ["issuer", "not_after"], unique=False
+    )
     op.create_table(
         "status_change",
         sa.Column("issuer", sa.String(length=32), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("serial", sa.String(length=40), nullable=False),
         sa.Column("at", records.database.UtcTime(), nullable=False),
+        sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("issuer", "version", name=op.f("pk_status_change")),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_status_change_serial", "status_change", ["issuer", "serial"], unique=False)
+    op.create_index(
+        "ix_status_change_shard", "status_change", ["issuer", "shard", "version"], unique=False
+    )
     op.create_table(
         "status_observation",
         sa.Column("id", sa.Integer(), nullable=False),
