@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from ca import der
-from ca.errors import SigningFailed
+from ca.errors import Finding, Refused, SigningFailed
 from ca.identifiers import IssuerName, SerialNumber
 from ca.key_quality import SubjectPublicKey, spki
 from ca.names import SubjectName
@@ -54,7 +54,8 @@ class StatusUrls:
 class Issuer:
     """A certificate authority that can sign: name, key, and certificate once it has one.
 
-    `profiles` are the names of those it may issue under, None when it may under any.
+    `profiles` are the names of those it may issue under, None when it may under any. Certificates
+    are spread over `shards` of its CRL, if there are any, of which those `in_force` are served.
     """
 
     name: IssuerName
@@ -63,11 +64,35 @@ class Issuer:
     certificate: x509.Certificate | None
     urls: StatusUrls
     profiles: frozenset[str] | None = None
+    shards: int = 0
+    in_force: frozenset[int] = frozenset()
+
+    def shard_for(self, serial_number: SerialNumber, profile: Profile) -> int:
+        """Which shard of its CRL lists a certificate, for the whole life of that; 0 for none.
+
+        Those of authorities are few: they are in the complete one, which everybody has.
+
+        Raises:
+            Refused: relying parties would find no CRL at the address that the certificate names.
+        """
+        if not self.shards or not profile.status_urls or profile.certificate_authority:
+            return 0
+        shard = 1 + serial_number % self.shards
+        if shard not in self.in_force:
+            raise Refused(
+                Finding(
+                    "issuer.shard",
+                    "RFC 5280 4.2.1.13, CA/B BR 7.1.2.11.2",
+                    f"shard {shard} of the CRL of {self.name} is not served yet",
+                    "wait until the service has made it, or run: tillid crl issue",
+                )
+            )
+        return shard
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateContent:
-    """Everything that will stand in one certificate."""
+    """Everything that will stand in one certificate; `shard` is the part of the CRL it names."""
 
     issuer: Issuer
     serial_number: SerialNumber
@@ -78,6 +103,7 @@ class CertificateContent:
     not_before: datetime
     not_after: datetime
     email_addresses: tuple[str, ...] = ()
+    shard: int = 0
 
     def expected_extensions(self) -> list[tuple[x509.ExtensionType, bool]]:
         """The extensions with their criticality, in the order they are encoded."""
@@ -99,7 +125,7 @@ class CertificateContent:
             names += map(x509.RFC822Name, self.email_addresses)
             extensions.append((x509.SubjectAlternativeName(names), False))
         if profile.status_urls:
-            extensions.append((_crl_distribution_points(issuer.urls.crl), False))
+            extensions.append((_crl_distribution_points(issuer.urls.crl_of(self.shard)), False))
             extensions.append((_information_access(issuer.urls, ocsp=profile.ocsp_url), False))
         if profile.ocsp_no_check:
             extensions.append((x509.OCSPNoCheck(), False))
@@ -242,7 +268,7 @@ def _constrained(name: str) -> x509.GeneralName:
     return x509.DNSName(domain) if kind == "dns" else x509.RFC822Name(domain)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=1024)
 def _crl_distribution_points(url: str) -> x509.CRLDistributionPoints:
     name = x509.UniformResourceIdentifier(url)
     return x509.CRLDistributionPoints([x509.DistributionPoint([name], None, None, None)])

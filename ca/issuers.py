@@ -166,7 +166,15 @@ class IssuerRecord:
         """The issuer, able to sign; Conflict for a key that is not the one of its records."""
         if self.spki_sha256 and spki_sha256(key.public_key()) != self.spki_sha256:
             raise Conflict(f"key {self.key_label} in {self.token}", f"not that of {self.name}")
-        return Issuer(self.name, self.subject, key, self.certificate, self.urls, self._may_issue())
+        return Issuer(
+            self.name,
+            self.subject,
+            key,
+            self.certificate,
+            self.urls,
+            self._may_issue(),
+            self.policy.crl_shards,
+        )
 
     def may_issue(self, profile: Profile | None) -> bool:
         """Whether state and policy allow the profile, or at least one."""

@@ -192,6 +192,7 @@ class Certificates:
             "spki_sha256": order.spki_sha256,
             "sealed_tbs": self._seal(tx, order.subject_id, prepared.tbs_certificate),
             "intended_at": now,
+            "shard": content.shard,
         }
 
     def _issued(

@@ -21,6 +21,7 @@ from revocation.errors import CrlNumberTaken
 from revocation.foreign_crls import foreign_serials
 from revocation.publication import (
     COMPLETE,
+    DELTA,
     CrlHeading,
     CrlRecord,
     CrlScope,
@@ -117,14 +118,14 @@ class Crls:
     def lists(self, name: IssuerName) -> list[CrlRecord]:
         """The latest CRL of every list of an issuer: complete, delta, shards."""
         with self._database.read() as tx:
-            numbers = (
-                select(crl.c.shard, func.max(crl.c.number).label("number"))
-                .where(crl.c.issuer == name)
-                .group_by(crl.c.shard)
-            )
-            shards = sorted((shard for shard, _ in tx.execute(numbers)), key=lambda n: (n > 0, -n))
-            found = (latest_crl(tx, name, shard) for shard in shards)
-            return [record for record in found if record is not None]
+            shards = range(1, _last_shard(tx, name) + 1)
+            found = [latest_crl(tx, name, shard) for shard in (COMPLETE, DELTA, *shards)]
+        return [record for record in found if record is not None]
+
+    def shards(self, name: IssuerName) -> range:
+        """The shards that an issuer has or ever had."""
+        with self._database.read() as tx:
+            return range(1, _last_shard(tx, name) + 1)
 
     def observe(
         self, place: tuple[IssuerName, SerialNumber], channel: str, evidence: bytes, now: datetime
@@ -152,6 +153,10 @@ class Crls:
 def _version(tx: Connection, name: IssuerName) -> int:
     query = select(issuer.c.status_version).where(issuer.c.name == name)
     return int(tx.execute(query).scalar_one())
+
+
+def _last_shard(tx: Connection, name: IssuerName) -> int:
+    return int(tx.execute(select(func.max(crl.c.shard)).where(crl.c.issuer == name)).scalar() or 0)
 
 
 def _version_of_shard(tx: Connection, scope: CrlScope) -> int:

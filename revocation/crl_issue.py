@@ -170,7 +170,7 @@ def _header(making: Making, policy: CrlPolicy | None) -> CrlHeader:
         this_update=this_update,
         next_update=NEVER if policy is None else this_update + policy.validity - _ONE_SECOND,
         distribution_point=making.scope.url,
-        freshest=making.scope.delta_url if _base(making, this_update) is not None else None,
+        freshest=making.scope.delta_url,
         expired_since=expired_since,
     )
 

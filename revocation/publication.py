@@ -28,7 +28,7 @@ _LONGEST_VALIDITY = timedelta(days=366)
 _ONE_SECOND = timedelta(seconds=1)
 _LONGEST_WAIT = 30.0
 _PAUSE = 9
-_MOMENT = 0.2
+_MOMENT = 0.5
 
 
 @dataclass(frozen=True, slots=True)

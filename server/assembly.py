@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +85,26 @@ class Assembly:
         certified = record.certificate
         if certified is not None and certified.public_key() != key.public_key():
             raise KeyUnfit(record.key_label, "it is not the key of the issuer's certificate")
-        return record.with_key(key)
+        return self._with_shards(record.with_key(key))
+
+    def _with_shards(self, issuer: Issuer) -> Issuer:
+        """The issuer with the shards of its CRL that relying parties can fetch."""
+        if not issuer.shards:
+            return issuer
+        found = self.crl_work.in_force(
+            issuer.name, issuer.shards, lambda: self._in_force(issuer.name)
+        )
+        return replace(issuer, in_force=found)
+
+    def _in_force(self, name: IssuerName) -> frozenset[int]:
+        now = utc_now()
+        return frozenset(
+            each.shard
+            for each in self.crls.lists(name)
+            if each.shard > COMPLETE
+            and each.next_update > now
+            and self.crl_file(name, each.shard).is_file()
+        )
 
     def issuing(self, profile: Profile | None = None, authority: str | None = None) -> Issuer:
         """The issuer that certifies under a profile, or any, able to sign."""

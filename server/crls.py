@@ -31,8 +31,8 @@ from server.logs import get_logger
 def scopes(parts: Assembly, record: IssuerRecord) -> list[CrlScope]:
     """The lists of an issuer: the complete one, and the shards it has or ever had."""
     policy, urls = record.policy, record.urls
-    ever = {each.shard for each in parts.crls.lists(record.name) if each.shard > COMPLETE}
-    shards = sorted(ever | set(range(1, policy.crl_shards + 1)))
+    ever = len(parts.crls.shards(record.name))  # certificates go on naming them
+    shards = range(1, max(ever, policy.crl_shards) + 1)
     delta = urls.delta if policy.crl_deltas else None
     return [
         CrlScope(record.name, delta_url=delta),

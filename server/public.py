@@ -4,7 +4,6 @@ No framework stands in its way: relying parties ask here millions of times (RFC 
 RFC 5019 section 5, RFC 5280 section 4.2.1.13).
 """
 
-import hashlib
 import os
 import urllib.parse
 from base64 import b64decode
@@ -12,12 +11,10 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from ca.identifiers import IssuerName
@@ -28,12 +25,15 @@ from revocation.cert_ids import IssuerCertIds
 from revocation.errors import StatusUnavailable
 from revocation.ocsp import ResponseStatus, error_response
 from revocation.preproduction import Life, PreproducedResponse, find_response
+from revocation.publication import COMPLETE, DELTA
 from revocation.responder import OcspResponder
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.own_certificates import ocsp_responder
+from server.public_crl import KIND as CRL_KIND
+from server.public_crl import CrlFiles, Sent, http_date, read_address
 from server.public_process import die_with_parent
 from server.public_responses import Held, HeldResponses
 from server.settings_sources import load_settings
@@ -54,7 +54,7 @@ class Answer:
     """Status line, headers and body of one answer."""
 
     status: str
-    body: bytes = b""
+    body: bytes | Sent = b""
     kind: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -70,17 +70,6 @@ _OCSP = "application/ocsp-response"
 _UNAUTHORIZED = error_response(ResponseStatus.UNAUTHORIZED)
 
 
-@dataclass(frozen=True, slots=True)
-class ServedCrl:
-    """A CRL as it lies on disk; `file` tells it from the one that replaces it."""
-
-    file: tuple[int, int]
-    modified: datetime
-    next_update: datetime
-    tag: str
-    body: bytes
-
-
 @dataclass(slots=True)
 class PublicApp:
     """The WSGI callable of one worker process."""
@@ -89,7 +78,7 @@ class PublicApp:
     metrics: Metrics
     _issuers: dict[str, tuple[datetime, IssuerRecord]] = field(default_factory=dict)
     _responders: dict[str, tuple[datetime, OcspResponder]] = field(default_factory=dict)
-    _crls: dict[str, ServedCrl] = field(default_factory=dict)
+    _crls: CrlFiles = field(default_factory=CrlFiles)
     held: HeldResponses = field(default_factory=HeldResponses)
     _told: datetime = _NEVER
 
@@ -102,14 +91,19 @@ class PublicApp:
             route, answer = "/fault", _LATER
         except Exception as error:  # noqa: BLE001 - the outermost edge of a worker
             reference = record_unforeseen(self.parts.settings.state, error)
-            body = f"a fault of ours; tell the operator {reference}\n".encode()
-            route, answer = "/fault", Answer("500 Internal Server Error", body)
+            said = f"a fault of ours; tell the operator {reference}\n".encode()
+            route, answer = "/fault", Answer("500 Internal Server Error", said)
         self.metrics.requests.labels("public", route, answer.status[:3]).inc()
         headers = list(answer.headers)
         if not answer.status.startswith("304"):  # RFC 9110 section 8.6
             headers += [("Content-Type", answer.kind), ("Content-Length", str(len(answer.body)))]
         start_response(answer.status, headers)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+        body = answer.body
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return [body] if isinstance(body, bytes) else body
+        if isinstance(body, Sent):
+            body.close()
+        return []
 
     def _route(self, environ: Environ) -> tuple[str, Answer]:
         # PATH_INFO is decoded once by the server: what follows the issuer's name is taken raw.
@@ -140,7 +134,7 @@ class PublicApp:
                 for record in self.parts.issuers.all()
                 if record.certificate is not None
                 and record.key_label
-                and self._current_crl(record.name, now) is None
+                and self._crls.in_force(self.parts.crl_file(record.name), now) is None
             ]
             lacking += [
                 f"{record.name}: no OCSP responder"
@@ -168,40 +162,28 @@ class PublicApp:
         return Answer("200 OK", body, "application/pkix-cert")
 
     def _crl(self, environ: Environ, rest: str) -> Answer:
-        name = rest.removesuffix(".crl")
-        if not rest.endswith(".crl") or self._issuer(name) is None:
+        """A CRL of an issuer: the complete one, its delta, or one shard."""
+        name, shard = read_address(rest)
+        if shard is None or self._issuer(name) is None:
             return NOT_FOUND
-        now = utc_now()
-        current = self._current_crl(IssuerName(name), now)
-        if current is None:
+        path = self.parts.crl_file(IssuerName(name), shard)
+        found = self._crls.answer(path, environ, utc_now())
+        if found is None and not self._is_made(name, shard):
+            return NOT_FOUND
+        if found is None:
             return Answer(
                 "503 Service Unavailable",
                 b"no CRL is in force; a new one is being made\n",
                 headers=(("Retry-After", "30"),),
             )
-        headers = (
-            ("ETag", f'"{current.tag}"'),
-            ("Last-Modified", _http_date(current.modified)),
-            ("Expires", _http_date(current.next_update)),
-            ("Cache-Control", "public, max-age=60, no-transform"),
-        )
-        asked = str(environ.get("HTTP_IF_NONE_MATCH", ""))
-        if asked.strip() == "*" or f'"{current.tag}"' in asked:
-            return Answer("304 Not Modified", headers=headers)
-        return Answer("200 OK", current.body, "application/pkix-crl", headers)
+        return Answer(found.status, found.body or b"", CRL_KIND, found.headers)
 
-    def _current_crl(self, name: IssuerName, now: datetime) -> ServedCrl | None:
-        """The CRL that is served for an issuer; None while none that is in force lies there."""
-        path = self.parts.crl_file(name)
-        try:
-            found = path.stat()
-            kept = self._crls.get(name)
-            if kept is None or kept.file != (found.st_mtime_ns, found.st_ino):
-                kept = _read_crl(path, found)
-                self._crls[name] = kept
-        except (FileNotFoundError, ValueError):  # not there yet, or no CRL: the job mends it
-            return None
-        return None if now > kept.next_update else kept
+    def _is_made(self, name: str, shard: int) -> bool:
+        """Whether an issuer has, or is to have, this list."""
+        record = self._issuer(name)
+        if record is None or shard == DELTA:
+            return record is not None and record.policy.crl_deltas
+        return shard in {COMPLETE, *self.parts.crls.shards(record.name)}
 
     def _ocsp(self, environ: Environ, method: str, rest: str) -> Answer:
         name, _, encoded = rest.partition("/")
@@ -318,26 +300,8 @@ def _held_answer(held: Held, now: datetime) -> Answer:
     seconds = max(int((held.life.next_update - now).total_seconds() / 2), 0)
     headers = (
         ("Cache-Control", f"max-age={seconds}, public, no-transform, must-revalidate"),
-        ("Last-Modified", _http_date(held.life.this_update)),
-        ("Expires", _http_date(held.life.next_update)),
+        ("Last-Modified", http_date(held.life.this_update)),
+        ("Expires", http_date(held.life.next_update)),
         ("ETag", f'"{held.tag}"'),
     )
     return Answer("200 OK", held.body, _OCSP, headers)
-
-
-def _read_crl(path: Path, found: os.stat_result) -> ServedCrl:
-    body = path.read_bytes()
-    next_update = x509.load_der_x509_crl(body).next_update_utc
-    if next_update is None:
-        raise ValueError("a CRL of ours has no nextUpdate")
-    return ServedCrl(
-        file=(found.st_mtime_ns, found.st_ino),
-        modified=datetime.fromtimestamp(int(found.st_mtime), UTC),
-        next_update=next_update,
-        tag=hashlib.sha256(body).hexdigest(),
-        body=body,
-    )
-
-
-def _http_date(time: datetime) -> str:
-    return format_datetime(time, usegmt=True)
