@@ -1,10 +1,7 @@
 """Making the CRLs of one issuer when they are due, and putting them where this host serves them."""
 
-import fcntl
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +20,7 @@ from revocation.publication import (
     IssuingKey,
     crl_is_due,
 )
-from revocation.published_files import write_streamed
+from revocation.published_files import alone_in, write_streamed
 from server.assembly import Assembly
 from server.logs import get_logger
 
@@ -116,7 +113,7 @@ def last_crls(parts: Assembly, record: IssuerRecord, now: datetime) -> Iterator[
 def _workplace(parts: Assembly, scope: CrlScope) -> Workplace:
     path = parts.crl_file(scope.issuer, scope.shard)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Workplace(path, parts.crl_work.stopping.is_set, lambda: _alone_in(path.parent))
+    return Workplace(path, parts.crl_work.stopping.is_set, lambda: alone_in(path.parent))
 
 
 def publish_crl(parts: Assembly, record: IssuerRecord) -> tuple[CrlRecord | None, bool]:
@@ -136,19 +133,8 @@ def publish_crl(parts: Assembly, record: IssuerRecord) -> tuple[CrlRecord | None
 def _publish(parts: Assembly, of: CrlRecord, path: Path) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The latest is read under the lock, so that no other process puts an older one over it.
-    with _alone_in(path.parent), parts.crls.octets(of.issuer, of.shard) as (latest, chunks):
+    with alone_in(path.parent), parts.crls.octets(of.issuer, of.shard) as (latest, chunks):
         if latest is None or parts.crl_work.is_published(path, latest.sha256):
             return False
         write_streamed(path, chunks, latest.sha256)
     return True
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder against every other process of this host."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
