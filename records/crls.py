@@ -12,7 +12,13 @@ from sqlalchemy import Connection, delete, func, insert, select
 from audit.events import Detail, Event
 from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
-from records.crl_sources import RecordedSource, latest_crl, piece_around, stored_pieces
+from records.crl_sources import (
+    RecordedSource,
+    latest_crl,
+    piece_around,
+    record_of,
+    stored_pieces,
+)
 from records.database import Database
 from records.errors import Conflict, RuleBroken
 from records.tables import crl, crl_piece, issuer, status_change, status_observation
@@ -114,6 +120,18 @@ class Crls:
         """The CRL of the highest number."""
         with self._database.read() as tx:
             return latest_crl(tx, name, shard)
+
+    def recorded(self, scope: CrlScope, number: int) -> CrlRecord | None:
+        """What is kept of one CRL of a list, however old."""
+        with self._database.read() as tx:
+            row = tx.execute(
+                select(crl).where(
+                    crl.c.issuer == scope.issuer,
+                    crl.c.shard == scope.shard,
+                    crl.c.number == number,
+                )
+            ).first()
+        return None if row is None else record_of(row)
 
     def lists(self, name: IssuerName) -> list[CrlRecord]:
         """The latest CRL of every list of an issuer: complete, delta, shards."""
