@@ -75,7 +75,7 @@ class KeyUnsuitable(AuditError):
 
 
 class ClockBehind(AuditError):
-    """No head is signed at `now`, before the time of the `latest` head."""
+    """Nothing is signed at `now`, before the time of the `latest` head."""
 
     def __init__(self, now: datetime, latest: datetime) -> None:
         super().__init__(f"the clock says {now}, the latest head {latest}")

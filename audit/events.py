@@ -58,7 +58,7 @@ class Event:
         for key, value in details.items():
             _require_match("details", _KEY, key)
             _check_detail(value)
-        if len(_CANONICAL.encode(details).encode()) > MAX_DETAILS_OCTETS:
+        if _may_be_long(details) and len(_CANONICAL.encode(details).encode()) > MAX_DETAILS_OCTETS:
             raise EventRefused("details", f"at most {MAX_DETAILS_OCTETS} octets")
         object.__setattr__(self, "details", MappingProxyType(details))
 
@@ -142,6 +142,11 @@ def utc_text(time: datetime) -> str:
 def _require_match(field: str, pattern: re.Pattern[str], value: str) -> None:
     if not pattern.fullmatch(value):
         raise EventRefused(field, f"matches {pattern.pattern}")
+
+
+def _may_be_long(details: Mapping[str, Detail]) -> bool:
+    """No for most details: a character of `repr` is at most four octets of their JSON."""
+    return 4 * len(repr(details)) > MAX_DETAILS_OCTETS
 
 
 def _check_detail(value: object) -> None:

@@ -7,8 +7,10 @@ for octet.
 """
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -21,10 +23,13 @@ from ca.key_quality import SubjectPublicKey, spki
 from ca.names import SubjectName
 from ca.profiles import EXTENDED_KEY_USAGES, Profile
 from ca.requests import ip_address
-from ca.signatures import SigningKey, algorithm_of
+from ca.signatures import SignatureAlgorithm, SigningKey, algorithm_of
 
 _VERSION_3 = der.element(der.context(0), der.integer(2))
 _NO_SIGNATURE = bytes(64)
+_SUBJECT_KEY, _SUBJECT_NAMES = der.oid("2.5.29.14"), der.oid("2.5.29.17")
+# The context-specific tags of a GeneralName (RFC 5280 section 4.2.1.6).
+_RFC822_NAME, _DNS_NAME, _IP_ADDRESS = 0x81, 0x82, 0x87
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,10 @@ class StatusUrls:
 class Issuer:
     """A certificate authority that can sign: name, key, and certificate once it has one.
 
-    `profiles` are the names of those it may issue under, None when it may under any. Certificates
-    are spread over `shards` of its CRL, if there are any, of which those `in_force` are served.
+    `profiles` are the names of those it may issue under, None when it may under any; `algorithm` is
+    how its key signs, `known_key` the key that relying parties verify with: the one in the
+    certificate, or the token's own while there is none; and `key_identifier` says which that is.
+    Certificates are spread over `shards` of its CRL, if there are any; those `in_force` are served.
     """
 
     name: IssuerName
@@ -66,6 +73,15 @@ class Issuer:
     profiles: frozenset[str] | None = None
     shards: int = 0
     in_force: frozenset[int] = frozenset()
+    algorithm: SignatureAlgorithm = field(init=False, repr=False, compare=False)
+    known_key: object = field(init=False, repr=False, compare=False)
+    key_identifier: x509.AuthorityKeyIdentifier = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        holder = self.key if self.certificate is None else self.certificate
+        object.__setattr__(self, "algorithm", algorithm_of(self.key))
+        object.__setattr__(self, "known_key", holder.public_key())
+        object.__setattr__(self, "key_identifier", _authority_key_identifier(self))
 
     def shard_for(self, serial_number: SerialNumber, profile: Profile) -> int:
         """Which shard of its CRL lists a certificate, for the whole life of that; 0 for none.
@@ -90,6 +106,10 @@ class Issuer:
         return shard
 
 
+Extensions = list[tuple[x509.ExtensionType, bool]]
+"""Values with their criticality, in the order they are encoded."""
+
+
 @dataclass(frozen=True, slots=True)
 class CertificateContent:
     """Everything that will stand in one certificate; `shard` is the part of the CRL it names."""
@@ -105,72 +125,106 @@ class CertificateContent:
     email_addresses: tuple[str, ...] = ()
     shard: int = 0
 
-    def expected_extensions(self) -> list[tuple[x509.ExtensionType, bool]]:
+    def expected_extensions(self) -> Extensions:
         """The extensions with their criticality, in the order they are encoded."""
-        profile, issuer = self.profile, self.issuer
-        extensions: list[tuple[x509.ExtensionType, bool]] = [
-            (x509.BasicConstraints(profile.certificate_authority, profile.path_length), True),
-            (profile.x509_key_usage(), True),
-            (x509.SubjectKeyIdentifier.from_public_key(self.public_key), False),
-            (_authority_key_identifier(issuer), False),
-        ]
-        if profile.extended_key_usage:
-            purposes = [EXTENDED_KEY_USAGES[word] for word in profile.extended_key_usage]
-            extensions.append((x509.ExtendedKeyUsage(purposes), False))
-        if profile.policy_oids:
-            extensions.append((_policies(profile.policy_oids), False))
-        extensions += _constraints(profile)
-        if profile.host_names or profile.email_addresses:
-            names = [*map(_general_name, self.host_names)]
-            names += map(x509.RFC822Name, self.email_addresses)
-            extensions.append((x509.SubjectAlternativeName(names), False))
-        if profile.status_urls:
-            extensions.append((_crl_distribution_points(issuer.urls.crl_of(self.shard)), False))
-            extensions.append((_information_access(issuer.urls, ocsp=profile.ocsp_url), False))
-        if profile.ocsp_no_check:
-            extensions.append((x509.OCSPNoCheck(), False))
-        return extensions
+        first, middle, last = self.common_extensions()
+        own_key = x509.SubjectKeyIdentifier.from_public_key(self.public_key)
+        return [*first.values, (own_key, False), *middle.values, *self._names(), *last.values]
+
+    def common_extensions(self) -> "_Common":
+        """Those that all certificates of this issuer, profile and shard share."""
+        issuer = self.issuer
+        urls = replace(issuer.urls, crl=issuer.urls.crl_of(self.shard))
+        return _common_extensions(self.profile, urls, issuer.key_identifier)
+
+    def _names(self) -> Extensions:
+        if not (self.profile.host_names or self.profile.email_addresses):
+            return []
+        names = [*map(_general_name, self.host_names)]
+        names += map(x509.RFC822Name, self.email_addresses)
+        return [(x509.SubjectAlternativeName(names), False)]
 
     def throw_away_copy(self) -> x509.Certificate:
         """The certificate with a signature of zeros, which verifies under no key."""
-        algorithm = algorithm_of(self.issuer.key).identifier
+        algorithm = self.issuer.algorithm.identifier
         tbs = _tbs_certificate(self, algorithm)
         return x509.load_der_x509_certificate(_certificate(tbs, algorithm, _NO_SIGNATURE))
 
 
 def _tbs_certificate(content: CertificateContent, algorithm: bytes) -> bytes:
     """The to-be-signed octets; a library's parser and the rules read them before anybody signs."""
-    extensions = [_extension(*each) for each in content.expected_extensions()]
     return der.sequence(
         _VERSION_3,
         der.integer(content.serial_number),
         algorithm,
         content.issuer.subject.public_bytes(),
         der.sequence(der.choice_time(content.not_before), der.choice_time(content.not_after)),
-        content.subject.to_x509().public_bytes(),
+        content.subject.to_der(),
         spki(content.public_key),
-        der.element(der.context(3), der.sequence(*extensions)),
+        der.element(der.context(3), der.sequence(*_extensions(content))),
     )
 
 
-def _extension(value: x509.ExtensionType, critical: bool) -> bytes:  # noqa: FBT001 - as in x509
-    # Of a profile's extensions all but two are the same in every certificate. One of those two may
-    # name a person, and that is not kept.
-    own = isinstance(value, x509.SubjectAlternativeName | x509.SubjectKeyIdentifier)
-    return _encode(value, critical) if own else _encode_once(value, critical)
+def _extensions(content: CertificateContent) -> Iterator[bytes]:
+    """All extensions; but for two they are the same octets in every certificate of a profile."""
+    first, middle, last = content.common_extensions()
+    own_key = x509.SubjectKeyIdentifier.from_public_key(content.public_key)
+    yield first.octets
+    yield der.extension(_SUBJECT_KEY, der.octet_string(own_key.digest))
+    yield middle.octets
+    if content.profile.host_names or content.profile.email_addresses:
+        hosts, mailboxes = map(_host_octets, content.host_names), content.email_addresses
+        named = [der.element(_RFC822_NAME, mailbox.encode()) for mailbox in mailboxes]
+        yield der.extension(_SUBJECT_NAMES, der.sequence(*hosts, *named))
+    yield last.octets
+
+
+def _host_octets(host: str) -> bytes:
+    address = ip_address(host)
+    if address is None:
+        return der.element(_DNS_NAME, host.encode())
+    return der.element(_IP_ADDRESS, address.packed)
+
+
+class _Run(NamedTuple):
+    """Extensions that follow one another, and their octets."""
+
+    values: Extensions
+    octets: bytes
+
+    @classmethod
+    def of(cls, values: Extensions) -> "_Run":
+        return cls(values, b"".join(_encode(*each) for each in values))
+
+
+_Common = tuple[_Run, _Run, _Run]
+
+
+@functools.lru_cache(maxsize=1024)
+def _common_extensions(
+    profile: Profile, urls: StatusUrls, authority_key: x509.AuthorityKeyIdentifier
+) -> _Common:
+    """Before the subject's key identifier, between it and the subject's names, and after those."""
+    middle: Extensions = [(authority_key, False)]
+    if profile.extended_key_usage:
+        purposes = [EXTENDED_KEY_USAGES[word] for word in profile.extended_key_usage]
+        middle.append((x509.ExtendedKeyUsage(purposes), False))
+    if profile.policy_oids:
+        middle.append((_policies(profile.policy_oids), False))
+    last: Extensions = []
+    if profile.status_urls:
+        last.append((_crl_distribution_points(urls.crl), False))
+        last.append((_information_access(urls, ocsp=profile.ocsp_url), False))
+    if profile.ocsp_no_check:
+        last.append((x509.OCSPNoCheck(), False))
+    constraints = x509.BasicConstraints(profile.certificate_authority, profile.path_length)
+    first: Extensions = [(constraints, True), (profile.x509_key_usage(), True)]
+    return _Run.of(first), _Run.of(middle + _constraints(profile)), _Run.of(last)
 
 
 def _encode(value: x509.ExtensionType, critical: bool) -> bytes:  # noqa: FBT001 - as in x509
     octets = der.octet_string(value.public_bytes())
-    return der.sequence(_oid(value.oid), der.TRUE if critical else b"", octets)
-
-
-_encode_once = functools.lru_cache(maxsize=256)(_encode)
-
-
-@functools.cache
-def _oid(identifier: x509.ObjectIdentifier) -> bytes:
-    return der.oid(identifier.dotted_string)
+    return der.sequence(der.oid(value.oid.dotted_string), der.TRUE if critical else b"", octets)
 
 
 def _certificate(tbs: bytes, algorithm: bytes, signature: bytes) -> bytes:
@@ -202,39 +256,23 @@ def assemble(copy: x509.Certificate, signature: bytes, issuer: Issuer) -> x509.C
     Raises:
         SigningFailed: the signature does not verify under the key that relying parties know.
     """
-    algorithm = algorithm_of(issuer.key).identifier
-    octets = _certificate(copy.tbs_certificate_bytes, algorithm, signature)
+    tbs, algorithm = copy.tbs_certificate_bytes, issuer.algorithm
+    octets = _certificate(tbs, algorithm.identifier, signature)
     certificate = x509.load_der_x509_certificate(octets)
-    if certificate.tbs_certificate_bytes != copy.tbs_certificate_bytes:
+    if certificate.tbs_certificate_bytes != tbs:
         raise SigningFailed("the certificate's octets are not those that were checked")
     try:
-        _verify(issuer, signature, copy.tbs_certificate_bytes)
+        algorithm.verify(issuer.known_key, signature, tbs)
     except InvalidSignature as error:
         raise SigningFailed("the token's signature does not verify") from error
     return certificate
 
 
-def _verify(issuer: Issuer, signature: bytes, octets: bytes) -> None:
-    """Verify with the key in the issuer's certificate, or the token's own while there is none."""
-    known = issuer.key.public_key() if issuer.certificate is None else _key_of(issuer.certificate)
-    algorithm_of(issuer.key).verify(known, signature, octets)
-
-
-@functools.lru_cache(maxsize=64)
-def _key_of(certificate: x509.Certificate) -> object:
-    return certificate.public_key()
-
-
 def _authority_key_identifier(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
     if issuer.certificate is None:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
-    return _key_identifier_of(issuer.certificate)
-
-
-@functools.lru_cache(maxsize=64)
-def _key_identifier_of(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    ski = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski.value)
+    own = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)
 
 
 def _general_name(host: str) -> x509.GeneralName:
@@ -242,7 +280,6 @@ def _general_name(host: str) -> x509.GeneralName:
     return x509.DNSName(host) if address is None else x509.IPAddress(address)
 
 
-@functools.cache
 def _policies(oids: tuple[str, ...]) -> x509.CertificatePolicies:
     return x509.CertificatePolicies(
         [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in oids]
@@ -268,13 +305,11 @@ def _constrained(name: str) -> x509.GeneralName:
     return x509.DNSName(domain) if kind == "dns" else x509.RFC822Name(domain)
 
 
-@functools.lru_cache(maxsize=1024)
 def _crl_distribution_points(url: str) -> x509.CRLDistributionPoints:
     name = x509.UniformResourceIdentifier(url)
     return x509.CRLDistributionPoints([x509.DistributionPoint([name], None, None, None)])
 
 
-@functools.lru_cache(maxsize=64)
 def _information_access(urls: StatusUrls, *, ocsp: bool) -> x509.AuthorityInformationAccess:
     methods = [(AuthorityInformationAccessOID.CA_ISSUERS, urls.certificate)]
     if ocsp:

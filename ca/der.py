@@ -1,9 +1,11 @@
 """DER, as far as our own structures need it: elements, numbers, identifiers, times (X.690).
 
 The writer is our own because cryptography's builders cost a multiple of the encoding itself, and
-its builder of CRLs is quadratic.
+its builder of CRLs is quadratic. Nothing recurses, so that nesting costs nothing.
 """
 
+import functools
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,13 +13,18 @@ INTEGER: Final = 0x02
 BIT_STRING: Final = 0x03
 OCTET_STRING: Final = 0x04
 OBJECT_IDENTIFIER: Final = 0x06
+UTF8_STRING: Final = 0x0C
+PRINTABLE_STRING: Final = 0x13
 UTC_TIME: Final = 0x17
 GENERALIZED_TIME: Final = 0x18
 SEQUENCE: Final = 0x30
+SET: Final = 0x31
 
 TRUE: Final = b"\x01\x01\xff"
 
 LONG_FORM: Final = 0x80
+_HIGH_TAG: Final = 0x1F
+_CONSTRUCTED: Final = 0x20
 _UTC_TIME_YEARS = range(1950, 2050)
 
 
@@ -36,7 +43,8 @@ def header(tag: int, length: int) -> bytes:
 
 def element(tag: int, *contents: bytes) -> bytes:
     """One element holding the contents, joined."""
-    return b"".join((header(tag, sum(map(len, contents))), *contents))
+    joined = contents[0] if len(contents) == 1 else b"".join(contents)
+    return header(tag, len(joined)) + joined
 
 
 def sequence(*contents: bytes) -> bytes:
@@ -66,11 +74,59 @@ def oid(dotted: str) -> bytes:
     return element(OBJECT_IDENTIFIER, *(_base128(arc) for arc in (40 * first + second, *arcs)))
 
 
+def children(octets: bytes) -> list[bytes]:
+    """The elements inside a constructed element whose form a parser has accepted already."""
+    _, position = _content(octets, 0)
+    found = []
+    while position < len(octets):
+        end, _ = _content(octets, position)
+        found.append(octets[position:end])
+        position = end
+    return found
+
+
+def _content(octets: bytes, start: int) -> tuple[int, int]:
+    """Where the element that starts there ends, and where its content begins."""
+    length, begin = octets[start + 1], start + 2
+    if length >= LONG_FORM:
+        begin += length - LONG_FORM
+        length = int.from_bytes(octets[start + 2 : begin], "big")
+    return begin + length, begin
+
+
 def _base128(value: int) -> bytes:
     octets = [value & 0x7F]
     while value := value >> 7:
         octets.append(value & 0x7F | 0x80)
     return bytes(reversed(octets))
+
+
+def elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag octet and content of each element in a row. Raises: ValueError for anything else.
+
+    A tag of several octets is anything else, too: nothing that is read here has one.
+    """
+    position = 0
+    while position < len(octets):
+        tag, start = octets[position], position + 2
+        length = octets[position + 1] if start <= len(octets) else LONG_FORM
+        if length > LONG_FORM:
+            start += length & 0x7F
+            length = int.from_bytes(octets[position + 2 : start], "big")
+        elif length == LONG_FORM:
+            raise ValueError("no length")
+        position = start + length
+        if tag & _HIGH_TAG == _HIGH_TAG or position > len(octets):
+            raise ValueError("no element")
+        yield tag, octets[start:position]
+
+
+def is_nested_deeper(octets: bytes, levels: int) -> bool:
+    """Whether elements in a row hold elements below so many levels. Raises: ValueError."""
+    row = [octets]
+    for _ in range(levels):
+        row = [found for each in row for tag, found in elements(each) if tag & _CONSTRUCTED]
+    return any(row)
 
 
 def extension(identifier: bytes, value: bytes) -> bytes:
@@ -83,6 +139,7 @@ def generalized_time(time: datetime) -> bytes:
     return element(GENERALIZED_TIME, _in_utc(time).strftime("%Y%m%d%H%M%SZ").encode())
 
 
+@functools.lru_cache(maxsize=256)
 def choice_time(time: datetime) -> bytes:
     """UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 5.1.2.4)."""
     time = _in_utc(time)

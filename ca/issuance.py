@@ -89,11 +89,11 @@ class PreparedCertificate:
     order: CertificateOrder
     content: CertificateContent
     copy: x509.Certificate = field(repr=False)
+    tbs_certificate: bytes = field(init=False, repr=False)
+    """The octets that the token will sign."""
 
-    @property
-    def tbs_certificate(self) -> bytes:
-        """The octets that the token will sign."""
-        return self.copy.tbs_certificate_bytes
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tbs_certificate", self.copy.tbs_certificate_bytes)
 
 
 Signed = tuple[PreparedCertificate, x509.Certificate]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from ca import der
 from ca.errors import Finding, Refused
 
 _OIDS = {
@@ -24,6 +25,9 @@ _OIDS = {
 ATTRIBUTES = tuple(_OIDS)
 """The attributes that a profile can ask for."""
 
+_OID_OCTETS = {name: der.oid(oid.dotted_string) for name, oid in _OIDS.items()}
+_PRINTABLE = frozenset({"C", "serialNumber"})
+"""Attributes that are PrintableStrings by their definition (X.520); all others are UTF-8 here."""
 _SHORT_NAMES = {oid: name for name, oid in _OIDS.items()}
 _UPPER_BOUND = 64
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -73,6 +77,20 @@ class SubjectName:
     def to_x509(self) -> x509.Name:
         """The name as cryptography's value; one attribute an RDN."""
         return x509.Name([x509.NameAttribute(_OIDS[a], value) for a, value in self.attributes])
+
+    def to_der(self) -> bytes:
+        """The name as it stands in a certificate; the same octets as the library's."""
+        return der.sequence(
+            *(
+                der.element(der.SET, der.sequence(_OID_OCTETS[a], _string(a, value)))
+                for a, value in self.attributes
+            )
+        )
+
+
+def _string(attribute: str, value: str) -> bytes:
+    kind = der.PRINTABLE_STRING if attribute in _PRINTABLE else der.UTF8_STRING
+    return der.element(kind, value.encode())
 
 
 def _finding(sentence: str) -> Finding:

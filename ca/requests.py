@@ -13,10 +13,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca import der
 from ca.errors import Finding, MalformedRequest, Refused
 from ca.key_quality import SubjectPublicKey, check_key, spki, spki_sha256
 
 MAX_OCTETS = 16 * 1024
+MAX_ATTRIBUTES = 64
+MAX_DEPTH = 32
+"""Levels of elements in an attribute; a requested subjectAltName has seven."""
 _DNS_NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
     r"(?![0-9]+\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # an IP address is no host name
@@ -42,11 +46,14 @@ class CertificationRequest:
 def parse_request(octets: bytes) -> CertificationRequest:
     """Read a PKCS#10 request, PEM or DER, at most 16 KiB, and check proof of possession.
 
+    It holds at most 64 attributes, of at most 32 levels: nothing is looked at in more.
+
     Raises:
         MalformedRequest: the octets are no certification request.
         Refused: the signature does not verify, or the key is too weak to certify.
     """
     request = _decode(octets)
+    _check_attributes(request)
     key = _certifiable_key(request)
     if not _is_possessed(request):
         raise Refused(
@@ -75,6 +82,22 @@ def _decode(octets: bytes) -> x509.CertificateSigningRequest:
         raise MalformedRequest(
             "certification request", "the octets are not a PKCS#10 request in PEM or DER"
         ) from None
+
+
+def _check_attributes(request: x509.CertificateSigningRequest) -> None:
+    """Refuse more attributes, or deeper ones, than an honest request has (RFC 2986 section 4.1)."""
+    try:
+        ((_, info),) = der.elements(request.tbs_certrequest_bytes)
+        fields = [content for tag, content in der.elements(info) if tag == der.context(0)]
+        attributes = [each for content in fields for each in der.elements(content)]
+        deep = any(der.is_nested_deeper(content, MAX_DEPTH) for content in fields)
+    except ValueError:
+        raise MalformedRequest("certification request", "its attributes cannot be read") from None
+    if deep or len(attributes) > MAX_ATTRIBUTES:
+        why = (
+            f"it has more than {MAX_ATTRIBUTES} attributes, or one of more than {MAX_DEPTH} levels"
+        )
+        raise MalformedRequest("certification request", why)
 
 
 def _certifiable_key(request: x509.CertificateSigningRequest) -> SubjectPublicKey:

@@ -9,11 +9,11 @@ from datetime import UTC, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ca import der
 from ca.certificates import CertificateContent
 from ca.errors import Finding, Refused
-from ca.key_quality import check_key, key_type
+from ca.key_quality import check_key, key_type, spki
 from ca.names import SubjectName
 from ca.requests import check_email_address, check_host_name
 
@@ -29,20 +29,38 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True, slots=True)
+class Encoded:
+    """A certificate as a library reads it, beside the octets of single fields of it."""
+
+    certificate: x509.Certificate
+    issuer: bytes
+    subject: bytes
+    subject_key: bytes
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate) -> "Encoded":
+        """Take the tbsCertificate apart (RFC 5280 section 4.1)."""
+        fields = der.children(certificate.tbs_certificate_bytes)
+        if fields[0][0] != der.context(0):
+            fields.insert(0, b"")  # a certificate of version 1 does not say so
+        return cls(certificate, fields[3], fields[5], fields[6])
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One clause: `broken` says what is wrong with an encoded certificate, or None."""
 
     id: str
     clause: str
-    broken: Callable[[x509.Certificate, CertificateContent], str | None]
+    broken: Callable[[Encoded, CertificateContent], str | None]
 
 
 def lint(copy: x509.Certificate, content: CertificateContent) -> None:
     """Refuse a certificate that breaks any rule; the finding names each one."""
-    findings = []
+    findings, encoded = [], Encoded.of(copy)
     for rule in RULES:
         try:
-            sentence = rule.broken(copy, content)
+            sentence = rule.broken(encoded, content)
         except Refused as refused:
             sentence = "; ".join(finding.sentence for finding in refused.findings)
         except _UNREADABLE:
@@ -54,37 +72,37 @@ def lint(copy: x509.Certificate, content: CertificateContent) -> None:
         raise Refused(*findings)
 
 
-def _version(copy: x509.Certificate, _: CertificateContent) -> str | None:
-    return None if copy.version is x509.Version.v3 else "the version is not 3"
+def _version(encoded: Encoded, _: CertificateContent) -> str | None:
+    return None if encoded.certificate.version is x509.Version.v3 else "the version is not 3"
 
 
-def _serial(copy: x509.Certificate, content: CertificateContent) -> str | None:
-    if copy.serial_number != content.serial_number:
+def _serial(encoded: Encoded, content: CertificateContent) -> str | None:
+    if encoded.certificate.serial_number != content.serial_number:
         return "the serial number is not the one that was reserved"
-    if copy.serial_number.bit_length() < _MIN_SERIAL_BITS:
+    if encoded.certificate.serial_number.bit_length() < _MIN_SERIAL_BITS:
         return f"the serial number has fewer than {_MIN_SERIAL_BITS} bits"
     return None
 
 
-def _issuer(copy: x509.Certificate, content: CertificateContent) -> str | None:
+def _issuer(encoded: Encoded, content: CertificateContent) -> str | None:
     certificate = content.issuer.certificate
     subject = content.issuer.subject if certificate is None else certificate.subject
     # Octets, not values: relying parties that compare encodings must find the issuer, too.
-    if copy.issuer.public_bytes() != subject.public_bytes():
+    if encoded.issuer != subject.public_bytes():
         return "the issuer is not the issuing CA's own name"
-    if certificate is None and copy.subject != subject:
+    if certificate is None and encoded.certificate.subject != subject:
         return "a CA without a certificate can certify only itself"
     return None
 
 
-def _path(copy: x509.Certificate, content: CertificateContent) -> str | None:
+def _path(encoded: Encoded, content: CertificateContent) -> str | None:
     issuer = content.issuer.certificate
     if issuer is None:
         return None
     above = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
     if not above.ca:
         return "the issuer is no certificate authority"
-    own = copy.extensions.get_extension_for_class(x509.BasicConstraints).value
+    own = encoded.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     if not own.ca or above.path_length is None:
         return None
     if own.path_length is None or own.path_length >= above.path_length:
@@ -92,23 +110,21 @@ def _path(copy: x509.Certificate, content: CertificateContent) -> str | None:
     return None
 
 
-def _subject(copy: x509.Certificate, content: CertificateContent) -> str | None:
-    read_back = SubjectName.from_x509(copy.subject)
-    if read_back != content.subject:
-        return "the subject reads back as another name"
-    if copy.subject.public_bytes() != content.subject.to_x509().public_bytes():
+def _subject(encoded: Encoded, content: CertificateContent) -> str | None:
+    if encoded.subject != content.subject.to_x509().public_bytes():
+        if SubjectName.from_x509(encoded.certificate.subject) != content.subject:
+            return "the subject reads back as another name"
         return "the subject is encoded in other string types than it should be"
-    content.profile.check_subject(read_back)
+    content.profile.check_subject(content.subject)
     return None
 
 
-def _validity(copy: x509.Certificate, content: CertificateContent) -> str | None:
-    if (copy.not_valid_before_utc, copy.not_valid_after_utc) != (
-        content.not_before,
-        content.not_after,
-    ):
+def _validity(encoded: Encoded, content: CertificateContent) -> str | None:
+    begins = encoded.certificate.not_valid_before_utc
+    ends = encoded.certificate.not_valid_after_utc
+    if (begins, ends) != (content.not_before, content.not_after):
         return "the validity is not the one that was decided"
-    period = copy.not_valid_after_utc - copy.not_valid_before_utc + _INCLUSIVE_SECOND
+    period = ends - begins + _INCLUSIVE_SECOND
     if period > timedelta(days=content.profile.validity_days):
         return "the certificate is valid for longer than its profile allows"
     if period <= timedelta(0):
@@ -116,21 +132,20 @@ def _validity(copy: x509.Certificate, content: CertificateContent) -> str | None
     return None
 
 
-def _inside_issuer(copy: x509.Certificate, content: CertificateContent) -> str | None:
+def _inside_issuer(encoded: Encoded, content: CertificateContent) -> str | None:
     issuer = content.issuer.certificate
     if issuer is None:
         return None
-    if copy.not_valid_before_utc < issuer.not_valid_before_utc:
+    if encoded.certificate.not_valid_before_utc < issuer.not_valid_before_utc:
         return "the certificate begins before its issuer's does"
-    if copy.not_valid_after_utc > issuer.not_valid_after_utc:
+    if encoded.certificate.not_valid_after_utc > issuer.not_valid_after_utc:
         ends = issuer.not_valid_after_utc.astimezone(UTC).date().isoformat()
         return f"the certificate would outlive its issuer, which ends {ends}"
     return None
 
 
-def _key(copy: x509.Certificate, content: CertificateContent) -> str | None:
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if copy.public_key().public_bytes(*form) != content.public_key.public_bytes(*form):
+def _key(encoded: Encoded, content: CertificateContent) -> str | None:
+    if encoded.subject_key != spki(content.public_key):
         return "the public key is not the one that was asked for"
     check_key(content.public_key)
     kind = key_type(content.public_key)
@@ -139,21 +154,21 @@ def _key(copy: x509.Certificate, content: CertificateContent) -> str | None:
     return None
 
 
-def _own_key(copy: x509.Certificate, content: CertificateContent) -> str | None:
-    own = copy.public_key() == content.issuer.key.public_key()
+def _own_key(encoded: Encoded, content: CertificateContent) -> str | None:
+    own = encoded.certificate.public_key() == content.issuer.key.public_key()
     if content.issuer.certificate is None:
         return None if own else "a self-signed certificate holds another key than the CA's own"
     return "the public key is the issuing CA's own" if own else None
 
 
-def _extensions(copy: x509.Certificate, content: CertificateContent) -> str | None:
-    encoded = [(e.value, e.critical) for e in copy.extensions]
-    if encoded != content.expected_extensions():
+def _extensions(encoded: Encoded, content: CertificateContent) -> str | None:
+    read_back = [(e.value, e.critical) for e in encoded.certificate.extensions]
+    if read_back != content.expected_extensions():
         return "the extensions are not exactly those of the profile"
     return None
 
 
-def _names(copy: x509.Certificate, content: CertificateContent) -> str | None:
+def _names(encoded: Encoded, content: CertificateContent) -> str | None:
     if content.profile.host_names and not content.host_names:
         return "the profile needs at least one host name"
     if not content.profile.host_names and content.host_names:
@@ -166,7 +181,7 @@ def _names(copy: x509.Certificate, content: CertificateContent) -> str | None:
         check_host_name(name)
     for address in content.email_addresses:
         check_email_address(address)
-    del copy
+    del encoded
     return None
 
 

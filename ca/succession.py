@@ -30,7 +30,7 @@ from ca.issuers import (
 from ca.key_quality import key_type
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
-from ca.signatures import VerifyingKey
+from ca.signatures import SigningKey, VerifyingKey
 from hsm.key_kinds import KeyKind
 
 Parts = tuple[IssuerStore, IssuanceStore, Keys]
@@ -75,10 +75,11 @@ def renew(record: IssuerRecord, profile: Profile, parts: Parts, now: datetime) -
 
 
 def successor(
-    records: list[IssuerRecord], authority: IssuerName, profile: Profile
+    records: list[IssuerRecord], authority: IssuerName, profile: Profile, keys: Keys
 ) -> PlannedIssuer | None:
     """The next generation of an authority; None while the last one has yet to take over.
 
+    Its key is of the kind of the present one, the scheme of an RSA key too.
     Conflict when the authority has no issuer that could give way.
     """
     of_it = [record for record in records if record.authority == authority]
@@ -102,7 +103,7 @@ def successor(
         SubjectName.from_x509(current.subject),
         current.token,
         f"{first}-{generation}",
-        _kind_of_key(_certified(current)),
+        _kind_of_key(_certified(current), keys.find(current.token, current.key_label)),
         generation=generation,
         policy=current.policy,
         base_url=current.base_url,
@@ -170,8 +171,10 @@ def _certified(record: IssuerRecord) -> x509.Certificate:
     return record.certificate
 
 
-def _kind_of_key(certificate: x509.Certificate) -> KeyKind:
+def _kind_of_key(certificate: x509.Certificate, private: SigningKey | None) -> KeyKind:
+    """The kind of a key; that an RSA key signs with RSASSA-PSS, only its private half says."""
     key = certificate.public_key()
     if not isinstance(key, VerifyingKey):
         raise Conflict("key", "of a kind that is not made here")
-    return KeyKind(key_type(key))
+    scheme = "-PSS" if getattr(private, "pss", False) else ""
+    return KeyKind(key_type(key) + scheme)

@@ -13,10 +13,12 @@ from ceremony.script import (
     Binding,
     BindingRead,
     Closing,
+    Install,
     MakeCrl,
     MakeIssuer,
     MakeKey,
     MakeToken,
+    OpenParent,
     Script,
     ScriptRead,
     Split,
@@ -27,8 +29,6 @@ from ceremony.script import (
 from ceremony.toml_lines import Place, read_toml
 
 _Finding = tuple[Place, str, str]
-_MAKES = {"token": "token", "key": "label", "root": "issuer", "issuing": "issuer"}
-"""What a step of this kind makes, by the key that names it."""
 
 
 def read_script(octets: bytes, source: str) -> ScriptRead:
@@ -57,13 +57,31 @@ def check_binding(script: Script, bound: BindingRead) -> None:
 def _findings(script: Script) -> Iterator[_Finding]:
     yield from _people(script)
     yield from _frame(script)
-    made: dict[str, dict[str, Step]] = {"token": {}, "key": {}, "issuer": {}}
+    made: dict[str, dict[str, Step]] = {"token": {}, "key": {}, "issuer": {}, "certified": {}}
     for index, step in enumerate(script.step):
         for key, problem, way_out in _step(script, step, made):
             yield ("step", index, key), problem, way_out
-        if not isinstance(step, Attendance | Closing | MakeCrl | Split):
-            kind = "issuer" if isinstance(step, MakeIssuer) else step.do
-            made[kind][getattr(step, _MAKES[step.do])] = step
+        for kind, name in _made_by(step):
+            made[kind][name] = step
+
+
+def _made_by(step: Step) -> Iterator[tuple[str, str]]:
+    """What there is after a step: a kind of thing, and the name that later steps call it by."""
+    match step:
+        case MakeToken():
+            yield "token", step.token
+        case MakeKey():
+            yield "key", step.label
+        case MakeIssuer():
+            yield "issuer", step.issuer
+            if step.do != "request":
+                yield "certified", step.issuer
+        case OpenParent():
+            yield "token", step.token
+            yield "issuer", step.issuer
+            yield "certified", step.issuer
+        case Install():
+            yield "certified", step.issuer
 
 
 def _people(script: Script) -> Iterator[_Finding]:
@@ -107,8 +125,25 @@ def _step(script: Script, step: Step, made: dict[str, dict[str, Any]]) -> Iterat
             yield from _key(step, made)
         case MakeIssuer():
             yield from _issuer(step, made)
-        case MakeCrl() if step.issuer not in made["issuer"]:
-            yield "issuer", f"no step before it makes issuer {step.issuer}", "Put that step first."
+        case OpenParent() | Install() | MakeCrl():
+            yield from _of_issuers(step, made)
+
+
+def _of_issuers(
+    step: OpenParent | Install | MakeCrl, made: dict[str, dict[str, Any]]
+) -> Iterator[_Said]:
+    name = step.issuer
+    if isinstance(step, OpenParent):
+        if name in made["issuer"]:
+            yield "issuer", f"issuer {name} is made here already", "Remove one of the steps."
+    elif isinstance(step, MakeCrl):
+        if name not in made["certified"]:
+            yield "issuer", f"no step before it makes issuer {name}", "Put that step first."
+    elif getattr(made["issuer"].get(name), "do", "") != "request":
+        problem = f"no step before it sends a request of issuer {name}"
+        yield "issuer", problem, 'Put [[step]] do = "request" first.'
+    elif name in made["certified"]:
+        yield "issuer", f"issuer {name} has its certificate", "Remove one of the steps."
 
 
 def _split(step: Split, made: dict[str, dict[str, Any]]) -> Iterator[_Said]:
@@ -129,9 +164,10 @@ def _key(step: MakeKey, made: dict[str, dict[str, Any]]) -> Iterator[_Said]:
 def _issuer(step: MakeIssuer, made: dict[str, dict[str, Any]]) -> Iterator[_Said]:
     if step.issuer in made["issuer"]:
         yield "issuer", f"issuer {step.issuer} is made twice", "Give it another name."
-    if step.do == "root" and step.parent is not None:
-        yield "parent", "a root has no parent", "Remove it."
-    if step.do == "issuing" and step.parent not in made["issuer"]:
+    if step.do != "issuing" and step.parent is not None:
+        kind = "a root" if step.do == "root" else "an issuer of a foreign authority"
+        yield "parent", f"{kind} has no parent", "Remove it."
+    if step.do == "issuing" and step.parent not in made["certified"]:
         yield "parent", f"no step before it makes issuer {step.parent}", "Put that step first."
     if step.key not in made["key"]:
         yield "key", f"no step before it makes key {step.key}", "Put that step first."
@@ -146,7 +182,8 @@ def _issuer(step: MakeIssuer, made: dict[str, dict[str, Any]]) -> Iterator[_Said
 def _under(step: MakeIssuer, profile: Profile, key: MakeKey | None) -> Iterator[_Said]:
     if not profile.certificate_authority:
         yield "profile", f"{profile.name} is not for a certificate authority", "Take root, issuing."
-    if key is not None and key.type not in profile.key_types:
+    # How an RSA key signs is not the profile's.
+    if key is not None and key.type.removesuffix("-PSS") not in profile.key_types:
         allowed = ", ".join(profile.key_types)
         yield "key", f"{key.type} is not a key of profile {profile.name}", f"It takes {allowed}."
     try:
@@ -163,8 +200,9 @@ def _under(step: MakeIssuer, profile: Profile, key: MakeKey | None) -> Iterator[
 
 
 def _binding_findings(script: Script, binding: Binding) -> Iterator[_Finding]:
-    named = {step.token for step in script.step if isinstance(step, MakeToken | Split)}
-    split = {step.token for step in script.step if isinstance(step, Split)}
+    named = {step.token for step in script.step if isinstance(step, MakeToken | Split | OpenParent)}
+    # The PIN of a token that is there was split when it was made.
+    split = {step.token for step in script.step if isinstance(step, Split | OpenParent)}
     for name in sorted(named - binding.token.keys()):
         yield ("token", name), "is of the script and not bound", f"Add [token.{name}]."
     for name, bound in binding.token.items():

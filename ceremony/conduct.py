@@ -131,6 +131,7 @@ def _steps(papers: Papers, room: Room) -> None:
 
 def _step(room: Room, number: int, step: Step) -> None:
     journal, people = room.journal, room.people
+    room.await_outside(step)
     for text in people.before_step():
         journal.append("deviation", step=number, text=text)
     if journal.begun(number):

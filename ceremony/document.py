@@ -152,7 +152,7 @@ def _step(step: Mapping[str, Any]) -> list[str]:
     if "sha256" in facts:
         lines.append(f"     SHA-256 of {_DIGESTED[facts['do']]}:")
         lines += _digest(facts["sha256"], 7)
-    for member in ("public_key", "certificate", "crl"):
+    for member in ("public_key", "request", "certificate", "chain", "crl"):
         if member in facts:
             lines += [f"       {line}" for line in facts[member].splitlines()]
     lines += [f"     witnessed by {name}" for name in step["witnesses"]]
@@ -166,6 +166,9 @@ _TITLES = {
     "key": "Key {label} in token {token}",
     "root": "Root {issuer}",
     "issuing": "Issuing CA {issuer}, certified by {parent}",
+    "parent": "Parent {issuer} in token {token}, made before this ceremony",
+    "request": "Request of {issuer} to a foreign authority",
+    "install": "Certificate of {issuer} by a foreign authority, with those above it",
     "crl": "CRL number {number} of {issuer}",
     "closing": "Closing",
 }
@@ -187,6 +190,9 @@ _DIGESTED = {
     "key": "its SubjectPublicKeyInfo",
     "root": "the certificate",
     "issuing": "the certificate",
+    "parent": "the certificate",
+    "request": "the request",
+    "install": "the certificate",
     "crl": "the CRL",
 }
 

@@ -5,6 +5,7 @@ CeremonyError
 ├── ShareRefused         what a custodian typed is no share that is needed here
 ├── NoTerminal           people are to be asked, and there is no terminal
 ├── Conflict             this ceremony is another one than was begun, or is held by somebody now
+├── Awaited              a foreign authority's certificate is not there yet
 ├── ClockBehind          the clock says a time before the last entry of the journal
 ├── JournalDamaged       the journal is not what this program wrote
 ├── Unwritable           a file of the ceremony cannot be written; the same command goes on
@@ -54,6 +55,15 @@ class Conflict(CeremonyError):
         super().__init__(f"ceremony {name}: {why}")
         self.name = name
         self.why = why
+
+
+class Awaited(CeremonyError):
+    """The ceremony goes on when the certificate of an issuer lies in a file."""
+
+    def __init__(self, issuer: str, path: Path) -> None:
+        super().__init__(f"{issuer}: {path}")
+        self.issuer = issuer
+        self.path = path
 
 
 class ClockBehind(CeremonyError):

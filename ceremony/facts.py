@@ -4,10 +4,12 @@ Names of people stand here, because a transcript is what they vouch for; PINs an
 """
 
 import base64
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -107,6 +109,67 @@ class Certified:
 
 @with_config(_CLOSED)
 @dataclass(frozen=True, slots=True)
+class ParentThere:
+    """An authority that was there before, whose key has signed a test."""
+
+    do: Literal["parent"]
+    issuer: str
+    token: str
+    device: str
+    key: str
+    certificate: str
+    """In PEM."""
+    sha256: Sha256
+    signature: str
+    """By the key, over `test_statement`, in base64."""
+
+    def body(self) -> x509.Certificate:
+        """The certificate. Raises: ValueError."""
+        return x509.load_pem_x509_certificate(self.certificate.encode())
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A request to a foreign authority."""
+
+    do: Literal["request"]
+    issuer: str
+    key: str
+    request: str
+    """PKCS#10 in PEM."""
+    sha256: Sha256
+
+    def body(self) -> x509.CertificateSigningRequest:
+        """The request. Raises: ValueError."""
+        return x509.load_pem_x509_csr(self.request.encode())
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The certificate that a foreign authority made, and those above it."""
+
+    do: Literal["install"]
+    issuer: str
+    key: str
+    certificate: str
+    chain: str
+    """Certificates in PEM, the next above first."""
+    sha256: Sha256
+    made: bool
+
+    def body(self) -> x509.Certificate:
+        """The certificate. Raises: ValueError."""
+        return x509.load_pem_x509_certificate(self.certificate.encode())
+
+    def above(self) -> list[x509.Certificate]:
+        """The chain. Raises: ValueError."""
+        return x509.load_pem_x509_certificates(self.chain.encode())
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True, slots=True)
 class CrlSigned:
     """A CRL."""
 
@@ -133,7 +196,16 @@ class Closed:
 
 
 Facts = Annotated[
-    Present | SplitDone | TokenThere | KeyTested | Certified | CrlSigned | Closed,
+    Present
+    | SplitDone
+    | TokenThere
+    | KeyTested
+    | Certified
+    | ParentThere
+    | Requested
+    | Installed
+    | CrlSigned
+    | Closed,
     Field(discriminator="do"),
 ]
 
@@ -158,5 +230,9 @@ def sign_text(key: SigningKey, text: bytes) -> str:
 
 def verify_text(key: VerifyingKey, signature: str, text: bytes) -> None:
     """Raises: ValueError, or cryptography's InvalidSignature, unless the key signed the text."""
-    algorithm, *_ = algorithms_of(key)
-    algorithm.verify(key, base64.b64decode(signature, validate=True), text)
+    octets = base64.b64decode(signature, validate=True)
+    *others, last = algorithms_of(key)  # an RSA key has two, and only its private half says which
+    for algorithm in others:
+        with suppress(InvalidSignature):
+            return algorithm.verify(key, octets, text)
+    return last.verify(key, octets, text)

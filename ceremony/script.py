@@ -87,15 +87,19 @@ class MakeKey(_Step):
     do: Literal["key"]
     token: Name
     label: Label
-    type: KeyType
+    type: Literal[KeyType, "RSA-3072-PSS", "RSA-4096-PSS"]
 
 
 @with_config(_CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeIssuer(_Step):
-    """An issuer is certified: a root by itself, an issuing CA by its parent."""
+    """An issuer is certified: a root by itself, an issuing CA by its parent.
 
-    do: Literal["root", "issuing"]
+    By a foreign authority it is asked for: the request goes out, and `Install` waits for what
+    comes back.
+    """
+
+    do: Literal["root", "issuing", "request"]
     issuer: Name
     key: Label
     profile: Name
@@ -106,8 +110,27 @@ class MakeIssuer(_Step):
 
 @with_config(_CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenParent(_Step):
+    """An authority of an earlier ceremony is opened, and its key tried, to certify others."""
+
+    do: Literal["parent"]
+    issuer: Name
+    token: Name
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Install(_Step):
+    """The certificate that a foreign authority made is read and installed, once it is there."""
+
+    do: Literal["install"]
+    issuer: Name
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MakeCrl(_Step):
-    """The first CRL of an issuer."""
+    """A CRL of an issuer, where one is due."""
 
     do: Literal["crl"]
     issuer: Name
@@ -122,7 +145,15 @@ class Closing(_Step):
 
 
 Step = Annotated[
-    Attendance | Split | MakeToken | MakeKey | MakeIssuer | MakeCrl | Closing,
+    Attendance
+    | Split
+    | MakeToken
+    | MakeKey
+    | MakeIssuer
+    | OpenParent
+    | Install
+    | MakeCrl
+    | Closing,
     Field(discriminator="do"),
 ]
 

@@ -90,3 +90,5 @@ class Site:
     software: Callable[[], dict[str, str]]
     """Names and versions of what this runs on."""
     clock: Callable[[], datetime]
+    foreign: Callable[[bytes], bytes] | None = None
+    """What plays foreign authorities in a rehearsal: a request in, certificates out, all in PEM."""

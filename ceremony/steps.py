@@ -8,6 +8,7 @@ from cryptography.x509 import load_der_x509_crl
 
 from ca.hierarchy import IssuerRecord, PlannedIssuer, run_ceremony
 from ca.identifiers import IssuerName
+from ca.issuers import current_issuer, find_issuer
 from ca.key_quality import key_type
 from ca.names import SubjectName
 from ca.profiles import load_profile
@@ -18,8 +19,11 @@ from ceremony.facts import (
     Certified,
     Closed,
     CrlSigned,
+    Installed,
     KeyTested,
+    ParentThere,
     Present,
+    Requested,
     SplitDone,
     TokenThere,
     public_facts,
@@ -28,16 +32,19 @@ from ceremony.facts import (
     verify_text,
 )
 from ceremony.journal import Journal
+from ceremony.parents import await_certificate, install, open_parent, send_request
 from ceremony.people import People, ask_new, gather_pin
 from ceremony.script import (
     Attendance,
     Binding,
     Bound,
     Closing,
+    Install,
     MakeCrl,
     MakeIssuer,
     MakeKey,
     MakeToken,
+    OpenParent,
     Script,
     Split,
     Step,
@@ -50,7 +57,8 @@ from hsm.token import Token
 from revocation.crl_issue import issue_crl
 from revocation.publication import CrlDue, CrlRecord, CrlScope, IssuingKey, crl_is_due
 
-Done = Present | SplitDone | TokenThere | KeyTested | Certified | CrlSigned | Closed
+Made = TokenThere | KeyTested | Certified | CrlSigned
+Done = Present | SplitDone | Made | ParentThere | Requested | Installed | Closed
 
 
 @dataclass(slots=True)
@@ -65,6 +73,11 @@ class Room:
     _pins: dict[str, str] = field(default_factory=dict, repr=False)
     _opened: set[str] = field(default_factory=set)
 
+    def await_outside(self, step: Step) -> None:
+        """See that what a step needs from elsewhere is there. Raises: Awaited."""
+        if isinstance(step, Install):
+            await_certificate(self, step)
+
     def perform(self, number: int, step: Step) -> Done:
         """Do a step, whatever was done of it before."""
         done: Done
@@ -77,8 +90,8 @@ class Room:
                 done = self._token(step)
             case MakeKey():
                 done = self._key(step)
-            case MakeIssuer():
-                done = self._issuer(step)
+            case MakeIssuer() | OpenParent() | Install():
+                done = self._authority(step)
             case MakeCrl():
                 done = self._crl(step)
             case Closing():
@@ -222,7 +235,7 @@ class Room:
         (facts,) = [each for each in token.key_facts() if each.label == step.label]
         check_stays_inside(facts)
         key = token.private_key(step.label)
-        kind = key_type(key.public_key())
+        kind = key_type(key.public_key()) + "-PSS" * getattr(key, "pss", False)
         if kind != step.type:
             raise Conflict(self.script.name, f"key {step.label} is there, of type {kind}")
         pem, digest = public_facts(key.public_key())
@@ -241,60 +254,75 @@ class Room:
             made=made,
         )
 
+    def _authority(
+        self, step: MakeIssuer | OpenParent | Install
+    ) -> Certified | ParentThere | Requested | Installed:
+        match step:
+            case OpenParent():
+                return open_parent(self, step)
+            case Install():
+                return install(self, step)
+        return send_request(self, step) if step.do == "request" else self._issuer(step)
+
     def _issuer(self, step: MakeIssuer) -> Certified:
         parent = step.parent or step.issuer
-        self._open_for(parent)
-        self._open_for(step.issuer)
-        key = self._key_of(step.issuer)
-        planned = PlannedIssuer(
-            IssuerName(step.issuer),
-            IssuerName(parent),
-            load_profile(step.profile),
-            SubjectName.of(step.subject.items()),
-            self.binding.token[key.token].label,
-            key.label,
-            None,
-        )
+        self.open_for(parent)
+        self.open_for(step.issuer)
+        planned = self.planned(step, IssuerName(parent))
         site = self.site
         stores = (site.issuers, site.certificates)
         told = list(
             run_ceremony((planned,), site.base_url, stores, site.tokens, self.journal.now())
         )
-        record = self._record(step.issuer)
+        record = self.record(step.issuer)
         certificate = record.certificate
         if certificate is None:
             raise Conflict(self.script.name, f"issuer {step.issuer} got no certificate")
         return Certified(
-            do=step.do,
+            do="root" if step.parent is None else "issuing",
             issuer=step.issuer,
             parent=parent,
-            key=key.label,
+            key=step.key,
             certificate=certificate.public_bytes(Encoding.PEM).decode(),
             sha256=certificate.fingerprint(hashes.SHA256()).hex(),
             made=any("issued" in one.done for one in told),
         )
 
+    def planned(self, step: MakeIssuer, parent: IssuerName | None) -> PlannedIssuer:
+        """The issuer of a step as `ca.hierarchy` makes it."""
+        key = self._key_of(step.issuer)
+        return PlannedIssuer(
+            IssuerName(step.issuer),
+            parent,
+            load_profile(step.profile),
+            SubjectName.of(step.subject.items()),
+            self.binding.token[key.token].label,
+            key.label,
+            None,
+            within_parent=True,
+        )
+
     def _crl(self, step: MakeCrl) -> CrlSigned:
-        record = self._record(step.issuer)
+        record = self.record(step.issuer)
         name, policy = record.name, self.site.crl_policy(record)
         heading = self.site.crls.crl_heading(CrlScope(name))
         due = crl_is_due(heading, self.journal.now(), policy, published=True)
         latest = heading.latest
         if due is not None or latest is None:
-            self._open_for(step.issuer)
+            self.open_for(step.issuer)
             key = self.site.tokens.find(record.token, record.key_label)
             if key is None or record.certificate is None:
                 raise Conflict(self.script.name, f"issuer {name} has no key that signs a CRL")
             issuing = IssuingKey(name, record.certificate, key)
             latest = issue_crl(self.site.crls, issuing, self.journal.now(), policy)
-        return _crl_facts(latest, self.site.crls.whole(name), due)
+        return _crl_facts(step.issuer, latest, self.site.crls.whole(name), due)
 
     def _closing(self) -> Closed:
         for entry in self.journal.of("done"):
             facts = entry["facts"]
-            if facts["do"] not in ("root", "issuing"):
+            if facts["do"] not in ("root", "issuing", "install"):
                 continue
-            certificate = self._record(facts["issuer"]).certificate
+            certificate = self.record(facts["issuer"]).certificate
             digest = certificate and certificate.fingerprint(hashes.SHA256()).hex()
             if digest != facts["sha256"]:
                 why = f"issuer {facts['issuer']} has another certificate than was made here"
@@ -311,21 +339,30 @@ class Room:
         keys = {step.label: step for step in steps if isinstance(step, MakeKey)}
         return keys[labels[issuer]]
 
-    def _open_for(self, issuer: str) -> None:
-        self.open(self._key_of(issuer).token)
+    def open_for(self, issuer: str) -> None:
+        """Open the token of an issuer of the script."""
+        self.open(self._parents.get(issuer) or self._key_of(issuer).token)
 
-    def _record(self, issuer: str) -> IssuerRecord:
-        for record in self.site.issuers.all():
-            if record.name == issuer:
-                return record
-        raise Conflict(self.script.name, f"there is no issuer {issuer}")
+    def record(self, issuer: str) -> IssuerRecord:
+        """An issuer of the script as it stands; of an authority that was there, its present one."""
+        records = self.site.issuers.all()
+        find = current_issuer if issuer in self._parents else find_issuer
+        record = find(records, issuer)
+        if record is None:
+            raise Conflict(self.script.name, f"there is no issuer {issuer}")
+        return record
+
+    @property
+    def _parents(self) -> dict[str, str]:
+        """Authorities that were there before, and their tokens."""
+        return {s.issuer: s.token for s in self.script.step if isinstance(s, OpenParent)}
 
 
-def _crl_facts(record: CrlRecord, octets: bytes, due: CrlDue | None) -> CrlSigned:
+def _crl_facts(issuer: str, record: CrlRecord, octets: bytes, due: CrlDue | None) -> CrlSigned:
     crl = load_der_x509_crl(octets)
     return CrlSigned(
         do="crl",
-        issuer=record.issuer,
+        issuer=issuer,
         number=record.number,
         next_update=record.next_update.isoformat(),
         crl=crl.public_bytes(Encoding.PEM).decode(),

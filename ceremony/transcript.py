@@ -160,9 +160,10 @@ def finish(journal: Journal, site: Site, folder: Path) -> Written:
     octets = signed.encode()
     digest = digest_of(octets)
     lines = lay_out(asdict(transcript), digest)
-    _write(path, octets)
-    _write(folder / TEXT_FILE, "".join(f"{line}\n" for line in lines).encode())
-    _write(folder / PDF_FILE, pdf(lines, transcript.title, digest, rehearsal=transcript.rehearsal))
+    write_paper(path, octets)
+    write_paper(folder / TEXT_FILE, "".join(f"{line}\n" for line in lines).encode())
+    pages = pdf(lines, transcript.title, digest, rehearsal=transcript.rehearsal)
+    write_paper(folder / PDF_FILE, pages)
     event = anchor(transcript, octets)
     if not site.log.holds(event):
         site.log.append(event, journal.now())
@@ -238,7 +239,8 @@ def _sign(transcript: Transcript, key: ec.EllipticCurvePrivateKey) -> Signed:
     return signed
 
 
-def _write(path: Path, octets: bytes) -> None:
+def write_paper(path: Path, octets: bytes) -> None:
+    """Write a file whole, unless it is there and the same. Raises: Unwritable."""
     try:
         if path.exists() and path.read_bytes() == octets:
             return

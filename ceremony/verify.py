@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -16,7 +17,10 @@ from ceremony.errors import ScriptFaulty
 from ceremony.facts import (
     Certified,
     CrlSigned,
+    Installed,
     KeyTested,
+    ParentThere,
+    Requested,
     public_facts,
     test_statement,
     verify_text,
@@ -57,6 +61,7 @@ def verify_transcript(path: Path, installation: Installation | None = None) -> l
         _key(signed, installation),
         *_script(signed),
         *_tests(signed),
+        *_requests(signed),
         *_certificates(signed),
         *_crls(signed),
         *_papers(signed, octets, path),
@@ -128,24 +133,66 @@ def _tests(signed: Signed) -> Iterator[Check]:
         yield _holds(f"Key {key.label} signed its own test.", look)
 
 
-def _issuers(signed: Signed) -> dict[str, Certified]:
+def _issuers(signed: Signed) -> dict[str, Certified | ParentThere | Installed]:
     facts = [step.facts for step in signed.transcript.steps]
-    return {fact.issuer: fact for fact in facts if isinstance(fact, Certified)}
+    known = Certified | ParentThere | Installed
+    return {fact.issuer: fact for fact in facts if isinstance(fact, known)}
 
 
 def _certificates(signed: Signed) -> Iterator[Check]:
-    issuers, keys = _issuers(signed), _keys(signed)
+    issuers = _issuers(signed)
     for name, issuer in issuers.items():
 
-        def look(issuer: Certified = issuer) -> None:
-            body = issuer.body()
-            if body.fingerprint(hashes.SHA256()).hex() != issuer.sha256:
+        def look(issuer: Certified | ParentThere | Installed = issuer) -> None:
+            if issuer.body().fingerprint(hashes.SHA256()).hex() != issuer.sha256:
                 raise ValueError("digest")
-            if body.public_key() != keys[issuer.key].public():
-                raise ValueError("key")
-            body.verify_directly_issued_by(issuers[issuer.parent].body())
+            match issuer:
+                case Certified():
+                    above = issuers[issuer.parent].body()
+                    issuer.body().verify_directly_issued_by(above)
+                    _same_key(signed, issuer)
+                case Installed():
+                    _same_key(signed, issuer)
+                    path = [issuer.body(), *issuer.above()]
+                    for child, parent in zip(path, [*path[1:], path[-1]], strict=True):
+                        child.verify_directly_issued_by(parent)
+                case ParentThere():
+                    key: Any = issuer.body().public_key()
+                    statement = test_statement(
+                        signed.transcript.name, issuer.key, public_facts(key)[1]
+                    )
+                    verify_text(key, issuer.signature, statement)
 
-        yield _holds(f"Issuer {name}: digest, key and signature of its certificate agree.", look)
+        yield _holds(f"Issuer {name}: {_AGREE[issuer.do]}.", look)
+
+
+_AGREE = {
+    "root": "digest, key and signature of its certificate agree",
+    "issuing": "digest, key and signature of its certificate agree",
+    "install": "digest and key of its certificate agree, and the chain above it is whole",
+    "parent": "the digest of its certificate agrees, and its key signed a test",
+}
+
+
+def _same_key(signed: Signed, issuer: Certified | Installed) -> None:
+    if issuer.body().public_key() != _keys(signed)[issuer.key].public():
+        raise ValueError("key")
+
+
+def _requests(signed: Signed) -> Iterator[Check]:
+    facts = [step.facts for step in signed.transcript.steps]
+    for request in (fact for fact in facts if isinstance(fact, Requested)):
+
+        def look(request: Requested = request) -> None:
+            body = request.body()
+            if hashlib.sha256(body.public_bytes(Encoding.DER)).hexdigest() != request.sha256:
+                raise ValueError("digest")
+            if body.public_key() != _keys(signed)[request.key].public():
+                raise ValueError("key")
+            if not body.is_signature_valid:
+                raise ValueError("signature")
+
+        yield _holds(f"Request of {request.issuer}: digest, key and signature agree.", look)
 
 
 def _crls(signed: Signed) -> Iterator[Check]:

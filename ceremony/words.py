@@ -1,14 +1,18 @@
 """The script in sentences: what will happen, and what the administrator reads out."""
 
+from collections.abc import Mapping
+
 from ceremony.script import (
     Attendance,
     Binding,
     Bound,
     Closing,
+    Install,
     MakeCrl,
     MakeIssuer,
     MakeKey,
     MakeToken,
+    OpenParent,
     Script,
     Split,
     Step,
@@ -35,15 +39,27 @@ def sentence(step: Step, binding: Binding | None = None) -> str:
             said = f"Token {step.token}{known} is made, or opened where it is there."
         case MakeKey():
             said = f"Key {step.label} ({step.type}) is made in token {step.token}, and tried."
-        case MakeIssuer():
-            name = ", ".join(f"{attribute}={value}" for attribute, value in step.subject.items())
-            by = "itself" if step.do == "root" else step.parent
-            said = f"Issuer {step.issuer} ({name}; key {step.key}) is certified by {by}."
+        case MakeIssuer() | OpenParent() | Install():
+            said = _authority(step, bound)
         case MakeCrl():
-            said = f"The first CRL of issuer {step.issuer} is signed."
+            said = f"A CRL of issuer {step.issuer} is signed, where one is due."
         case Closing():
             said = "What was made is read out and compared; the transcript is signed."
     return said
+
+
+def _authority(step: MakeIssuer | OpenParent | Install, bound: Mapping[str, Bound]) -> str:
+    match step:
+        case OpenParent():
+            here = bound.get(step.token)
+            known = f" (the device {here.label}; {_PIN[here.pin]})" if here else ""
+            return f"Token {step.token}{known} of issuer {step.issuer} is opened, its key tried."
+        case Install():
+            return f"The certificate of issuer {step.issuer}, once it is there, is installed."
+    name = ", ".join(f"{attribute}={value}" for attribute, value in step.subject.items())
+    by = {"root": "is certified by itself", "request": "asks a foreign authority"}
+    how = by.get(step.do, f"is certified by {step.parent}")
+    return f"Issuer {step.issuer} ({name}; key {step.key}) {how}."
 
 
 def _split(step: Split, bound: Bound | None) -> str:

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from ca.issuers import IssuerPolicy
     from server.assembly import Assembly
 
-KEY_KINDS = ("EC-P256", "EC-P384", "EC-P521", "RSA-3072", "RSA-4096")
+KEY_KINDS = (
+    "EC-P256",
+    "EC-P384",
+    "EC-P521",
+    "RSA-3072",
+    "RSA-4096",
+    "RSA-3072-PSS",
+    "RSA-4096-PSS",
+)
 
 Verb = Callable[..., Result]
 

@@ -1,6 +1,5 @@
 """`tillid ceremony`: making the certificate authorities, with people and a script."""
 
-import resource
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -91,10 +90,11 @@ def rehearse(script: Path, out: Path, *, unattended: bool) -> Result:
     """
     from ceremony.checks import read_script
     from ceremony.people import StandIns
+    from server.held_pins import forbid_core_dumps
     from server.rehearsal import rehearse as play
 
     read = read_script(read_octets(str(script)), script.name)
-    _forbid_core_dumps()
+    forbid_core_dumps()
     with tempfile.TemporaryDirectory(prefix="tillid-rehearsal-") as folder:
         if unattended:
             written = play(read, Path(folder), out, StandIns())
@@ -144,9 +144,10 @@ def run(
 def _run_script(script: Path, binding: Path) -> Result:
     from ceremony.conduct import hold
     from server.ceremony import site_of
+    from server.held_pins import forbid_core_dumps
 
     papers = _papers(script, binding)
-    _forbid_core_dumps()
+    forbid_core_dumps()
     with _people() as people, installation() as parts:
         return _written(hold(papers, site_of(parts), people))
 
@@ -174,11 +175,6 @@ def _people() -> Iterator["People"]:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt  # as Ctrl-C: a share on the screen is wiped, and what was done is kept
-
-
-def _forbid_core_dumps() -> None:
-    """What is in memory, PINs and shares, is not to be on a disk when this process crashes."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _written(written: "Written") -> Result:
@@ -215,8 +211,9 @@ def unlock(labels: tuple[str, ...]) -> Result:
     """
     from ceremony.people import gather_pin
     from hsm.errors import TokenNotFound
+    from server.held_pins import forbid_core_dumps
 
-    _forbid_core_dumps()
+    forbid_core_dumps()
     with installation() as parts:
         tokens = parts.tokens
         held = labels or tuple(one for one in tokens.labels if tokens.custody(one))

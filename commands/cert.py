@@ -64,10 +64,10 @@ def issue(
     from ca.issuance import prepare
     from ca.requests import MAX_OCTETS, parse_request
     from server.clock import utc_now
-    from server.ordering import server_order
+    from server.ordering import request_order
 
     octets = read_octets(csr, MAX_OCTETS)
-    order = server_order(profile_name, parse_request(octets), host)
+    order = request_order(profile_name, parse_request(octets), host)
     if str(out) != "-":
         _check_writable(out)
     with installation() as parts:
@@ -81,7 +81,8 @@ def issue(
     if str(out) == "-":
         return Result({**facts, "certificate": pem.decode()}, tuple(pem.decode().splitlines()))
     _write(out, pem, f"{by}/{serial}")
-    said = f"Certificate {by}/{serial} for {', '.join(order.host_names)} is in {out}."
+    named = ", ".join(order.host_names) or dict(order.subject.attributes)["CN"]
+    said = f"Certificate {by}/{serial} for {named} is in {out}."
     return Result(facts, (said,))
 
 
@@ -100,9 +101,10 @@ def issue(
 def issue_folder(requests: Path, profile: str, out: Path) -> Result:
     """Issue for every request file of a folder, in batches.
 
-    Takes files that end in .csr, .req, .pem or .der; each names its hosts itself. A request that is
-    refused does not keep the others from their certificates. Run it again to go on where it was
-    interrupted: what is in its file already is left as it is.
+    Takes files that end in .csr, .req, .pem or .der. Each names its hosts itself, or its device by
+    its subject; whoever runs this vouches for the names. A request that is refused does not keep
+    the others from their certificates. Run it again to go on where it was interrupted: what is in
+    its file already is left as it is.
     """
     from commands.cert_folder import issue_all_of
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from server.assembly import Assembly
 
 _FILE = click.Path(path_type=Path)
-_GENERATED_FOR_SUBJECT = frozenset({"device"})
-"""Profiles without host names whose keys may be generated for their holder."""
 
 
 @lone_verb(example="tillid cert export issuing/01ab… --format pkcs7 --chain --out web.p7b")
@@ -172,9 +170,9 @@ def _order(
     from ca.names import SubjectName
     from ca.profiles import load_profile
     from ca.requests import CertificationRequest
-    from server.ordering import server_order
+    from server.ordering import NAMED_BY_SUBJECT, server_order
 
-    if profile_name not in _GENERATED_FOR_SUBJECT:
+    if profile_name not in NAMED_BY_SUBJECT:
         if subject:
             raise click.UsageError(f"A certificate of {profile_name} is named by --host.")
         return server_order(profile_name, CertificationRequest(key, (), b""), hosts)

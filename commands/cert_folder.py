@@ -23,11 +23,11 @@ _SHOWN = 20
 
 def issue_all_of(requests: Path, profile: str, out: Path) -> Result:
     """Issue for every request of a folder; exits with 10 if one of them got nothing."""
-    from ca.profiles import load_profile
     from revocation.errors import PublicationFailed
     from server.bulk_issuance import SUFFIXES, alone_in, issue_requests, request_files
+    from server.ordering import check_local
 
-    followed = load_profile(profile)  # first, for every request would be refused
+    followed = check_local(profile)  # first, for every request would be refused
     files = request_files(requests)
     if not files:
         endings = ", ".join(sorted(SUFFIXES))

@@ -6,7 +6,7 @@ Implements `ra.applications.ApplicationStore`.
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -75,10 +75,17 @@ class Applications:
 
     def update(self, before: Application, after: Application, actor: str, now: datetime) -> None:
         """Replace an application that nobody else changed meanwhile; else Conflict."""
+        self.update_all([(before, after)], actor, now)
+
+    def update_all(
+        self, changes: Sequence[tuple[Application, Application]], actor: str, now: datetime
+    ) -> None:
+        """Replace applications in one transaction; Conflict if anybody changed one meanwhile."""
         with self._database.write() as tx:
-            self._require_unchanged(tx, before)
-            self._write(tx, after)
-            _tell(tx, after, actor, now)
+            for before, after in sorted(changes, key=lambda change: change[0].id):
+                self._require_unchanged(tx, before)
+                self._write(tx, after)
+                _tell(tx, after, actor, now)
 
     def approve(self, before: Application, approved: ApprovedApplication, now: datetime) -> None:
         """Keep an approval, its package and the approved application, all or nothing.

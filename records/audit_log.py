@@ -11,12 +11,13 @@ from audit.errors import HeadConflict
 from audit.events import Entry, Event, seal_event
 from audit.heads import Head, parse_head
 from records.database import Database
+from records.prepared import Prepared, driver
 from records.tables import audit_event, audit_head
 
 _APPEND_LOCK = 7418457
 _PAGE = 1000
-_INSERT = insert(audit_event)
-_LAST = select(func.max(audit_event.c.sequence))
+_INSERT = Prepared(insert(audit_event), ("sequence", "header", "leaf_sha256"))
+_LAST = Prepared(select(func.max(audit_event.c.sequence)))
 
 
 def append(tx: Connection, event: Event, now: datetime) -> int:
@@ -33,8 +34,8 @@ def append_all(tx: Connection, events: Sequence[Event], now: datetime) -> int:
     _wait_for_turn(tx)
     first = _size(tx)
     entries = [seal_event(event, number, now) for number, event in enumerate(events, first)]
-    tx.execute(
-        _INSERT,
+    _INSERT.run(
+        tx,
         [
             {"sequence": each.sequence, "header": each.header, "leaf_sha256": each.leaf_hash}
             for each in entries
@@ -111,7 +112,7 @@ def audit_log(database: Database) -> Iterator[AuditLog]:
 
 def _wait_for_turn(tx: Connection) -> None:
     if tx.dialect.name == "postgresql":
-        tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
+        driver(tx).execute(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
 
 
 def _octets(value: object) -> bytes:
@@ -120,5 +121,5 @@ def _octets(value: object) -> bytes:
 
 
 def _size(tx: Connection) -> int:
-    largest = tx.execute(_LAST).scalar()
+    ((largest,),) = _LAST.rows(tx, {})
     return 0 if largest is None else largest + 1

@@ -3,6 +3,7 @@
 Implements `ca.issuance.IssuanceStore` and `revocation.status.StatusSource`.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +11,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 
 from audit.events import Event
 from ca.certificates import CertificateContent
@@ -25,6 +26,7 @@ from records.errors import Conflict as TakenAlready
 from records.errors import Erased, NotFound, RuleBroken
 from records.key_uses import uses_of_keys, wait_for_keys
 from records.personal_data import PersonalData
+from records.prepared import Prepared
 from records.statuses import close_orphan
 from records.tables import (
     certificate,
@@ -35,16 +37,22 @@ from records.tables import (
 
 # The guards that refuse a serial number which a certificate has, or had.
 _SERIAL_USED = frozenset({"PKI06", "PKI07"})
-_INSERT = insert(certificate)
-_ISSUE = (
+_INSERT = Prepared(
+    insert(certificate).values(status=literal_column("'intent'")),
+    (
+        *("issuer", "serial", "profile", "profile_sha256", "subject_id", "application_id"),
+        *("not_before", "not_after", "spki_sha256", "sealed_tbs", "intended_at", "shard"),
+    ),
+)
+_ISSUE = Prepared(
     update(certificate)
     .where(
         certificate.c.issuer == bindparam("of_issuer"),
         certificate.c.serial == bindparam("of_serial"),
-        certificate.c.status == "intent",
+        certificate.c.status == literal_column("'intent'"),
     )
     .values(
-        status="issued",
+        status=literal_column("'issued'"),
         sealed_der=bindparam("sealed_der"),
         fingerprint=bindparam("fingerprint"),
         issued_at=bindparam("issued_at"),
@@ -85,7 +93,7 @@ class Certificates:
         try:
             with self._database.write() as tx:
                 self._check_keys(tx, [prepared.order for prepared in batch])
-                tx.execute(_INSERT, [self._intent(tx, prepared, now) for prepared in batch])
+                _INSERT.run(tx, [self._intent(tx, prepared, now) for prepared in batch])
                 append_all(tx, [_intended(prepared, actor) for prepared in batch], now)
         except RuleBroken as error:
             if error.code not in _SERIAL_USED:
@@ -96,12 +104,14 @@ class Certificates:
         """Commit signed certificates and what is to be done with them; all of it or nothing."""
         with self._database.write() as tx:
             rows = [self._issued(tx, *signed, now) for signed in batch]
-            if tx.execute(_ISSUE, rows).rowcount != len(rows):
+            if _ISSUE.run(tx, rows) != len(rows):
                 raise Conflict(f"certificate {_name(batch[0][0].content)}", "an intent no more")
             published = [row for prepared, _ in batch for row in self._publications(prepared, now)]
             if published:
                 tx.execute(insert(publication), published)
-            append_all(tx, [_issued(*signed) for signed in batch], now)
+            prints = [str(row["fingerprint"]) for row in rows]
+            contents = [prepared.content for prepared, _ in batch]
+            append_all(tx, [*map(_issued, contents, prints)], now)
 
     def uses_of_key(self, spki_sha256: str) -> KeyUses:
         """What the key was certified for."""
@@ -182,7 +192,6 @@ class Certificates:
         return {
             "issuer": content.issuer.name,
             "serial": content.serial_number.hex,
-            "status": "intent",
             "profile": order.profile.name,
             "profile_sha256": order.profile.sha256,
             "subject_id": order.subject_id,
@@ -207,7 +216,7 @@ class Certificates:
             "of_issuer": prepared.content.issuer.name,
             "of_serial": prepared.content.serial_number.hex,
             "sealed_der": self._seal(tx, prepared.order.subject_id, der),
-            "fingerprint": _fingerprint(issued),
+            "fingerprint": hashlib.sha256(der).hexdigest(),
             "issued_at": now,
         }
 
@@ -241,13 +250,9 @@ def _intended(prepared: PreparedCertificate, actor: str) -> Event:
     return Event("certificate.intended", actor, _name(prepared.content), details)
 
 
-def _issued(prepared: PreparedCertificate, issued: x509.Certificate) -> Event:
-    details = {"fingerprint": _fingerprint(issued)}
-    return Event("certificate.issued", "system:issuance", _name(prepared.content), details)
-
-
-def _fingerprint(issued: x509.Certificate) -> str:
-    return issued.fingerprint(hashes.SHA256()).hex()
+def _issued(content: CertificateContent, fingerprint: str) -> Event:
+    details = {"fingerprint": fingerprint}
+    return Event("certificate.issued", "system:issuance", _name(content), details)
 
 
 def _name(content: CertificateContent) -> str:

@@ -22,11 +22,12 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.pool import QueuePool
 
 from records.errors import Conflict, DatabaseUnavailable, RecordsError, RuleBroken
+from records.prepared import driver
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -34,6 +35,11 @@ _RULE = re.compile(r"([A-Z]{2,4}\d\d): ([^\n]+)")
 _CONSTRAINT = re.compile(r"constraint failed: (\S+)|constraint \"(\w+)\"|column \"(\w+)\"")
 _TAKEN = frozenset({"23505", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"})
 BUSY_SECONDS = 20
+# For a transaction that reads and for one that writes.
+_BEGIN = {
+    "sqlite": ("BEGIN", "BEGIN IMMEDIATE"),
+    "postgresql": ("BEGIN ISOLATION LEVEL REPEATABLE READ", "BEGIN ISOLATION LEVEL READ COMMITTED"),
+}
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -60,6 +66,9 @@ class Database:
         """Connect lazily; the first transaction shows whether the database is there."""
         self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
         self.dialect = self.engine.dialect.name
+        self._driver: Any = self.engine.dialect.loaded_dbapi
+        # Said by us and not by the drivers, whose own BEGIN comes late and is not IMMEDIATE.
+        self._begin_read, self._begin_write = _BEGIN[self.dialect]
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -70,19 +79,32 @@ class Database:
             Conflict: a row of this key is there already.
             DatabaseUnavailable: the database is down, locked for too long, damaged, or full.
         """
-        with _errors_named(), self.engine.connect() as connection:
-            writer = connection.execution_options(tillid_write=True)
-            with writer.begin():
-                yield writer
+        with self._transaction(self._begin_write) as connection:
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view of the database."""
-        with _errors_named(), self.engine.connect() as connection:
-            if self.dialect == "postgresql":
-                connection.execution_options(isolation_level="REPEATABLE READ")
-            with connection.begin():
-                yield connection
+        with self._transaction(self._begin_read) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        with _errors_named(self._driver), self._begun(begin) as connection, connection.begin():
+            yield connection
+
+    def _begun(self, begin: str) -> Connection:
+        """A connection whose transaction has begun.
+
+        One that died in the pool is replaced: it was asked for nothing yet.
+        """
+        try:
+            return _begin(self.engine.connect(), begin)
+        except self._driver.OperationalError:
+            if self.dialect == "sqlite":
+                raise
+            self.engine.dispose()
+            return _begin(self.engine.connect(), begin)
 
     def check_durable(self) -> None:
         """Refuse a PostgreSQL that acknowledges commits before they are on disk."""
@@ -121,53 +143,69 @@ def _sqlite(url: str) -> Engine:
             "foreign_keys=ON",
             "recursive_triggers=ON",
             "secure_delete=ON",
+            "cache_size=-65536",  # KiB: serials and digests are random, so any page may be next
         ):
             connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("tillid_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
 
 def _postgresql(url: str) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
-        pool_pre_ping=True,
         # The schema that the guards read, too.
         connect_args={"connect_timeout": 5, "options": "-c search_path=public"},
         hide_parameters=True,
-        isolation_level="READ COMMITTED",
     )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.autocommit = True
+
+    return engine
+
+
+def _begin(connection: Connection, begin: str) -> Connection:
+    try:
+        driver(connection).execute(begin)
+    except BaseException:
+        connection.invalidate()
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
-def _errors_named() -> Iterator[None]:
+def _errors_named(driver: Any) -> Iterator[None]:
     # The driver's text may hold values of the statement: only names are passed on.
     try:
         yield
-    except IntegrityError as error:
-        raise _refusal(error) from None
-    except (OperationalError, InterfaceError) as error:
-        if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_ERROR":
-            raise  # a statement that SQLite does not understand is our mistake
-        raise _unavailable(error.orig) from None
     except NoConnectionFree as error:
         raise _unavailable(error) from None
-    except DatabaseError as error:
-        # What SQLite says of a damaged file is of no narrower class; the others are our mistakes.
-        if type(error) is not DatabaseError:
+    except (DBAPIError, driver.Error) as error:  # as statements of `records.prepared` raise it
+        named = _named(driver, error.orig if isinstance(error, DBAPIError) else error)
+        if named is None:
             raise
-        raise _unavailable(error.orig) from None
+        raise named from None
 
 
-def _refusal(error: IntegrityError) -> RecordsError:
-    text, driver = str(error.orig), error.orig
+def _named(driver: Any, error: BaseException | None) -> RecordsError | None:
+    """What a driver's error means to a caller; None for a mistake of ours."""
+    if isinstance(error, driver.IntegrityError):
+        return _refusal(error)
+    if isinstance(error, driver.OperationalError | driver.InterfaceError):
+        # A statement that SQLite does not understand is our mistake.
+        understood = getattr(error, "sqlite_errorname", "") != "SQLITE_ERROR"
+        return _unavailable(error) if understood else None
+    # What SQLite says of a damaged file is of no narrower class; the others are our mistakes.
+    return _unavailable(error) if type(error) is driver.DatabaseError else None
+
+
+def _refusal(error: BaseException) -> RecordsError:
+    text = str(error)
     if match := _RULE.search(text):
         return RuleBroken(match[1], match[2])
-    code = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", "")
+    code = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", "")
     if code in _TAKEN:
         return Conflict("a row of this key", "there already")
     found = _CONSTRAINT.search(text)

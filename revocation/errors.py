@@ -7,6 +7,7 @@ RevocationError
 │   ├── KeyRefused       a key whose signatures we do not make
 │   ├── ResponderRefused a certificate that may not sign OCSP responses for this issuer
 │   ├── CrlRefused       a signed CRL that our own gate holds back
+│   ├── ResponseRefused  a signed OCSP response that our own gate holds back
 │   └── EntriesVanished  a CRL that forgets serials it may not forget
 ├── Conflict             somebody else was first: read again, then retry
 │   └── CrlNumberTaken
@@ -89,6 +90,28 @@ class CrlRefused(Refused):
     """The signed CRL breaks a rule and stays unpublished."""
 
     def __init__(self, rule: CrlRule) -> None:
+        super().__init__(rule.name, rule.value)
+        self.rule = rule
+
+
+class OcspRule(Enum):
+    """What an OCSP response must meet after its signature was made and before anybody sees it."""
+
+    STRUCTURE = "the response is DER of the basic shape, and successful (RFC 6960 4.2.1)"
+    SIGNER = "it holds the responder's certificate and names its key (RFC 6960 4.2.2.2, 4.2.2.3)"
+    ALGORITHM = "the algorithm is the one of the responder's key (RFC 6960 4.3)"
+    DATES = "dates are not ahead, nextUpdate is there and not past (RFC 6960 4.2.2.1)"
+    VALIDITY = "nextUpdate comes ten days after thisUpdate at most (CA/B BR 4.9.10)"
+    ANSWERS = "it says what was ordered of each certificate, in the same order (RFC 6960 4.2.1)"
+    NONCE = "the nonce is that of the request (RFC 9654 2.1)"
+    EXTENSIONS = "extensions are known ones and not critical (RFC 6960 4.4, CA/B BR 7.3.2)"
+    SIGNATURE = "the signature verifies under the responder's certificate (RFC 6960 4.2.1)"
+
+
+class ResponseRefused(Refused):
+    """The signed OCSP response breaks a rule and is given to nobody."""
+
+    def __init__(self, rule: OcspRule) -> None:
         super().__init__(rule.name, rule.value)
         self.rule = rule
 

@@ -4,6 +4,7 @@ It answers for one issuer with a delegated key. What the status source does not 
 never called good; what it does not know is unknown.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, assert_never
@@ -32,6 +33,7 @@ from revocation.ocsp import (
     error_response,
     parse_request,
 )
+from revocation.ocsp_gate import ResponseGate, Unverified
 from revocation.preproduction import DueResponse, Life, ProducedResponses
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Status, StatusSource, Unknown
@@ -98,6 +100,7 @@ class OcspResponder:
         self._source = source
         self._validity = validity
         self._signer = ResponseSigner.of(issuer.responder_certificate, issuer.key)
+        self._gate = ResponseGate.of(self._signer, issuer.responder_certificate)
         self._not_before = issuer.responder_certificate.not_valid_before_utc
         self._not_after = issuer.responder_certificate.not_valid_after_utc
         self._cert_ids = IssuerCertIds.of(issuer.certificate)
@@ -112,22 +115,17 @@ class OcspResponder:
 
         Raises:
             ResponderNotValid: its certificate is not valid now.
+            ResponseRefused: what was signed breaks a rule.
         """
         life = self._life(now)
         if life is None:
             raise ResponderNotValid
-        bodies = {
-            cert_id_hash: build_response(self._signer, life.this_update, [single], None)
-            for cert_id_hash in CertIdHash
-            for single in [
-                SingleAnswer(
-                    self._cert_ids.encode(cert_id_hash, due.serial),
-                    due.status,
-                    life.this_update,
-                    life.next_update,
-                )
-            ]
-        }
+        bodies = {}
+        for cert_id_hash in CertIdHash:
+            cert_id = self._cert_ids.encode(cert_id_hash, due.serial)
+            single = SingleAnswer(cert_id, due.status, life.this_update, life.next_update)
+            bodies[cert_id_hash], unverified = self._built([single], life, None, now)
+            unverified.verify()
         return ProducedResponses(due.serial, due.version, life, bodies)
 
     def answer(self, octets: bytes, now: datetime) -> OcspAnswer:
@@ -157,10 +155,19 @@ class OcspResponder:
             SingleAnswer(cert_id.encoded, status, life.this_update, life.next_update)
             for cert_id, status in zip(request.cert_ids, statuses, strict=True)
         ]
-        body = build_response(self._signer, life.this_update, singles, request.nonce)
+        body, unverified = self._built(singles, life, request.nonce, now)
         # What may be otherwise in the next second must not linger.
         lasting = request.nonce is None and all(map(_is_settled, statuses))
+        if lasting:  # what is for one client and one moment, that client verifies
+            unverified.verify()
         return OcspAnswer(body, life.next_update if lasting else None)
+
+    def _built(
+        self, singles: Sequence[SingleAnswer], life: Life, nonce: bytes | None, now: datetime
+    ) -> tuple[bytes, Unverified]:
+        """A response that our own gate let pass. Raises: ResponseRefused."""
+        body = build_response(self._signer, life.this_update, singles, nonce)
+        return body, self._gate.check(body, singles, nonce, now)
 
     def _life(self, now: datetime) -> Life | None:
         """Of a response that is signed now; None while the responder's certificate is not valid."""

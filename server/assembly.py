@@ -1,5 +1,6 @@
 """The one place where parts are joined: settings in, everything that can act out."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ from records.schema import check_schema
 from records.statuses import Statuses
 from revocation.publication import COMPLETE, DELTA, CrlPolicy
 from server.clock import utc_now
+from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
@@ -64,13 +66,16 @@ class Assembly:
     publications: Publications
     erasures: Erasures
     policy: ProofingPolicy
+    clock: ClockWatch
     crl_work: CrlWork = field(default_factory=CrlWork)
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
 
-        Raises: IssuerOffline when token or key is not there, KeyUnfit for another key.
+        Raises: IssuerOffline when token or key is not there, KeyUnfit for another key,
+        ClockBehind while the clock lies behind the audit log.
         """
+        self.clock.check(utc_now())
         record = self.issuers.get(name)
         if record.is_root and not self.tokens.is_online(record.token):
             raise IssuerOffline(record.name, record.token)
@@ -206,6 +211,8 @@ def assembled(
         if checked:
             assembly.database.check_durable()
             check_schema(assembly.database)
+        # What is there by now stays, so the collector need not look at it again and again.
+        gc.freeze()
         yield assembly
     finally:
         assembly.close()
@@ -231,4 +238,5 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         publications=Publications(database, personal),
         erasures=Erasures(database, personal, crls),
         policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
+        clock=ClockWatch(database),
     )

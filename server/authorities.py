@@ -74,8 +74,7 @@ def create_authority(parts: Assembly, asked: NewAuthority, now: datetime) -> Ite
         base_url=asked.base_url,
         within_parent=True,
     )
-    if profile.key_types and asked.key_kind not in profile.key_types:
-        raise _refused(f"profile {profile.name} takes keys of {', '.join(profile.key_types)}")
+    _check_kind(profile, asked.key_kind)
     if len(asked.name) > _LONGEST_NAME:
         raise _refused(f"a name of more than {_LONGEST_NAME} characters has no room for later keys")
     if asked.parent == asked.name and not parts.tokens.is_online(asked.token):
@@ -85,6 +84,12 @@ def create_authority(parts: Assembly, asked: NewAuthority, now: datetime) -> Ite
     stores = (parts.issuers, parts.certificates)
     yield from run_ceremony((planned,), asked.base_url, stores, parts.tokens, now)
     yield from _make_seen(parts, asked.name, now)
+
+
+def _check_kind(profile: Profile, kind: str) -> None:
+    """Refuse a key that the profile does not take; how an RSA key signs is not the profile's."""
+    if kind.removesuffix("-PSS") not in profile.key_types:
+        raise _refused(f"profile {profile.name} takes keys of {', '.join(profile.key_types)}")
 
 
 def check_policy(policy: IssuerPolicy) -> None:
@@ -148,15 +153,18 @@ def rekey_authority(
 ) -> Iterator[CeremonyStep]:
     """Give an authority a new key, or finish what an interruption left of that.
 
-    The issuer before goes on with its CRL and OCSP answers. With a foreign parent the new one
+    The new key is of the kind of the present one, unless another is asked for. The issuer before
+    goes on with its CRL and OCSP answers. With a foreign parent the new one
     waits for its certificate, and takes over when that is installed.
     """
     record = current(parts, name)
     _check_signer_online(parts, record)
-    planned = successor(parts.issuers.all(), record.authority, load_profile(record.profile))
+    profile = load_profile(record.profile)
+    planned = successor(parts.issuers.all(), record.authority, profile, parts.tokens)
     if planned is None:
         planned = _waiting(parts, record)
     elif key_kind is not None:
+        _check_kind(profile, key_kind)
         planned = replace(planned, key_kind=KeyKind(key_kind))
     if planned is not None:
         stores = (parts.issuers, parts.certificates)

@@ -27,7 +27,7 @@ from hsm.errors import HsmError
 from revocation.published_files import write_published
 from server.assembly import Assembly
 from server.clock import utc_now
-from server.ordering import server_order
+from server.ordering import request_order
 from server.problem_rows import ROWS
 from server.problems import Problem, problem_of
 
@@ -35,7 +35,7 @@ SUFFIXES = frozenset({".csr", ".der", ".pem", ".req"})
 MAX_BATCH = 100
 # A run that goes on within this time hands out what was issued before, instead of another one.
 RESUMED_WITHIN = timedelta(days=1)
-_FIRST_BATCH = 8
+FIRST_BATCH = 8
 
 Word = Literal["issued", "written", "there", "refused"]
 """`written`: issued before, and only now put into its file; `there`: nothing was to be done."""
@@ -83,7 +83,7 @@ def issue_requests(
         DatabaseUnavailable, PublicationFailed: the rest waits for another run.
     """
     waiting: list[_Wanted] = []
-    size = _FIRST_BATCH
+    size = FIRST_BATCH
     for file in files:
         found = _look_at(parts, profile, file, out)
         if isinstance(found, Item):
@@ -93,7 +93,7 @@ def issue_requests(
         if len(waiting) >= size:
             began = time.monotonic()
             yield from _issue(parts, issuer, waiting)
-            waiting, size = [], _next_size(size, time.monotonic() - began)
+            waiting, size = [], next_size(size, time.monotonic() - began)
     yield from _issue(parts, issuer, waiting)
 
 
@@ -115,8 +115,8 @@ def alone_in(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _next_size(size: int, seconds: float) -> int:
-    """A batch is to be over long before somebody takes its intents for orphans."""
+def next_size(size: int, seconds: float) -> int:
+    """Of the next batch: it is to be over long before somebody takes its intents for orphans."""
     share = seconds / INTENT_LIFETIME.total_seconds()
     if share > 1 / 4:
         return max(1, size // 2)
@@ -129,7 +129,7 @@ def _look_at(parts: Assembly, profile: str, file: Path, out: Path) -> "Item | _W
     try:
         with file.open("rb") as stream:
             request = parse_request(stream.read(MAX_OCTETS + 1))
-        order = server_order(profile, request, ())
+        order = request_order(profile, request)
         if path.exists():
             return Item(file, "there", _already(parts, path, order))
     except CaError as error:
@@ -165,13 +165,16 @@ def _issued_before(
     for record in found:
         if record.issued_at is not None and now - record.issued_at < RESUMED_WITHIN:
             body = parts.certificates.body(record.issuer, record.serial_number)
-            if _hosts(body) == set(order.host_names):
+            if body.subject == order.subject.to_x509() and _hosts(body) == set(order.host_names):
                 return body
     return None
 
 
 def _hosts(certificate: x509.Certificate) -> set[str]:
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
     addresses = map(str, names.get_values_for_type(x509.IPAddress))
     return {*names.get_values_for_type(x509.DNSName), *addresses}
 

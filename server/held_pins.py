@@ -1,6 +1,7 @@
 """PINs that are in no file: those that custodians hold, and those that a device asks for itself."""
 
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,14 @@ from hsm.pins import PIN_PAD
 
 AskPin = Callable[[str, Custody], str]
 """Asks custodians for the PIN of a token."""
+
+
+def forbid_core_dumps() -> None:
+    """What is in memory, PINs and shares, is not to be on a disk when a process crashes.
+
+    It holds for the processes that this one starts, too (setrlimit(2)).
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 class HeldPins:

@@ -8,7 +8,7 @@ of all that share a database does the work, by lease.
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import TypeVar
@@ -31,14 +31,15 @@ from revocation.preproduction import preproduce
 from revocation.publication import CrlDue
 from revocation.published_files import write_published
 from server.assembly import AUDIT_ORIGIN, Assembly
+from server.bulk_issuance import FIRST_BATCH, next_size
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
 from server.errors import IssuerOffline
+from server.fulfilment import fulfil_all
 from server.logs import get_logger
 from server.metrics import Metrics
 from server.own_certificates import ensure_ocsp_signer, ocsp_responder
 from server.probe import PublicProbe
-from server.registration import fulfil_application
 from server.tokens import AUDIT_KEY
 
 LEASE = "jobs"
@@ -91,12 +92,25 @@ def _produce(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:
 
 
 def fulfil_applications(parts: Assembly, _: Metrics, now: datetime) -> int:
-    """Issue for applications that are approved and have no certificate yet."""
-    waiting = parts.applications.in_state(ApplicationState.APPROVED)
-    return _each(waiting, lambda application: _fulfil(parts, application, now))
+    """Issue for applications that are approved and have no certificate yet, in batches."""
+    waiting = [
+        application
+        for application in parts.applications.in_state(ApplicationState.APPROVED)
+        if _is_due(parts, application, now)
+    ]
+    outcomes: list[Application | Exception] = []
+    size, end = FIRST_BATCH, time.monotonic() + _PRODUCE_SECONDS
+    while len(outcomes) < len(waiting) and time.monotonic() < end:
+        began = time.monotonic()
+        batch = waiting[len(outcomes) : len(outcomes) + size]
+        # An intent's age counts from here.
+        outcomes += fulfil_all(parts, batch, utc_now())
+        size = next_size(size, time.monotonic() - began)
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    return _tell_failures(len(outcomes) - len(failures), failures)
 
 
-def _fulfil(parts: Assembly, application: Application, now: datetime) -> bool:
+def _is_due(parts: Assembly, application: Application, now: datetime) -> bool:
     # A fresh approval is fulfilled by the process that recorded it, and an intent that is still
     # open may yet be committed by the process that made it.
     if abs(now - application.updated_at) < INTENT_LIFETIME:
@@ -107,10 +121,7 @@ def _fulfil(parts: Assembly, application: Application, now: datetime) -> bool:
     # Each failure leaves a revoked serial behind, so the next try waits longer.
     pause = timedelta(seconds=min(2 ** len(found), _LONGEST_PAUSE))
     ended = [r.revoked_at for r in found if r.revoked_at and r.issued_at is None]
-    if any(abs(now - revoked_at) < pause for revoked_at in ended):
-        return False
-    fulfil_application(parts, application, now)
-    return True
+    return not any(abs(now - revoked_at) < pause for revoked_at in ended)
 
 
 def renew_crls(parts: Assembly, metrics: Metrics, now: datetime) -> int:
@@ -222,12 +233,17 @@ def _each(items: Iterable[Item], act: Callable[[Item], bool]) -> int:
 
     An issuer whose token is locked away, or one case that is stuck, holds up nobody else.
     """
-    done, failures = 0, []
+    done, failures = 0, list[Exception]()
     for item in items:
         try:
             done += act(item)
         except Exception as error:  # noqa: BLE001 - the first is raised, the others logged
             failures.append(error)
+    return _tell_failures(done, failures)
+
+
+def _tell_failures(done: int, failures: Sequence[Exception]) -> int:
+    """Raise the first failure and log the others; without one, give how much was done."""
     for further in failures[1:]:
         get_logger("jobs").error("job.item_failed", exc_info=further)
     if failures:

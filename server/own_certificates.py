@@ -20,13 +20,14 @@ from cryptography.x509.oid import NameOID
 
 from ca.errors import Refused
 from ca.issuance import CertificateOrder, issue, prepare
-from ca.issuers import IssuerRecord
+from ca.issuers import OCSP_PROFILE, IssuerRecord
 from ca.key_quality import SubjectPublicKey
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from ca.signatures import SigningKey
 from revocation.published_files import write_published
 from revocation.responder import OcspIssuer, OcspResponder
+from revocation.responders import AWAY, OcspResponders
 from server.assembly import Assembly
 from server.tokens import ocsp_key
 
@@ -36,29 +37,52 @@ ACTOR = "system:service"
 def ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> x509.Certificate | None:
     """The newest OCSP signer certificate that this issuer's current key is certified by."""
     key = parts.tokens.find(parts.settings.hsm.service_token, ocsp_key(record.name))
-    return None if key is None else _newest(parts, record, (key, "ocsp-signer"), now)
+    return None if key is None else _newest(parts, record, (key, OCSP_PROFILE), now)
 
 
-def ocsp_responder(parts: Assembly, record: IssuerRecord, now: datetime) -> OcspResponder | None:
-    """What answers for an issuer; None until its signer is certified."""
-    signer = ocsp_signer(parts, record, now)
-    if signer is None or record.certificate is None:
+def ocsp_responder(parts: Assembly, record: IssuerRecord, now: datetime) -> OcspResponders | None:
+    """What answers for an issuer; None until a signer of it is certified.
+
+    Raises: HsmError when no token with a key for it is there.
+    """
+    issuer, found = record.certificate, []
+    if issuer is None:
         return None
-    key = parts.tokens.service_key(ocsp_key(record.name))
-    issuer = OcspIssuer(record.name, record.certificate, signer, key)
     validity = timedelta(minutes=parts.settings.ocsp.validity_minutes)
-    return OcspResponder(issuer, parts.statuses, validity)
+    for key in _present(parts, record):
+        signer = _newest(parts, record, (key, OCSP_PROFILE), now)
+        if signer is not None:
+            of = OcspIssuer(record.name, issuer, signer, key)
+            found.append(OcspResponder(of, parts.statuses, validity))
+    return OcspResponders(tuple(found)) if found else None
 
 
 def ensure_ocsp_signer(parts: Assembly, record: IssuerRecord, now: datetime) -> bool:
-    """Certify the OCSP key of an issuer unless its certificate has more than a third to go."""
-    profile = load_profile("ocsp-signer")
-    key = parts.tokens.service_key(ocsp_key(record.name))
-    if _lasts(_newest(parts, record, (key, profile.name), now), now):
-        return False
-    subject = _ocsp_subject(record)
-    _certify(parts, CertificateOrder(profile, subject, key.public_key()), record.name, now)
-    return True
+    """Certify the OCSP keys of an issuer whose certificates have no more than a third to go.
+
+    A token that is away waits while another has a key; `check-tokens` tells of it.
+    """
+    profile, done = load_profile(OCSP_PROFILE), False
+    for key in _present(parts, record):
+        if _lasts(_newest(parts, record, (key, profile.name), now), now):
+            continue
+        subject = _ocsp_subject(record)
+        _certify(parts, CertificateOrder(profile, subject, key.public_key()), record.name, now)
+        done = True
+    return done
+
+
+def _present(parts: Assembly, record: IssuerRecord) -> list[ec.EllipticCurvePrivateKey]:
+    """The OCSP keys of an issuer whose tokens are there; HsmError when none is."""
+    found, away = [], []
+    for open_key in parts.tokens.ocsp_keys(record.name):
+        try:
+            found.append(open_key())
+        except AWAY as error:
+            away.append(error)
+    if not found:
+        raise away[0]
+    return found
 
 
 def _ocsp_subject(record: IssuerRecord) -> SubjectName:

@@ -321,6 +321,10 @@ ROWS: tuple[Row, ...] = (
         lambda _: unavailable("A CRL could not be written, or a status could not be read."),
     ),
     row(revocation.errors.CrlRefused, lambda e: unavailable(f"The CRL was held back: {e}.")),
+    row(
+        revocation.errors.ResponseRefused,
+        lambda e: unavailable(f"The OCSP response was held back: {e}."),
+    ),
     row(ceremony.errors.ScriptFaulty, _script_faulty),
     row(ceremony.errors.NoTerminal, _no_terminal),
     row(
@@ -330,6 +334,14 @@ ROWS: tuple[Row, ...] = (
     row(
         ceremony.errors.Conflict,
         lambda e: conflict(sentence(f"the ceremony {e.name} cannot go on: {e.why}")),
+    ),
+    row(
+        ceremony.errors.Awaited,
+        lambda e: unavailable(
+            f"The certificate of issuer {e.issuer} is not in {e.path} yet.",
+            "Bring the request to the authority above, put its certificate and those above it"
+            " there in PEM, and run the same command again.",
+        ),
     ),
     row(
         ceremony.errors.ClockBehind,
@@ -357,6 +369,13 @@ ROWS: tuple[Row, ...] = (
         lambda e: malformed(ca.errors.MalformedRequest(f"transcript {e.path}", e.why)),
     ),
     row(audit.errors.ChainBroken, _chain_broken),
+    row(
+        audit.errors.ClockBehind,
+        lambda e: unavailable(
+            f"The clock says {e.now:%F %T}, but the audit log was sealed at {e.latest:%F %T}.",
+            "Set the clock. If it was ahead before, nothing is signed until that time has come.",
+        ),
+    ),
     row(audit.errors.HeadMalformed, lambda _: _unreadable("the file does not hold a signed head")),
     row(
         audit.errors.HeadForged,

@@ -26,12 +26,13 @@ from revocation.errors import StatusUnavailable
 from revocation.ocsp import ResponseStatus, error_response
 from revocation.preproduction import Life, PreproducedResponse, find_response
 from revocation.publication import COMPLETE, DELTA
-from revocation.responder import OcspResponder
+from revocation.responders import OcspResponders
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.own_certificates import ocsp_responder
+from server.public_bodies import Bodies, TooManyWaiting
 from server.public_crl import KIND as CRL_KIND
 from server.public_crl import CrlFiles, Sent, http_date, read_address
 from server.public_process import die_with_parent
@@ -68,6 +69,7 @@ _LATER = Answer(
 _OCSP = "application/ocsp-response"
 # Of a retired issuer, whose last CRL says it all (RFC 6960 section 2.3).
 _UNAUTHORIZED = error_response(ResponseStatus.UNAUTHORIZED)
+_TRY_LATER = error_response(ResponseStatus.TRY_LATER)
 
 
 @dataclass(slots=True)
@@ -77,9 +79,10 @@ class PublicApp:
     parts: Assembly
     metrics: Metrics
     _issuers: dict[str, tuple[datetime, IssuerRecord]] = field(default_factory=dict)
-    _responders: dict[str, tuple[datetime, OcspResponder]] = field(default_factory=dict)
+    _responders: dict[str, tuple[datetime, OcspResponders]] = field(default_factory=dict)
     _crls: CrlFiles = field(default_factory=CrlFiles)
     held: HeldResponses = field(default_factory=HeldResponses)
+    bodies: Bodies = field(default_factory=Bodies)
     _told: datetime = _NEVER
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -189,7 +192,10 @@ class PublicApp:
         name, _, encoded = rest.partition("/")
         asked: str | bytes
         if method == "POST" and not encoded:
-            asked = environ["wsgi.input"].read(_MAX_REQUEST + 1)
+            try:
+                asked = self.bodies.read(environ, _MAX_REQUEST)
+            except TooManyWaiting:
+                return Answer("200 OK", _TRY_LATER, _OCSP, (("Cache-Control", "no-store"),))
         elif method in {"GET", "HEAD"} and encoded:
             asked = encoded
         else:
@@ -243,7 +249,7 @@ class PublicApp:
         self._issuers[name] = (now, record)
         return record
 
-    def _responder(self, name: str, now: datetime) -> OcspResponder | None:
+    def _responder(self, name: str, now: datetime) -> OcspResponders | None:
         """The responder of an issuer; its certificate is renewed now and then."""
         record = self._issuer(name)
         if record is None or record.certificate is None or not record.answers_ocsp:
@@ -275,6 +281,8 @@ def make_app() -> PublicApp:
         target=app.held.follow, args=[parts.ocsp_responses, Event()], name="follow", daemon=True
     )
     follow.start()
+    port = settings.public.port
+    Thread(target=app.bodies.watch, args=[port, Event()], name="bodies", daemon=True).start()
     return app
 
 

@@ -6,17 +6,23 @@ its parent, so that nothing goes on answering when the service was killed.
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server import Server
 
+from server.public_bodies import THREADS
 from server.settings_sources import load_settings
 
 _PR_SET_PDEATHSIG = 1
-_THREADS = 8
+# An idle connection takes one of these places and a file descriptor, and is closed after a while.
+_CONNECTIONS = 8192
+_DESCRIPTORS = _CONNECTIONS + 1024
+_HEADERS_SECONDS = 10
 
 
 def die_with_parent(parent: int) -> None:
@@ -28,9 +34,18 @@ def die_with_parent(parent: int) -> None:
         sys.exit(1)
 
 
+def _allow_descriptors() -> None:
+    """Open as many files as the connections need, as far as this process may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if 0 <= soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
 def main() -> None:
     """Serve until SIGTERM."""
     die_with_parent(int(sys.argv[1]))
+    _allow_descriptors()
     public = load_settings(os.environ, Path.cwd()).public
     Server(
         "server.public:make_app",
@@ -38,7 +53,11 @@ def main() -> None:
         port=public.port,
         interface=Interfaces.WSGI,
         workers=public.workers,
-        blocking_threads=_THREADS,
+        blocking_threads=THREADS,
+        backpressure=_CONNECTIONS,
+        # Nobody asks for status by HTTP/2 without TLS, and only HTTP/1 has a limit for headers.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_SECONDS * 1000),
         factory=True,
         log_access=False,
         websockets=False,

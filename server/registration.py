@@ -7,18 +7,13 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-
 import ca.errors
 import ra.errors
-from ca.issuance import Approval as SignedPackage
-from ca.issuance import CertificateOrder, issue, prepare
+from audit.errors import ClockBehind
 from ca.key_uses import check_key_uses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
 from ca.requests import MAX_OCTETS, parse_request
-from ca.signed_data import verify_detached
 from hsm.errors import HsmError
 from ra.applications import (
     Applicant,
@@ -26,13 +21,12 @@ from ra.applications import (
     ApplicationState,
     RequestedCertificate,
     draft,
-    fulfil,
     record_acceptance,
     record_evidence,
     refuse,
     start_proofing,
 )
-from ra.approvals import Approval, SignerIdentity, approve, confirm_approval
+from ra.approvals import Approval, approve
 from ra.assessment import conclude, submit
 from ra.claims import natural_person_schema, read_claim
 from ra.evidence import Officer as ProofingOfficer
@@ -41,15 +35,12 @@ from ra.package import ProfileReference, build_package, package_hash, subject_na
 from ra.proofing import PresentedDocument, examine_document
 from ra.requirements import Finding
 from ra.terms import TermsKind, accept
-from records.errors import RuleBroken
-from records.officers import Officer, Officers
+from records.officers import Officer
 from server.assembly import Assembly
 from server.errors import IssuerOffline
+from server.fulfilment import fulfil_application
 from server.logs import get_logger
-
-ACTOR = "system:issuance"
-# The guards that let an application lead to a certificate once, and only while it is approved.
-_ONE_CERTIFICATE = frozenset({"RA12", "RA13"})
+from server.staff_signatures import StaffSignatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,54 +168,10 @@ def approve_application(
     parts.applications.approve(before, approved, now)
     try:
         return fulfil_application(parts, approved.application, now)
-    except (IssuerOffline, HsmError, ca.errors.SigningFailed) as error:
+    except (IssuerOffline, HsmError, ClockBehind, ca.errors.SigningFailed) as error:
         # The approval is on record; the job issues once the key is there.
         get_logger("registration").warning("application.waits", exc_info=error)
         return approved.application
-
-
-def fulfil_application(parts: Assembly, application: Application, now: datetime) -> Application:
-    """Issue the certificate of an approved application, unless that was done already.
-
-    Called at the approval, and again at every tick for what a crash left approved. Where two do it
-    at once, one issues; the other gives the application as it then stands.
-    """
-    try:
-        return _fulfil(parts, application, now)
-    except (ra.errors.Conflict, ca.errors.Conflict):
-        return parts.applications.get(application.id)
-    except RuleBroken as error:
-        if error.code not in _ONE_CERTIFICATE:
-            raise
-        return parts.applications.get(application.id)
-
-
-def _fulfil(parts: Assembly, application: Application, now: datetime) -> Application:
-    if not _has_certificate(parts, application):
-        approval, signed = parts.applications.approval(application)
-        approved = confirm_approval(
-            application, signed.package, approval, StaffSignatures(parts.officers)
-        )
-        order = certificate_order(approved.application, signed)
-        prepared = prepare(order, parts.issuing(order.profile), now, parts.settings.serial.node)
-        issue(prepared, parts.certificates, ACTOR, now)
-    after = fulfil(application, now)
-    parts.applications.update(application, after, ACTOR, now)
-    return after
-
-
-def certificate_order(application: Application, signed: SignedPackage) -> CertificateOrder:
-    """What `ca` is asked for: exactly what stands in the approved package."""
-    request = parse_request(application.requested.request_der)
-    return CertificateOrder(
-        profile=load_profile(application.profile),
-        subject=SubjectName.of(subject_name(application.applicant)),
-        public_key=request.public_key,
-        subject_id=application.subject_id,
-        application_id=application.id,
-        approval=signed,
-        publish=application.requested.publication_consent,
-    )
 
 
 def profile_reference(profile: Profile) -> ProfileReference:
@@ -237,39 +184,3 @@ def _require_in_hand(application: Application, officer: Officer) -> None:
     proofing = application.state is ApplicationState.PROOFING
     if proofing and application.officer and application.officer.pseudonym != officer.id:
         raise ra.errors.Conflict("in the hands of another officer")
-
-
-def _has_certificate(parts: Assembly, application: Application) -> bool:
-    """Whether one was issued; an orphan's serial was revoked before any was."""
-    found = parts.certificates.find(application_id=application.id)
-    return any(record.issued_at is not None for record in found)
-
-
-class StaffSignatures:
-    """Who signed an approval; implements `ra.approvals.SignatureVerifier`."""
-
-    def __init__(self, officers: Officers) -> None:
-        """Ask this table of officers."""
-        self._officers = officers
-
-    def verify(self, cms_der: bytes, content: bytes) -> SignerIdentity:
-        """The officer behind a detached signature over exactly this content."""
-        try:
-            certificate = verify_detached(cms_der, content)
-        except ca.errors.MalformedRequest as error:
-            raise ra.errors.SignatureInvalid(error.why) from None
-        officer = self._officers.by_certificate(certificate)
-        if officer is None:
-            raise ra.errors.SignatureInvalid("the signer is no active officer")
-        return SignerIdentity(
-            _issuer_digest(certificate),
-            f"{certificate.serial_number:x}",
-            officer.id,
-            officer.person_id,
-        )
-
-
-def _issuer_digest(certificate: x509.Certificate) -> str:
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(certificate.issuer.public_bytes())
-    return digest.finalize().hex()

@@ -7,12 +7,21 @@ from pathlib import Path
 from ceremony.conduct import Papers, hold
 from ceremony.errors import Unwritable
 from ceremony.people import People
-from ceremony.script import MakeToken, ScriptRead, Split, read_binding, rehearsed
+from ceremony.script import (
+    MakeToken,
+    OpenParent,
+    ScriptRead,
+    Split,
+    read_binding,
+    rehearsed,
+)
 from ceremony.transcript import Written
 from records.database import Database
 from records.schema import migrate
 from server.assembly import assembled
 from server.ceremony import site_of
+from server.clock import utc_now
+from server.rehearsal_authorities import foreign_authority, make_parents
 from server.settings_sources import load_settings
 
 
@@ -32,7 +41,10 @@ def rehearse(read: ScriptRead, folder: Path, out: Path, people: People) -> Writt
     binding = read_binding(_binding(read).encode(), "the binding of rehearsals")
     papers = Papers(replace(read, script=script), binding, rehearsal=True)
     with assembled(settings) as parts:
-        written = hold(papers, site_of(parts), people)
+        site = replace(site_of(parts), foreign=lambda pem: foreign_authority(pem, utc_now()))
+        site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_parents(script, binding.binding, site, people)
+        written = hold(papers, site, people)
     try:
         for file in written.files:
             shutil.copy(file, out)
@@ -50,9 +62,11 @@ def _make(out: Path) -> None:
 
 
 def _binding(read: ScriptRead) -> str:
-    """Tokens of SoftHSM, with custodians wherever the script splits a PIN."""
-    split = {step.token for step in read.script.step if isinstance(step, Split)}
-    tokens = [step.token for step in read.script.step if isinstance(step, MakeToken)]
+    """Tokens of SoftHSM, with custodians wherever the script splits a PIN or finds a token."""
+    steps = read.script.step
+    split = {step.token for step in steps if isinstance(step, Split | OpenParent)}
+    named = [step.token for step in steps if isinstance(step, MakeToken | OpenParent)]
+    tokens = list(dict.fromkeys(named))
     return "\n".join(
         f'[token.{token}]\nlabel = "rehearsal-{number}"\n'
         f'pin = "{"custodians" if token in split else "file"}"\n'

@@ -27,6 +27,7 @@ from records.errors import RecordsError
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.errors import AlreadyServing, ServiceFailed
+from server.held_pins import forbid_core_dumps
 from server.jobs import JOBS, JobLoop, run_job, try_job
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
@@ -56,6 +57,7 @@ def serve(
         ServiceFailed: a listener did not come up, or the public one ended by itself.
         DatabaseUnavailable, HsmError, IssuerOffline: a part is not there.
     """
+    forbid_core_dumps()
     with ExitStack() as stack:
         stack.enter_context(log_to(settings.state, "serve", settings.logs.level))
         stack.enter_context(_pid_file(settings.state / "serve.pid"))

@@ -131,6 +131,9 @@ class Hsm(Section):
     service_standby: OptionalTokenName = Field(
         default="", description="Token with the same keys, used while service_token is down."
     )
+    ocsp_standby: OptionalTokenName = Field(
+        default="", description="Token with OCSP keys of its own, used while service_token is down."
+    )
     pin_directory: StatePath = Field(
         default=Path("softhsm/pins"), description="Directory of the PIN files, LABEL.pin."
     )
@@ -151,6 +154,14 @@ class Hsm(Section):
         first = str(info.field_name).replace("standby", "token")
         if standby and standby == info.data.get(first):
             raise refused(f"is the same as hsm.{first}", "Name another token, or leave it empty.")
+        return standby
+
+    @field_validator("ocsp_standby")
+    @classmethod
+    def _answers_by_itself(cls, standby: str, info: ValidationInfo) -> str:
+        for other in ("root_token", "service_token", "service_standby"):
+            if standby and standby == info.data.get(other):
+                raise refused(f"is the same as hsm.{other}", "Name another token, or none.")
         return standby
 
 

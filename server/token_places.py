@@ -38,6 +38,7 @@ def _named(settings: Hsm) -> tuple[str, ...]:
         settings.service_token,
         settings.issuing_standby,
         settings.service_standby,
+        settings.ocsp_standby,
     )
     return tuple(filter(None, named))
 

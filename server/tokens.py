@@ -3,12 +3,13 @@
 Each purpose has its own key: an issuer's in its own token; in the service token one for OCSP
 answers of each issuer, one for audit heads and receipts, and one that wraps data keys. A token is
 named by its label or by a PKCS#11 URI; one that has a standby signs through both
-(`hsm.standby`).
+(`hsm.standby`), but a standby for OCSP has keys of its own.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -169,12 +170,23 @@ class Tokens:
 
     def service_key(self, label: str) -> ec.EllipticCurvePrivateKey:
         """A P-256 key of the service token, made when it is not there."""
-        signer = self._signer(self._settings.service_token)
+        return self._own_key(self._settings.service_token, label)
+
+    def ocsp_keys(self, issuer: str) -> tuple[Callable[[], ec.EllipticCurvePrivateKey], ...]:
+        """What opens the P-256 keys for OCSP answers of an issuer, one in each token that has any.
+
+        The first is in the service token; a later one is used while those before it are away.
+        """
+        tokens = filter(None, (self._settings.service_token, self._settings.ocsp_standby))
+        return tuple(partial(self._own_key, token, ocsp_key(issuer)) for token in tokens)
+
+    def _own_key(self, token: str, label: str) -> ec.EllipticCurvePrivateKey:
+        signer = self._signer(token)
         try:
             key = signer.private_key(label)
         except KeyNotFound:
             with suppress(KeyExists):  # another process was a moment earlier
-                self.open(self._settings.service_token).generate_ec_key(label, ec.SECP256R1())
+                self.open(token).generate_ec_key(label, ec.SECP256R1())
             key = signer.private_key(label)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise KeyNotFound(f"{label}: not an EC key")
@@ -188,7 +200,7 @@ class Tokens:
     def labels(self) -> tuple[str, ...]:
         """The tokens of the settings as they are named there, each once; standbys come last."""
         of = self._settings
-        standbys = (of.issuing_standby, of.service_standby)
+        standbys = (of.issuing_standby, of.service_standby, of.ocsp_standby)
         named = (of.root_token, of.issuing_token, of.service_token, *filter(None, standbys))
         return tuple(dict.fromkeys(named))
 

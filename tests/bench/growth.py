@@ -1,52 +1,49 @@
 """Many certificates in a database, put there as rows: only their number matters."""
 
-import secrets
+from sqlalchemy import func, select, text
 
-from sqlalchemy import func, insert, select, update
-
-from ca.identifiers import SerialNumber
 from records.database import Database
 from records.tables import certificate
 from server.clock import utc_now
 
-_CHUNK = 10_000
-_OCTETS = 600  # of a to-be-signed certificate
+_CHUNK = 25_000
+_PREFIXES = 1 << 32
+# Serials and digests begin with a number that rises through the whole of its range, so that rows go
+# into every index in its order, which is fast, and lie in it as evenly as random ones.
+_INTEND = text(
+    """
+    WITH RECURSIVE row (i) AS (SELECT :first UNION ALL SELECT i + 1 FROM row WHERE i + 1 < :end)
+    INSERT INTO certificate (issuer, serial, status, profile, profile_sha256, not_before, not_after,
+        spki_sha256, sealed_tbs, intended_at)
+    SELECT 'issuing', '01' || printf('%08x', i * :step) || lower(hex(randomblob(13))), 'intent',
+        'tls-server', :digest, :now, :now, printf('%08x', i * :step) || lower(hex(randomblob(28))),
+        randomblob(600), :now
+    FROM row
+    """
+)
+_ISSUE = text(
+    """
+    UPDATE certificate SET status = 'issued', sealed_der = randomblob(700),
+        fingerprint = spki_sha256, issued_at = :now
+    WHERE issuer = 'issuing' AND status = 'intent'
+        AND serial >= '01' || printf('%08x', :first * :step)
+        AND serial < '01' || printf('%08x', :end * :step)
+    """
+)
 
 
 def load_certificates(database: Database, wanted: int) -> None:
-    """Fill up to `wanted` issued certificates; keys and serials are random, so indexes are too."""
+    """Fill SQLite up to `wanted` issued certificates, under all its guards."""
     with database.read() as tx:
         there = tx.execute(select(func.count()).select_from(certificate)).scalar_one()
-    for start in range(there, wanted, _CHUNK):
-        _load(database, min(_CHUNK, wanted - start))
-
-
-def _load(database: Database, count: int) -> None:
-    now = utc_now()
-    rows = [
-        {
-            "issuer": "issuing",
-            "serial": SerialNumber.random().hex,
-            "status": "intent",
-            "profile": "tls-server",
-            "profile_sha256": "0" * 64,
-            "not_before": now,
-            "not_after": now,
-            "spki_sha256": secrets.token_hex(32),
-            "sealed_tbs": secrets.token_bytes(_OCTETS),
-            "intended_at": now,
+    missing = wanted - there
+    for first in range(0, missing, _CHUNK):
+        place = {
+            "first": first,
+            "end": min(first + _CHUNK, missing),
+            "step": _PREFIXES // (missing + 1),
+            "now": int(utc_now().timestamp() * 1_000_000),
         }
-        for _ in range(count)
-    ]
-    with database.write() as tx:
-        tx.execute(insert(certificate), rows)
-        tx.execute(
-            update(certificate)
-            .where(certificate.c.status == "intent")
-            .values(
-                status="issued",
-                sealed_der=certificate.c.sealed_tbs,
-                fingerprint=certificate.c.spki_sha256,
-                issued_at=now,
-            )
-        )
+        with database.write() as tx:
+            tx.execute(_INTEND, {**place, "digest": "0" * 64})
+            tx.execute(_ISSUE, place)

@@ -2,6 +2,7 @@
 
 Everything is measured in one run, in rounds in which all take turns, beside the same C_Sign from a
 loop in C, and beside another certificate authority with a key of the same kind in the same token.
+The tables are written before the growth is measured, and again with it.
 """
 
 import os
@@ -27,7 +28,7 @@ from server.clock import utc_now
 from server.ordering import server_order
 from tests.bench.csign import ECDSA, RSA_PKCS, beside_c, c_loop
 from tests.bench.growth import load_certificates
-from tests.bench.issue_report import Run, Way, render
+from tests.bench.issue_report import REQUEST, SELF_CHECK, SIGNATURE, Run, Way, render
 from tests.bench.issue_worker import PROFILE, requests
 from tests.bench.report import write_section
 from tests.bench.workers import Worker, peer_python, race, workers
@@ -95,24 +96,32 @@ def parts_of_a_certificate(parts: Assembly) -> list[tuple[str, float]]:
     issuer, now = parts.issuing(), utc_now()
     for _ in range(ROUNDS):
         octets = requests(200)
-        read = _timed(
-            taken, "request: parse, proof of possession, key checks", octets, parse_request
-        )
+        read = _timed(taken, REQUEST, octets, parse_request)
         orders = _timed(taken, "order", read, lambda r: server_order(PROFILE, r, ()))
         ready = _timed(taken, "encode and read back", orders, lambda o: prepare(o, issuer, now))
         _timed(taken, "gate", ready, lambda p: lint(p.copy, p.content))
         signatures = _timed(
-            taken, "token signature", ready, lambda p: sign_octets(issuer.key, p.tbs_certificate)
+            taken, SIGNATURE, ready, lambda p: sign_octets(issuer.key, p.tbs_certificate)
         )
         pairs = list(zip(ready, signatures, strict=True))
-        _timed(taken, "self-check", pairs, lambda pair: assemble(pair[0].copy, pair[1], issuer))
+        _timed(taken, SELF_CHECK, pairs, lambda pair: assemble(pair[0].copy, pair[1], issuer))
         began = time.process_time()
         for start in range(0, len(ready), BATCH):
             issue_all(ready[start : start + BATCH], parts.certificates, "system:operator", now)
         whole = (time.process_time() - began) / len(ready)
-        of_issue = sum(taken[name][-1] for name in ("gate", "token signature", "self-check"))
+        of_issue = sum(taken[name][-1] for name in ("gate", SIGNATURE, SELF_CHECK))
         taken.setdefault("rows and audit, in batches", []).append(max(0.0, whole - of_issue))
     return [(name, statistics.median(each)) for name, each in taken.items()]
+
+
+def verification() -> float:
+    """CPU seconds of one P-256 verification: each certificate needs two, and no less will do."""
+    key, octets, algorithm = ec.generate_private_key(ec.SECP256R1()), b"x" * 700, hashes.SHA256()
+    signature, known = key.sign(octets, ec.ECDSA(algorithm)), key.public_key()
+    taken: dict[str, list[float]] = {}
+    for _ in range(ROUNDS):
+        _timed(taken, "", [octets] * 500, lambda o: known.verify(signature, o, ec.ECDSA(algorithm)))
+    return statistics.median(taken[""])
 
 
 def _timed(
@@ -143,25 +152,22 @@ def hsm_rows(parts: Assembly) -> Iterator[tuple[str, float, float, float]]:
     yield "RSA-2048", *beside_c(sign, token.location, place, 300, ROUNDS), 0.95
 
 
-def growth(state: Path, store: SoftHsmStore, sizes: tuple[int, ...]) -> list[tuple[int, Way]]:
+def growth(folder: Path, store: SoftHsmStore, sizes: tuple[int, ...]) -> Iterator[tuple[int, Way]]:
     """What one certificate costs where so many are stored already: in batches, on SQLite."""
-    rows = []
-    with a_site(state, store) as (parts, folder):
-        environment = environment_of(store, folder)
-        with workers(1, [*_WORKER, str(folder)], environment) as one:
+    with a_site(folder / "growth", store) as (parts, state):
+        environment = environment_of(store, state)
+        with workers(1, [*_WORKER, str(state)], environment) as one:
             for size in sizes:
                 load_certificates(parts.database, size)
                 row = Way("", lambda: race(one, 5 * BATCH, BATCH))
+                row.measure()  # warms up
                 row.taken = [row.measure() for _ in range(ROUNDS)]
-                rows.append((size, row))
                 print(f"{size:,} stored: {row.cpu() * 1e6:,.0f} µs of CPU", file=sys.stderr)
-    return rows
+                yield size, row
 
 
-def measure(folder: Path, *, large: bool, with_peer: bool) -> Run:
-    """All paths in turns, then the parts and the growth."""
-    store = SoftHsmStore(folder / "softhsm")
-    store.activate()
+def measure(folder: Path, store: SoftHsmStore, *, with_peer: bool) -> Run:
+    """All paths in turns, then the parts."""
     with ExitStack() as stack:
         parts, state = stack.enter_context(a_site(folder / "sqlite", store))
         here = environment_of(store, state)
@@ -193,7 +199,7 @@ def measure(folder: Path, *, large: bool, with_peer: bool) -> Run:
             peers[0] if peers else None,
             list(hsm_rows(parts)),
             parts_of_a_certificate(parts),
-            growth(folder / "growth", store, LARGE_SIZES if large else SIZES),
+            verification(),
         )
 
 
@@ -237,13 +243,22 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"bench issue: there is no {unknown.pop()}", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)  # the server of PostgreSQL runs as another user
-        found = measure(
-            Path(folder), large="--large" in arguments, with_peer="--no-peer" not in arguments
-        )
+    sizes = LARGE_SIZES if "--large" in arguments else SIZES
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # the server of PostgreSQL runs as another user
+        store = SoftHsmStore(folder / "softhsm")
+        store.activate()
+        found = measure(folder, store, with_peer="--no-peer" not in arguments)
+        _tell(found, arguments)
+        for row in growth(folder, store, sizes):
+            found.growth.append(row)
+        _tell(found, arguments)
+    return 0
+
+
+def _tell(found: Run, arguments: list[str]) -> None:
     text = render(found)
-    print(text)
+    print(text, flush=True)
     if "--no-write" not in arguments:
         write_section("issue", text)
-    return 0

@@ -5,7 +5,11 @@ from tests.support.command_line import ROOT
 DOCUMENT = ROOT / "docs" / "performance.md"
 _HEAD = """# Performance
 
-Every table here is written by the command that measures it; `./dev bench` lists them.
+Every table here is written by the command that measures it, into a section between two marks; it
+is measured anew by running the command on a machine that does nothing else. What ran in one table
+ran in turns, so its ratios mean something; the same figure of two tables, or of two machines, does
+not. A share that is to be reached stands beside what was found, and one that is short says what
+limits it.
 """
 
 

@@ -2,7 +2,10 @@
 
 import hashlib
 import random
+import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -10,7 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from ca.errors import MalformedRequest, Refused
-from ca.key_quality import CHECKS, check_key, key_type, read_compromised, spki, spki_sha256
+from ca.key_quality import (
+    CHECKS,
+    check_key,
+    key_type,
+    read_compromised,
+    spki,
+    spki_sha256,
+)
 from tests.support.ca_builders import a_key, an_rsa_key
 from tests.support.request_builders import an_rsa_modulus
 from tests.support.weak_keys import (
@@ -84,6 +94,36 @@ def test_a_thousand_good_keys_pass() -> None:
     for number in range(20):
         bits = 3072 if number == 0 else 2048
         check_key(rsa.generate_private_key(65537, bits).public_key())
+
+
+@pytest.mark.parametrize("kind", ["EC-P256", "EC-P521", "RSA-2048", "RSA-4096"])
+def test_a_key_is_looked_at_in_two_milliseconds_but_for_the_test_of_primes(kind: str) -> None:
+    key, took = a_key(kind).public_key(), []
+    for _ in range(9):
+        began = time.thread_time()
+        assert not [c.id for c in CHECKS if c.id != "key.prime-power" and c.found(key)]
+        took.append(time.thread_time() - began)
+    assert median(took) <= 0.002
+
+
+def test_to_exclude_a_prime_costs_less_than_half_an_exponentiation_in_python() -> None:
+    moduli = [rsa.generate_private_key(65537, 2048).public_key() for _ in range(3)]
+    check = next(c for c in CHECKS if c.id == "key.prime-power")
+    took = [
+        (_seconds(lambda k=k: check.found(k)), _seconds(lambda k=k: _fermat(k))) for k in moduli
+    ]
+    assert median(check for check, _ in took) < median(power for _, power in took) / 2
+
+
+def _fermat(key: rsa.RSAPublicKey) -> int:
+    modulus = key.public_numbers().n
+    return pow(3, modulus - 1, modulus)
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    began = time.thread_time()
+    act()
+    return time.thread_time() - began
 
 
 def test_a_point_that_is_not_on_its_curve_never_becomes_a_key() -> None:

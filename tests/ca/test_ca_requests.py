@@ -19,9 +19,16 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ca import der
 from ca.errors import MalformedRequest, Refused
 from ca.key_quality import key_type
-from ca.requests import MAX_OCTETS, CertificationRequest, parse_request
+from ca.requests import (
+    MAX_ATTRIBUTES,
+    MAX_DEPTH,
+    MAX_OCTETS,
+    CertificationRequest,
+    parse_request,
+)
 from ca.signatures import SigningKey
 from tests.support.ca_builders import a_key, an_rsa_key
 from tests.support.request_builders import (
@@ -29,6 +36,7 @@ from tests.support.request_builders import (
     a_request_for_numbers,
     a_request_of_version,
     a_request_on_explicit_parameters,
+    a_request_with_attributes,
     an_rsa_modulus,
 )
 
@@ -124,6 +132,35 @@ def test_extensions_that_cannot_be_read_are_malformed() -> None:
     octets = builder.sign(a_key(), hashes.SHA256()).public_bytes(Encoding.DER)
     with pytest.raises(MalformedRequest, match="extensions cannot be read"):
         parse_request(octets)
+
+
+def an_attribute(levels: int) -> bytes:
+    """An attribute of so many levels of elements, its own and the set of its values among them."""
+    value = b""
+    for _ in range(levels - 2):
+        value = der.sequence(value)
+    return der.sequence(der.oid("1.2.3.4"), der.element(0x31, value))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "passes"),
+    [
+        (b"", True),
+        (an_attribute(3) * MAX_ATTRIBUTES, True),
+        (an_attribute(3) * (MAX_ATTRIBUTES + 1), False),
+        (an_attribute(MAX_DEPTH), True),
+        (an_attribute(MAX_DEPTH + 1), False),
+        (an_attribute(3000), False),
+    ],
+    ids=["none", "64", "65", "32 levels", "33 levels", "3000 levels"],
+)
+def test_a_request_has_few_attributes_of_few_levels(attributes: bytes, *, passes: bool) -> None:
+    octets = a_request_with_attributes(a_key(), attributes)  # type: ignore[arg-type]
+    if passes:
+        assert parse_request(octets).der == octets
+    else:
+        with pytest.raises(MalformedRequest):
+            parse_request(octets)
 
 
 @pytest.mark.parametrize("kind", KINDS)

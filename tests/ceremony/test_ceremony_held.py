@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca.errors import Conflict as CaConflict
@@ -347,6 +348,23 @@ def test_a_token_that_is_not_there_is_asked_for_where_tokens_are_made_elsewhere(
     parts, _, crew = elsewhere
     with pytest.raises(TokenNotFound, match="tools of the device's maker"):
         held(parts, papers(binding=a_binding("file")), crew)
+
+
+@pytest.mark.slow
+def test_an_rsa_key_may_sign_by_pss_alone(parts: Assembly) -> None:
+    text = template_text().replace('type = "EC-P384"', 'type = "RSA-4096-PSS"')
+    of, crew = papers(text.replace('type = "EC-P256"', 'type = "RSA-3072-PSS"')), Crew()
+    written = held(parts, of, crew)
+    issuing = parts.issuers.get("issuing").certificate
+    assert issuing is not None
+    assert issuing.signature_algorithm_oid == x509.SignatureAlgorithmOID.RSASSA_PSS
+    checks = verify_transcript(written.folder / JSON_FILE)
+    assert [check.sentence for check in checks if check.holds is False] == []
+    # What was there is compared by its scheme, too.
+    other = template_text().replace('type = "EC-P384"', 'type = "RSA-4096"')
+    named = other.replace('name = "first"', 'name = "second"')
+    with pytest.raises(Conflict, match="is there, of type RSA-4096-PSS"):
+        held(anew(parts), papers(named, of.binding.document.text), Crew(shares=crew.shares[1:]))
 
 
 def test_an_issuing_key_may_be_of_another_kind_that_its_profile_takes(parts: Assembly) -> None:

@@ -94,6 +94,31 @@ def test_what_steps_say_against_each_other_is_told(
     assert all(fault.way_out.endswith((".", "].")) or fault.way_out for fault in found)
 
 
+@pytest.mark.parametrize(
+    ("steps", "key", "problem"),
+    [
+        ([("install", "a")], "step.1.issuer", "sends a request of issuer a"),
+        ([("parent", "a"), ("parent", "a")], "step.2.issuer", "is made here already"),
+        ([("request", "a"), ("crl", "a")], "step.2.issuer", "makes issuer a"),
+        ([("request", "a"), ("install", "a"), ("install", "a")], "step.3.issuer", "certificate"),
+        ([("parent", "a"), ("install", "a")], "step.2.issuer", "sends a request"),
+    ],
+)
+def test_what_steps_about_authorities_from_elsewhere_say_against_each_other_is_told(
+    steps: list[tuple[str, str]], key: str, problem: str
+) -> None:
+    more = {
+        "parent": 'token = "t"\n',
+        "request": 'key = "k"\nprofile = "issuing"\n'
+        'subject = { C = "DK", O = "Example", CN = "Example" }\n',
+    }
+    text = 'name = "first"\ntitle = "First"\n' + "".join(
+        f'[[step]]\ndo = "{do}"\nissuer = "{issuer}"\n{more.get(do, "")}' for do, issuer in steps
+    )
+    found = faults(text + '[[step]]\ndo = "closing"\n')
+    assert any(fault.key == key and problem in fault.problem for fault in found), found
+
+
 def test_a_pin_is_split_before_its_token_is_made() -> None:
     step = '[[step]]\ndo = "token"\ntoken = "root"\n'
     text = TEMPLATE.replace(step, "", 1).replace(

@@ -1,5 +1,6 @@
 """`tillid cert issue-folder`: many requests, one outcome each, and on after a stop."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import server.bulk_issuance as bulk
+from ca.profiles import profile_names
 from hsm.errors import TokenUnavailable
 from server.assembly import Assembly
 from tests.support.installation import an_installation
@@ -36,9 +38,27 @@ class Folders:
         path.write_bytes(made.public_bytes(Encoding.PEM))
         return path
 
-    def arguments(self) -> tuple[object, ...]:
+    def a_device(self, name: str, subject: str) -> Path:
+        """A request of a device as `openssl req -subj` makes it."""
+        path = self.requests / f"{name}.csr"
+        new = (
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            "/dev/null",
+        )
+        subprocess.run(
+            ["openssl", "req", *new, "-subj", subject, "-utf8", "-out", path],
+            check=True, capture_output=True, timeout=20,
+        )  # fmt: skip
+        return path
+
+    def arguments(self, profile: str = "tls-server") -> tuple[object, ...]:
         folders = (self.requests, "--out", self.out)
-        return ("cert", "issue-folder", *folders, "--profile", "tls-server")
+        return ("cert", "issue-folder", *folders, "--profile", profile)
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +235,63 @@ def test_a_token_that_signs_nothing_ends_the_run_and_the_next_one_goes_on(
 def test_a_batch_grows_while_it_is_over_long_before_its_intents_are_orphans(
     seconds: float, size: int
 ) -> None:
-    assert bulk._next_size(40, seconds) == size
-    assert bulk._next_size(bulk.MAX_BATCH, 0.0) == bulk.MAX_BATCH
-    assert bulk._next_size(1, 60.0) == 1
+    assert bulk.next_size(40, seconds) == size
+    assert bulk.next_size(bulk.MAX_BATCH, 0.0) == bulk.MAX_BATCH
+    assert bulk.next_size(1, 60.0) == 1
+
+
+def test_devices_are_named_by_the_subjects_of_their_requests(
+    tillid: Operator, folders: Folders
+) -> None:
+    folders.a_device("meter", "/C=DK/O=Vandværket/CN=Meter 7/serialNumber=M-7")
+    folders.a_device("turned", "/serialNumber=M-8/CN=Meter 8/O=Vandværket/C=DK")
+    folders.a_device("bare", "/CN=Meter 9")
+    folders.a_device("foreign", "/C=DK/O=Vand/CN=Meter 10/serialNumber=M-10/UID=7")
+    folders.a_device("bidi", "/C=DK/O=Vand/CN=Meter \u202e11/serialNumber=M-11")
+    folders.a_device("twice", "/C=DK/O=Vand/CN=Meter/CN=Motor/serialNumber=M-12")
+    folders.a_request("hosts")
+    done = tillid(*folders.arguments("device"))
+    assert (done.code, done.result["counts"]) == (10, {"issued": 2, "refused": 5})
+    problems = {Path(i["request"]).stem: i["problem"] for i in done.result["items"]}
+    rules = {name: problem and problem["rule"].split(",")[0] for name, problem in problems.items()}
+    assert rules == {
+        "meter": None, "turned": None, "bare": "profile.subject", "foreign": "name.form",
+        "bidi": "name.form", "twice": "profile.subject", "hosts": "name.form",
+    }  # fmt: skip
+    made = certificates_in(folders)
+    assert made["meter"].subject.rfc4514_string() == "2.5.4.5=M-7,CN=Meter 7,O=Vandværket,C=DK"
+    assert made["turned"].subject.rfc4514_string() == "2.5.4.5=M-8,CN=Meter 8,O=Vandværket,C=DK"
+    (folders.out / "meter.pem").unlink()
+    again = tillid(*folders.arguments("device"))
+    assert again.result["counts"] == {"written": 1, "there": 1, "refused": 5}
+    assert certificates_in(folders) == made
+
+
+def test_a_device_is_named_by_its_request_alone(tillid: Operator, folders: Folders) -> None:
+    request = folders.a_device("one", "/C=DK/O=Vand/CN=Meter 7/serialNumber=M-7")
+    asked = ("cert", "issue", "--profile", "device", "--csr", request)
+    refused = tillid(*asked, "--out", folders.requests / "one.pem", "--host", "meter.example")
+    assert refused.problem["rule"].startswith("name.host")
+    code, out, _ = tillid.told(*asked, "--out", folders.requests / "one.pem")
+    assert (code, "for Meter 7 is in" in out) == (0, True)
+
+
+@pytest.mark.parametrize("profile", profile_names())
+def test_a_profile_that_no_request_file_is_enough_for_is_refused_with_the_way_out(
+    tillid: Operator, folders: Folders, profile: str
+) -> None:
+    folders.a_request("one")
+    done = tillid(*folders.arguments(profile))
+    if profile in {"tls-server", "tls-client"}:
+        assert done.result["counts"] == {"issued": 1}
+    elif profile == "device":
+        assert done.result["counts"] == {"refused": 1}
+    else:
+        assert (done.code, done.problem["rule"].split(",")[0]) == (4, "profile.local")
+        assert not folders.out.exists()
+        way_out = {
+            "root": "tillid ca", "issuing": "tillid ca", "cross": "tillid ca",
+            "ca-link": "tillid ca", "ocsp-signer": "to the service",
+            "staff": "tillid officer",
+        }  # fmt: skip
+        assert way_out.get(profile, "through the API") in done.problem["way_out"]

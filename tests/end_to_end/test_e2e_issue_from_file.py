@@ -70,7 +70,7 @@ REFUSALS = {
     "a signature of nobody": Refusal(4, "not signed by the key", with_bad_signature),
     "a key of 512 bits": Refusal(4, "512 bits", WEAK_KEY.encode),
     "an unknown profile": Refusal(3, "There is no profile nothing", profile="nothing"),
-    "a profile of persons": Refusal(4, "not for servers", profile="natural-person-substantial"),
+    "a profile of persons": Refusal(4, "names a person", profile="natural-person-substantial"),
     "a directory for the result": Refusal(2, "is a directory", out="."),
     "a result in no folder": Refusal(2, "Nothing can be written", out="nowhere/web.pem"),
     "a file for a folder": Refusal(2, "Nothing can be written", out="web.csr/web.pem"),

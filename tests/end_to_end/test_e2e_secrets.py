@@ -157,6 +157,15 @@ def test_processes_carry_no_secret_in_arguments_or_environment(told: Told) -> No
             assert found_in(told, Path(f"/proc/{pid}/{name}").read_bytes()) == []
 
 
+def test_no_process_leaves_its_memory_on_a_disk_when_it_crashes(told: Told) -> None:
+    processes = told.service.processes()
+    assert len(processes) >= 3
+    for pid in processes:
+        limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
+        (core,) = [line.split()[4:6] for line in limits if line.startswith("Max core file size")]
+        assert core == ["0", "0"]
+
+
 def test_only_the_owner_can_read_what_is_not_public(told: Told) -> None:
     state = told.service.state
     ours = {path for path in state.iterdir() if path.name not in {"tillid.toml", "people"}}

@@ -9,11 +9,13 @@ from tests.support.workshop import Workshop
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("engine", "fault"), [("postgresql", "removed"), *(("sqlite", fault) for fault in FAULTS)]
+)
 def test_a_token_that_fails_is_waited_for_and_nothing_is_lost(
-    workshop: Workshop, shim_library: Path, fault: str
+    workshop: Workshop, shim_library: Path, engine: str, fault: str
 ) -> None:
-    with workshop.verified() as story:
+    with workshop.verified(engine) as story:
         outage = Outage.begin(story, shim_library)
         assert outage.signs_again()
         process = story.service.process

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509 import ocsp
 
@@ -12,6 +13,7 @@ from ca.errors import Refused
 from ca.identifiers import IssuerName
 from ca.issuance import prepare
 from ca.issuers import CertificateKind, IssuerPolicy, IssuerState
+from ca.key_quality import key_type
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from revocation.reasons import Reason
@@ -179,6 +181,33 @@ def test_after_a_new_key_both_generations_are_verified_each_by_its_own_crl_and_o
         assert f"/crl/{issuer}.crl" in _addresses(leaf)
         assert site.ocsp_status(issuer, leaf) is ocsp.OCSPCertStatus.GOOD
         assert site.ocsp_status(other, leaf) is ocsp.OCSPCertStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("kind", ["RSA-3072-PSS", "RSA-3072", "EC-P384"])
+def test_a_new_key_is_of_the_kind_of_the_one_before(site: Site, kind: str) -> None:
+    site.create(key_kind=kind)
+    site.rekey("servers")
+    assert [_kind_of(site, name) for name in ("servers", "servers-2")] == [kind, kind]
+    leaf = site.leaf(site.parts.issuing(load_profile("tls-server"), SERVERS))
+    root, above = (site.file(n, site.certificate(n)) for n in ("root", "servers-2"))
+    crls = site.crls("root", "servers-2")
+    assert openssl_says(site.file("leaf", leaf), root, untrusted=above, crls=crls) == "OK"
+    uses_pss = leaf.signature_algorithm_oid == x509.SignatureAlgorithmOID.RSASSA_PSS
+    assert uses_pss is kind.endswith("PSS")
+
+
+def test_a_new_key_may_be_of_another_kind_that_the_profile_takes(site: Site) -> None:
+    site.create(key_kind="RSA-3072-PSS")
+    with pytest.raises(Refused, match="takes keys of"):
+        site.rekey("servers", "EC-P521")
+    site.rekey("servers", "RSA-3072")
+    assert _kind_of(site, "servers-2") == "RSA-3072"
+
+
+def _kind_of(site: Site, name: str) -> str:
+    key = site.parts.issuer(name).key
+    assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
+    return key_type(key.public_key()) + "-PSS" * getattr(key, "pss", False)
 
 
 def _addresses(certificate: x509.Certificate) -> str:

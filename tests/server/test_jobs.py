@@ -11,13 +11,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ca.errors import SigningFailed
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import CertificateOrder, prepare
 from ca.issuers import IssuerRecord
 from ca.names import SubjectName
 from ca.profiles import load_profile
-from ra.applications import Application, ApplicationState
+from ra.applications import Application
 from records.audit_log import audit_log
 from records.issuers import Issuers
 from records.officers import Role
@@ -26,9 +25,9 @@ from server.assembly import Assembly
 from server.authorities import renew_root_crls
 from server.clock import utc_now
 from server.errors import IssuerOffline, TokenOffline
+from server.fulfilment import certificate_order
 from server.jobs import JOBS, run_job
 from server.metrics import Metrics
-from server.registration import certificate_order, fulfil_application
 from server.service import jobs_by_hand
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
@@ -206,32 +205,6 @@ def in_threads(threads: list[Thread]) -> None:
         thread.join()
 
 
-def test_an_application_left_approved_is_fulfilled_and_one_that_fails_holds_up_none(
-    parts: Assembly, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clerk = an_officer(parts, Role.REGISTRATION_OFFICER).officer
-    approver = an_officer(parts, Role.APPROVING_OFFICER)
-    offline = without(parts, "issuing")
-    left = [certified(offline, clerk, approver) for _ in range(2)]
-    assert {one.state for one in left} == {ApplicationState.APPROVED}
-    assert run_job("fulfil-applications", parts, metrics) == 0  # left to who recorded them
-    monkeypatch.setattr("server.jobs.INTENT_LIFETIME", timedelta(0))
-
-    def first_fails(of: Assembly, application: Application, now: datetime) -> Application:
-        if application.id == left[0].id:
-            raise SigningFailed("as if")
-        return fulfil_application(of, application, now)
-
-    monkeypatch.setattr("server.jobs.fulfil_application", first_fails)
-    with pytest.raises(SigningFailed):
-        run_job("fulfil-applications", parts, metrics)
-    states = [parts.applications.get(one.id).state for one in left]
-    assert states == [ApplicationState.APPROVED, ApplicationState.FULFILLED]
-    monkeypatch.setattr("server.jobs.fulfil_application", fulfil_application)
-    assert run_job("fulfil-applications", parts, metrics) == 1
-    assert run_job("fulfil-applications", parts, metrics) == 0
-
-
 def test_what_fails_again_and_again_is_tried_less_and_less(
     parts: Assembly, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,14 +213,16 @@ def test_what_fails_again_and_again_is_tried_less_and_less(
     left = certified(without(parts, "issuing"), clerk, approver)
     begun = utc_now()
 
-    def orphaned(_: Assembly, application: Application, now: datetime) -> None:
+    def orphaned(_: Assembly, batch: list[Application], __: datetime) -> list[Application]:
+        (application,) = batch
         _, signed = parts.applications.approval(application)
         order = certificate_order(application, signed)
         prepared = prepare(order, parts.issuing(), now)
         parts.certificates.record_intents([prepared], "system:test", now)
         parts.certificates.revoke_orphan(ISSUING, prepared.content.serial_number, now)
+        return batch
 
-    monkeypatch.setattr("server.jobs.fulfil_application", orphaned)
+    monkeypatch.setattr("server.jobs.fulfil_all", orphaned)
     for second in range(120):
         now = begun + timedelta(seconds=second)
         monkeypatch.setattr("server.jobs.utc_now", lambda now=now: now)

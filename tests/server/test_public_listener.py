@@ -289,7 +289,7 @@ def test_while_the_database_is_away_it_says_when_to_come_again(
         )
         # Who knows the issuer still serves its CRL, and OCSP says to try later.
         app.parts = away
-        app._responders["issuing"][1]._source = away.statuses
+        app._responders["issuing"][1].responders[0]._source = away.statuses
         assert ask(app, "/crl/issuing.crl").status == 200
         later = said(ask(app, "/ocsp/issuing", "POST", asked))
         assert later.response_status is ocsp.OCSPResponseStatus.TRY_LATER

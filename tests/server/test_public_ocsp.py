@@ -100,11 +100,14 @@ def test_an_issuer_without_a_responder_asks_to_come_later(app: PublicApp, parts:
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
 
 
-def test_of_ten_megabytes_no_more_is_read_than_a_request_may_have(app: PublicApp) -> None:
+@pytest.mark.parametrize(("told", "read"), [(str(FAR), 0), ("", 4097)])
+def test_of_ten_megabytes_no_more_is_read_than_a_request_may_have(
+    app: PublicApp, told: str, read: int
+) -> None:
     body = io.BytesIO(bytes(FAR))
-    answer = said(ask(app, "/ocsp/issuing", "POST", body))
+    answer = said(ask(app, "/ocsp/issuing", "POST", body, CONTENT_LENGTH=told))
     assert answer.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
-    assert body.tell() == 4097
+    assert body.tell() == read
 
 
 @SETTINGS

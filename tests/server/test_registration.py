@@ -22,12 +22,11 @@ from records.officers import Role
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
+from server.fulfilment import certificate_order, fulfil_application
 from server.registration import (
     application_package,
     approve_application,
-    certificate_order,
     conclude_proofing,
-    fulfil_application,
     record_document,
     reject_application,
 )

@@ -1,9 +1,10 @@
-"""`./dev soak hsm [SECONDS]`: the token is away for ten real minutes, unless told otherwise.
+"""`./dev soak hsm [SECONDS] [sqlite|postgresql]`: the token is away for ten real minutes.
 
-A running service refuses meanwhile, on both databases; then it must sign within ten seconds, and
-what was begun must end.
+Unless told otherwise, and on both databases, one after the other. A running service refuses
+meanwhile; then it must sign within ten seconds, and what was begun must end.
 """
 
+import argparse
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -20,13 +21,17 @@ SECONDS = 600.0
 
 def main() -> int:
     """Hold the token down once for each database, and tell what was seen; 1 if it was too long."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
+    asked_for = argparse.ArgumentParser(prog="./dev soak hsm")
+    asked_for.add_argument("seconds", nargs="?", type=float, default=SECONDS)
+    asked_for.add_argument("engine", nargs="?", choices=ENGINES)
+    of = asked_for.parse_args()
+    seconds = of.seconds
     slowest = 0.0
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tillid-soak.")))
         library = compiled(SOURCE, folder / "shim.so", "-shared", "-fPIC")
         workshop = Workshop(folder, stack)
-        for engine in ENGINES:
+        for engine in [of.engine] if of.engine else ENGINES:
             with workshop.verified(engine) as story:
                 outage = Outage.begin(story, library)
                 FAULTS["removed"](outage.shim)
@@ -34,7 +39,8 @@ def main() -> int:
                 asked = outage.hold(seconds)
                 took = outage.end(approved=approved)
             slowest = max(slowest, took)
-            print(f"{engine}: {asked} refusals in {seconds:.0f} s, signs after {took:.1f} s")
+            said = f"{asked} refusals in {seconds:.0f} s, signs after {took:.1f} s"
+            print(f"{engine}: {said}", flush=True)
     return 0 if slowest < 10 else 1
 
 

@@ -77,9 +77,9 @@ class Site:
     def online(self) -> AbstractContextManager[None]:
         return self.parts.tokens.online(self.parts.settings.hsm.root_token)
 
-    def rekey(self, name: str) -> list[CeremonyStep]:
+    def rekey(self, name: str, key_kind: str | None = None) -> list[CeremonyStep]:
         with self.online():
-            return list(rekey_authority(self.parts, name, None, utc_now()))
+            return list(rekey_authority(self.parts, name, key_kind, utc_now()))
 
     def leaf(self, issuer: Issuer | None = None) -> x509.Certificate:
         profile = load_profile("tls-server")

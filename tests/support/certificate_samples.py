@@ -60,18 +60,19 @@ def chains(profile_name: str, count: int, seed: int, now: datetime = NOW) -> Ite
     chance = random.Random(f"{profile_name} {seed}")  # noqa: S311 - repeatable on purpose
     for _ in range(count):
         issuer, above = _issuer(profile, chance, now)
-        made = _signed(an_order(profile, chance, issuer), issuer, now)
+        made = signed(an_order(profile, chance, issuer), issuer, now)
         if profile.name == "root":
             root = replace(issuer, certificate=made)
             order = an_order(load_profile("issuing"), chance, root)
-            yield Chain(made, (_signed(order, root, now), made), (root,))
+            yield Chain(made, (signed(order, root, now), made), (root,))
         else:
             issuers = (issuer, *above)
             path = (made, *(_certificate(each) for each in issuers))
             yield Chain(made, path, issuers)
 
 
-def _signed(order: CertificateOrder, issuer: Issuer, now: datetime) -> x509.Certificate:
+def signed(order: CertificateOrder, issuer: Issuer, now: datetime) -> x509.Certificate:
+    """The certificate that was ordered, through our own gate."""
     prepared = prepare(order, issuer, now)
     lint(prepared.copy, prepared.content)
     return assemble(prepared.copy, sign_octets(issuer.key, prepared.tbs_certificate), issuer)

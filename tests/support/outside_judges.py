@@ -81,7 +81,14 @@ class Bench:
             name: {n: said for n, chain in enumerate(chains) if (said := judge(n, chain))}
             for name, judge in each.items()
         }
-        return verdicts | {"Java": self._java(len(chains))}
+        return verdicts | {"Java": _java(self._folder, len(chains))}
+
+    def java_by_ocsp(self, answered: Sequence[tuple[Chain, bytes]]) -> Verdicts:
+        """What Java has against chains by these OCSP answers for their leaves, and nothing else."""
+        for number, (chain, answer) in enumerate(answered):
+            self._file(number, "chain").write_bytes(_pem(chain.path))
+            self._file(number, "ocsp").write_bytes(answer)
+        return _java(self._folder, len(answered))
 
     def _crl(self, issuer: Issuer) -> bytes:
         assert issuer.certificate is not None
@@ -157,15 +164,6 @@ class Bench:
             _done(["crlutil", "-I", "-d", f"sql:{place}", "-i", str(file)])
         return place
 
-    def _java(self, count: int) -> Verdicts:
-        done = subprocess.run(
-            ["java", "-XX:TieredStopAtLevel=1", "-Duser.language=en", str(_JAVA), self._folder],
-            capture_output=True, text=True, check=False, timeout=600,
-        )  # fmt: skip
-        *refused, last = done.stdout.strip().splitlines() or [done.stderr]
-        assert last == f"{count} chains", done.stdout + done.stderr
-        return {int(number): why for number, _, why in (each.partition(": ") for each in refused)}
-
     def _pyhanko(self, _: int, chain: Chain) -> str:
         loaded = [asn1_x509.Certificate.load(_der(each)) for each in chain.path]
         context = ValidationContext(
@@ -182,6 +180,17 @@ class Bench:
         except (PathError, ValidationError) as refused:
             return str(refused)
         return ""
+
+
+def _java(folder: Path, count: int) -> Verdicts:
+    """All chains of the folder in one JVM."""
+    done = subprocess.run(
+        ["java", "-XX:TieredStopAtLevel=1", "-Duser.language=en", str(_JAVA), folder],
+        capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    *refused, last = done.stdout.strip().splitlines() or [done.stderr]
+    assert last == f"{count} chains", done.stdout + done.stderr
+    return {int(number): why for number, _, why in (each.partition(": ") for each in refused)}
 
 
 def _is_rsa(certificate: x509.Certificate) -> bool:

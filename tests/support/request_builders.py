@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ca import der
 from ca.signatures import SigningKey
 
 
@@ -23,6 +24,22 @@ def a_request(
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def a_request_with_attributes(key: ec.EllipticCurvePrivateKey, attributes: bytes) -> bytes:
+    """A request whose attributes are these octets, whatever they are; signed all the same."""
+    whole = csr.CertificationRequest.load(a_request(key))
+    old = whole["certification_request_info"].dump()
+    version, subject, spki, _ = (each for _, each in _elements(old))
+    info = der.sequence(version, subject, spki, der.element(der.context(0), attributes))
+    signature = key.sign(info, ec.ECDSA(hashes.SHA256()))
+    algorithm = whole["signature_algorithm"].dump()
+    return der.sequence(info, algorithm, der.bit_string(signature))
+
+
+def _elements(sequence: bytes) -> list[tuple[int, bytes]]:
+    ((_, content),) = der.elements(sequence)
+    return [(tag, der.element(tag, each)) for tag, each in der.elements(content)]
 
 
 @cache

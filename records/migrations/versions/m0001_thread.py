@@ -1,5 +1,7 @@
 """The tables of the first thread."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -109,20 +111,15 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(
-        op.f("ix_certificate_application_id"), "certificate", ["application_id"], unique=False
-    )
-    op.create_index(
         op.f("ix_certificate_spki_sha256"), "certificate", ["spki_sha256"], unique=False
     )
-    op.create_index(op.f("ix_certificate_subject_id"), "certificate", ["subject_id"], unique=False)
-    op.create_index(
-        "ix_certificate_listed",
-        "certificate",
-        ["issuer", "not_after"],
-        unique=False,
-        sqlite_where=sa.text("crl_entry IS NOT NULL"),
-        postgresql_where=sa.text("crl_entry IS NOT NULL"),
-    )
+    for name, columns, given in (
+        ("application_id", ["application_id"], sa.text("application_id IS NOT NULL")),
+        ("listed", ["issuer", "not_after"], sa.text("crl_entry IS NOT NULL")),
+        ("subject_id", ["subject_id"], sa.text("subject_id IS NOT NULL")),
+    ):
+        where: dict[str, Any] = {"sqlite_where": given, "postgresql_where": given}
+        op.create_index(f"ix_certificate_{name}", "certificate", columns, unique=False, **where)
     op.create_table(
         "compromised_key",
         sa.Column("spki_sha256", sa.String(length=64), nullable=False),

@@ -1,0 +1,80 @@
+"""pyhanko-certvalidator, which must hear of every certificate: by CRL, and by OCSP (POST)."""
+
+import asyncio
+import warnings
+
+from asn1crypto import pem as asn1_pem
+from asn1crypto import x509 as asn1_x509
+
+from revocation.reasons import Reason
+from tests.support.status_matrix import (
+    Channel,
+    Client,
+    Party,
+    Said,
+    State,
+    Verdict,
+    each_cell,
+)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # oscrypto, which it leans on, is older than our Python
+    from pyhanko_certvalidator import CertificateValidator, ValidationContext
+    from pyhanko_certvalidator.errors import ExpiredError, RevokedError, ValidationError
+    from pyhanko_certvalidator.fetchers.aiohttp_fetchers import AIOHttpFetcherBackend
+    from pyhanko_certvalidator.policy_decl import (
+        CertRevTrustPolicy,
+        RevocationCheckingPolicy,
+        RevocationCheckingRule,
+    )
+
+_CRL = RevocationCheckingRule.CRL_REQUIRED
+_OCSP = RevocationCheckingRule.OCSP_REQUIRED
+
+
+def _certificate(party: Party, name: str) -> asn1_x509.Certificate:
+    octets = (party.folder / f"{name}.pem").read_bytes()
+    return asn1_x509.Certificate.load(asn1_pem.unarmor(octets)[2])
+
+
+async def _validate(party: Party, state: State, rule: RevocationCheckingRule) -> Said:
+    policy = CertRevTrustPolicy(RevocationCheckingPolicy(rule, _CRL))
+    async with AIOHttpFetcherBackend() as fetchers:
+        context = ValidationContext(
+            trust_roots=[_certificate(party, "root")],
+            other_certs=[_certificate(party, name) for name in ("issuing", "issuing-2")],
+            allow_fetching=True,
+            fetchers=fetchers,
+            revinfo_policy=policy,
+        )
+        subject = _certificate(party, state.name)
+        try:
+            validator = CertificateValidator(subject, validation_context=context)
+            await validator.async_validate_path()
+        except ExpiredError as error:
+            return Said(Verdict.EXPIRED, str(error))
+        except RevokedError as error:
+            return Said(Verdict.REVOKED, str(error), str(error.reason.native))
+        except ValidationError as error:
+            return Said(Verdict.UNKNOWN, str(error))
+        return Said(Verdict.GOOD, "")
+
+
+def _by_crl(party: Party, state: State) -> Said:
+    return asyncio.run(_validate(party, state, _CRL))
+
+
+def _by_ocsp(party: Party, state: State) -> Said:
+    return asyncio.run(_validate(party, state, _OCSP))
+
+
+_WORDS = {reason: reason.name.lower() for reason in Reason}
+CLIENTS = (
+    Client("pyhanko-certvalidator, CRL", Channel.CRL, _by_crl, words=_WORDS),
+    Client("pyhanko-certvalidator, OCSP", Channel.POST, _by_ocsp, words=_WORDS),
+)
+
+
+@each_cell(*CLIENTS)
+def test_pyhanko_sees_each_state(party: Party, client: Client, state: State) -> None:
+    client.check(party, state)
