@@ -213,7 +213,7 @@ compromised_key = Table(
     sqlite_with_rowid=False,
 )
 
-# Of every CRL, for good: `tbs_digest` is what the token signed; what expired by `left_until` is gone.
+# Of every CRL, for good: `tbs_digest` is what was signed; what expired by `left_until` has left it.
 # Shard 0 is the complete one, -1 the delta of that of the same number.
 crl = Table(
     "crl",

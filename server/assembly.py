@@ -33,7 +33,7 @@ from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
 from records.statuses import Statuses
-from revocation.publication import COMPLETE, DELTA, CrlPolicy
+from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
@@ -76,7 +76,19 @@ class Assembly:
         ClockBehind while the clock lies behind the audit log.
         """
         self.clock.check(utc_now())
-        record = self.issuers.get(name)
+        return self._with_shards(self._able(self.issuers.get(name)))
+
+    def crl_signer(self, record: IssuerRecord) -> IssuingKey:
+        """An issuer as the signer of its CRLs, whose dates never go back: the clock may lie behind.
+
+        Raises: as `issuer`, but for ClockBehind; NotFound while it has no certificate.
+        """
+        if record.certificate is None:
+            raise NotFound("certificate of issuer", record.name)
+        return IssuingKey(record.name, record.certificate, self._able(record).key)
+
+    def _able(self, record: IssuerRecord) -> Issuer:
+        """The issuer with its key, if that is at hand."""
         if record.is_root and not self.tokens.is_online(record.token):
             raise IssuerOffline(record.name, record.token)
         try:
@@ -90,7 +102,7 @@ class Assembly:
         certified = record.certificate
         if certified is not None and certified.public_key() != key.public_key():
             raise KeyUnfit(record.key_label, "it is not the key of the issuer's certificate")
-        return self._with_shards(record.with_key(key))
+        return record.with_key(key)
 
     def _with_shards(self, issuer: Issuer) -> Issuer:
         """The issuer with the shards of its CRL that relying parties can fetch."""

@@ -17,7 +17,6 @@ from revocation.publication import (
     CrlDue,
     CrlRecord,
     CrlScope,
-    IssuingKey,
     crl_is_due,
 )
 from revocation.published_files import alone_in, write_streamed
@@ -81,9 +80,7 @@ def renew_crl(
 
 
 def _issue(parts: Assembly, record: IssuerRecord, scope: CrlScope, now: datetime) -> None:
-    if record.certificate is None:
-        return
-    issuing = IssuingKey(record.name, record.certificate, parts.issuer(record.name).key)
+    issuing = parts.crl_signer(record)
     began = time.monotonic()
     place = _workplace(parts, scope)
     issued = issue_list(parts.crls, (issuing, scope), now, parts.crl_policy(record), place)
@@ -104,7 +101,7 @@ def last_crls(parts: Assembly, record: IssuerRecord, now: datetime) -> Iterator[
         is_last = latest is not None and latest.next_update == NEVER
         if is_last or record.certificate is None:
             continue
-        issuing = IssuingKey(record.name, record.certificate, parts.issuer(record.name).key)
+        issuing = parts.crl_signer(record)
         alone = CrlScope(scope.issuer, scope.shard, scope.url)
         place = _workplace(parts, scope)
         yield issue_list(parts.crls, (issuing, alone), now, None, place).record
