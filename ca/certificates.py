@@ -271,7 +271,10 @@ def assemble(copy: x509.Certificate, signature: bytes, issuer: Issuer) -> x509.C
 def _authority_key_identifier(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
     if issuer.certificate is None:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
-    own = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    try:
+        own = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    except x509.ExtensionNotFound:  # as in certificates of old that others signed
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)
 
 

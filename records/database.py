@@ -66,7 +66,7 @@ class Database:
         """Connect lazily; the first transaction shows whether the database is there."""
         self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
         self.dialect = self.engine.dialect.name
-        self._driver: Any = self.engine.dialect.loaded_dbapi
+        self._dbapi: Any = self.engine.dialect.loaded_dbapi
         # Said by us and not by the drivers, whose own BEGIN comes late and is not IMMEDIATE.
         self._begin_read, self._begin_write = _BEGIN[self.dialect]
 
@@ -90,7 +90,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
-        with _errors_named(self._driver), self._begun(begin) as connection, connection.begin():
+        with _errors_named(self._dbapi), self._begun(begin) as connection, connection.begin():
             yield connection
 
     def _begun(self, begin: str) -> Connection:
@@ -100,7 +100,7 @@ class Database:
         """
         try:
             return _begin(self.engine.connect(), begin)
-        except self._driver.OperationalError:
+        except self._dbapi.OperationalError:
             if self.dialect == "sqlite":
                 raise
             self.engine.dispose()
@@ -176,29 +176,29 @@ def _begin(connection: Connection, begin: str) -> Connection:
 
 
 @contextmanager
-def _errors_named(driver: Any) -> Iterator[None]:
+def _errors_named(dbapi: Any) -> Iterator[None]:
     # The driver's text may hold values of the statement: only names are passed on.
     try:
         yield
     except NoConnectionFree as error:
         raise _unavailable(error) from None
-    except (DBAPIError, driver.Error) as error:  # as statements of `records.prepared` raise it
-        named = _named(driver, error.orig if isinstance(error, DBAPIError) else error)
+    except (DBAPIError, dbapi.Error) as error:  # as statements of `records.prepared` raise it
+        named = _named(dbapi, error.orig if isinstance(error, DBAPIError) else error)
         if named is None:
             raise
         raise named from None
 
 
-def _named(driver: Any, error: BaseException | None) -> RecordsError | None:
+def _named(dbapi: Any, error: BaseException | None) -> RecordsError | None:
     """What a driver's error means to a caller; None for a mistake of ours."""
-    if isinstance(error, driver.IntegrityError):
+    if isinstance(error, dbapi.IntegrityError):
         return _refusal(error)
-    if isinstance(error, driver.OperationalError | driver.InterfaceError):
+    if isinstance(error, dbapi.OperationalError | dbapi.InterfaceError):
         # A statement that SQLite does not understand is our mistake.
         understood = getattr(error, "sqlite_errorname", "") != "SQLITE_ERROR"
         return _unavailable(error) if understood else None
     # What SQLite says of a damaged file is of no narrower class; the others are our mistakes.
-    return _unavailable(error) if type(error) is driver.DatabaseError else None
+    return _unavailable(error) if type(error) is dbapi.DatabaseError else None
 
 
 def _refusal(error: BaseException) -> RecordsError:

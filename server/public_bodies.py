@@ -15,9 +15,9 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-THREADS = 64
-"""Threads of a worker: they are started when all others are busy, and end when idle."""
-_MOST_WAITING = 48
+THREADS = 24
+"""Threads of a worker; more of them would only wait for each other."""
+_MOST_WAITING = 16
 PATIENCE_SECONDS = 10.0
 # When half of the places are taken, somebody takes them on purpose.
 _HURRIED_SECONDS = 1.0

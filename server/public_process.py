@@ -21,7 +21,8 @@ from server.settings_sources import load_settings
 _PR_SET_PDEATHSIG = 1
 # An idle connection takes one of these places and a file descriptor, and is closed after a while.
 _CONNECTIONS = 8192
-_DESCRIPTORS = _CONNECTIONS + 1024
+_OTHER_DESCRIPTORS = 512
+_DESCRIPTORS = _CONNECTIONS + _OTHER_DESCRIPTORS
 _HEADERS_SECONDS = 10
 
 
@@ -34,18 +35,23 @@ def die_with_parent(parent: int) -> None:
         sys.exit(1)
 
 
-def _allow_descriptors() -> None:
-    """Open as many files as the connections need, as far as this process may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
-    if 0 <= soft < allowed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+def connection_places(limits: tuple[int, int]) -> tuple[int, int]:
+    """How many connections there are places for, and the file descriptors that takes.
+
+    Of the soft and the hard limit of descriptors the soft one can be raised up to the hard one.
+    """
+    soft, hard = (_DESCRIPTORS if each == resource.RLIM_INFINITY else each for each in limits)
+    allowed = max(soft, min(hard, _DESCRIPTORS))
+    return max(1, min(_CONNECTIONS, allowed - _OTHER_DESCRIPTORS)), allowed
 
 
 def main() -> None:
     """Serve until SIGTERM."""
     die_with_parent(int(sys.argv[1]))
-    _allow_descriptors()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    places, descriptors = connection_places(limits)
+    if limits[0] not in {descriptors, resource.RLIM_INFINITY}:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, limits[1]))
     public = load_settings(os.environ, Path.cwd()).public
     Server(
         "server.public:make_app",
@@ -54,7 +60,7 @@ def main() -> None:
         interface=Interfaces.WSGI,
         workers=public.workers,
         blocking_threads=THREADS,
-        backpressure=_CONNECTIONS,
+        backpressure=places,
         # Nobody asks for status by HTTP/2 without TLS, and only HTTP/1 has a limit for headers.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_SECONDS * 1000),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca.certificates import Issuer, StatusUrls, assemble, sign_octets, validity_period
@@ -104,6 +105,20 @@ def test_not_after_is_the_last_second_that_counts() -> None:
     not_before, not_after = validity_period(profile, NOW.replace(microsecond=999_999))
     assert not_before == NOW
     assert not_after - not_before + SECOND == timedelta(days=profile.validity_days)
+
+
+def test_an_issuer_whose_certificate_names_no_key_is_named_by_the_key_itself() -> None:
+    """Authorities of old have no subjectKeyIdentifier (RFC 5280 section 4.2.1.1)."""
+    whole, key = an_issuer(), a_key()
+    begins, ends = (moment.replace(tzinfo=None) for moment in (NOW, NOW + timedelta(days=4000)))
+    builder = x509.CertificateBuilder(
+        whole.subject, whole.subject, key.public_key(), 1, begins, ends
+    )
+    builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)  # noqa: FBT003
+    own = builder.sign(key, hashes.SHA256())  # type: ignore[arg-type]
+    prepared = a_prepared("tls-server", replace(whole, key=key, certificate=own))
+    found = prepared.copy.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    assert found == x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
 
 def test_what_is_signed_is_what_was_looked_at_octet_for_octet() -> None:

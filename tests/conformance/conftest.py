@@ -1,7 +1,7 @@
-"""One running public listener for all tests of this folder, and so one process for them."""
+"""One running public listener for all tests of this folder; `tests/conftest.py` groups them."""
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,17 +10,11 @@ from tests.support.status_matrix import Party
 from tests.support.status_town import Town, a_town
 from tests.support.tls_servers import an_apache, an_nginx
 
-_HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if _HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("one-listener"))
-
 
 @pytest.fixture(scope="session")
 def town(softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the folder above is that of all processes
+        (tmp_path_factory.getbasetemp().parent / "one-listener").touch(exist_ok=False)
     with a_town(softhsm, tmp_path_factory.mktemp("town")) as made:
         yield made
 

@@ -14,7 +14,7 @@ from tests.support.status_town import Town
 
 OCSP = "/ocsp/issuing-2"
 IDLE = 1500
-SOON = 1.0
+SOON = 5.0  # seconds, on a machine that others use as well
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_idle_connections_are_in_nobodys_way(port: int) -> None:
 def test_who_sends_an_octet_now_and_then_is_cut_off_and_others_are_served(port: int) -> None:
     head = request("POST", OCSP, "Content-Length: 4000")
     with ExitStack() as stack:
-        slow = [_connected(stack, port, head) for _ in range(2 * THREADS)]
+        slow = [_connected(stack, port, head) for _ in range(4 * THREADS)]
 
         def all_are_cut_off() -> bool:
             reply = sent(port, request("GET", "/crl/root.crl"))

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 from sqlalchemy.dialects import sqlite
 
+from audit.events import Event
+from records.audit_log import append
 from records.database import Database, UtcTime
 from records.errors import Conflict, DatabaseUnavailable, RuleBroken
 from records.schema import migrate
@@ -218,6 +220,34 @@ def test_the_private_server_ends_with_the_process_that_started_it() -> None:
         gone = not Path(f"/proc/{pid}/cmdline").exists() or not command_of(pid)
 
     assert gone
+
+
+def test_a_connection_that_died_in_the_pool_is_replaced(databases: Databases) -> None:
+    with databases.migrated("postgresql") as database:
+        with database.read() as other:
+            with database.read() as tx:
+                pid = tx.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            other.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
+
+        add_subject(database, "subject-1")
+
+        with database.read() as tx:
+            assert tx.execute(select(subject.c.id)).scalars().all() == ["subject-1"]
+
+
+def test_a_connection_that_dies_under_a_statement_is_unavailable(databases: Databases) -> None:
+    def write() -> None:
+        with database.write() as tx:
+            pid = tx.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            with database.read() as other:
+                other.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
+            append(tx, Event("test.event", "system:operator", "x", {}), NOW)
+
+    with databases.migrated("postgresql") as database:
+        with pytest.raises(DatabaseUnavailable):
+            write()
+
+        add_subject(database, "subject-1")
 
 
 def test_a_full_disk_is_unavailable_and_keeps_what_was_there(databases: Databases) -> None:

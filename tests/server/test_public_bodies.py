@@ -1,6 +1,7 @@
-"""Bodies on the public listener: how long clients are waited for, and how many."""
+"""Places for connections on the public listener, and how long bodies are waited for."""
 
 import io
+import resource
 import socket
 from threading import Event, Thread
 
@@ -8,6 +9,7 @@ import pytest
 
 from server import public_bodies
 from server.public_bodies import Bodies, TooManyWaiting, cut_silent
+from server.public_process import connection_places
 from tests.support.service import until
 
 
@@ -25,6 +27,24 @@ class _Waiting(io.BytesIO):
 
 def _environ(body: io.BytesIO, length: str = "4") -> dict[str, object]:
     return {"wsgi.input": body, "CONTENT_LENGTH": length}
+
+
+@pytest.mark.parametrize(
+    ("limits", "places", "descriptors"),
+    [
+        ((1024, 524288), 8192, 8704),
+        ((1024, 4096), 3584, 4096),
+        ((1024, 1024), 512, 1024),
+        ((100, 100), 1, 100),
+        ((20000, 20000), 8192, 20000),
+        ((1024, resource.RLIM_INFINITY), 8192, 8704),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 8192, 8704),
+    ],
+)
+def test_every_connection_has_a_file_descriptor(
+    limits: tuple[int, int], places: int, descriptors: int
+) -> None:
+    assert connection_places(limits) == (places, descriptors)
 
 
 @pytest.mark.parametrize("length", ["", "4", "x"])

@@ -95,7 +95,7 @@ def as_client(party: Party, state: State, port: str) -> str:
     return run(
         *("curl", "--silent", "--show-error", "--write-out", "answered %{http_code}"),
         *("--cacert", party.file("root.pem"), "--cert", own[0], "--key", own[1]),
-        f"https://localhost:{party.port(port)}/",
+        f"https://127.0.0.1:{party.port(port)}/",
     ).text
 
 

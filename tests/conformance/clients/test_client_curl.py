@@ -34,7 +34,7 @@ def _curl(party: Party, state: State, *options: str) -> Said:
     ran = run(
         *("curl", "--silent", "--show-error", "--write-out", "answered %{http_code}"),
         *("--cacert", party.file("root.pem"), *options),
-        f"https://localhost:{party.port(stapling(state))}/",
+        f"https://127.0.0.1:{party.port(stapling(state))}/",
     )
     reason = re.search(r"revocation reason: (.*)", ran.text)
     return Said(first_of(ran.text, _SIGNS), ran.text, reason and reason[1])

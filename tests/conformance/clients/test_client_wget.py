@@ -25,7 +25,7 @@ def _by_crl(party: Party, state: State) -> Said:
         *("wget", "--output-document=-", "--tries=1", "--no-hsts", "--no-config"),
         *("--ca-certificate", party.file("root.pem")),
         *("--crl-file", party.file(f"{state.generation}.crls.pem")),
-        f"https://localhost:{party.port(stapling(state))}/",
+        f"https://127.0.0.1:{party.port(stapling(state))}/",
     )
     return Said(first_of(ran.text, _SIGNS), ran.text)
 
