@@ -134,7 +134,7 @@ def renew_crls(parts: Assembly, metrics: Metrics, now: datetime) -> int:
 def _renew_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord, now: datetime) -> bool:
     before = parts.crls.latest(record.name)
     due = renew_crl(parts, record, now, paced=True)
-    if due is CrlDue.REVOCATIONS_CHANGED:
+    if due is CrlDue.REVOCATIONS_CHANGED and parts.crls.latest(record.name) != before:
         for at in parts.crls.changed_since(record.name, before):
             metrics.revocation_visible.observe((utc_now() - at).total_seconds())
     return due is not None
