@@ -97,11 +97,12 @@ class Making:
         coming = iter(sorted(pieces.added, key=lambda piece: piece.first))
         ahead = next(coming, None)
         if pieces.removed is not None and self.follows:
+            replaced = pieces.removed | {HEAD, TAIL}
             for piece in self.stored():
                 while ahead is not None and ahead.first <= piece.first:
                     yield ahead.octets
                     ahead = next(coming, None)
-                if piece.first not in pieces.removed | {HEAD, TAIL}:
+                if piece.first not in replaced:
                     yield piece.octets
         while ahead is not None:
             yield ahead.octets
