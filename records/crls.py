@@ -3,9 +3,10 @@
 Implements `revocation.publication.CrlStore`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection, delete, func, insert, select
 
@@ -34,6 +35,8 @@ from revocation.publication import (
     CrlSource,
     NewPieces,
 )
+
+Item = TypeVar("Item")
 
 
 class Crls:
@@ -195,16 +198,17 @@ def _replace(tx: Connection, record: CrlRecord, pieces: NewPieces) -> None:
     elif pieces.removed:
         for some in _some(sorted(pieces.removed)):
             tx.execute(delete(crl_piece).where(*place, crl_piece.c.first.in_(some)))
-    rows = [
-        {"issuer": record.issuer, "shard": record.shard, "first": p.first, "octets": p.octets}
-        for p in pieces.added
-    ]
-    tx.execute(insert(crl_piece), rows)
+    for added in _some(pieces.added):
+        rows = [
+            {"issuer": record.issuer, "shard": record.shard, "first": p.first, "octets": p.octets}
+            for p in added
+        ]
+        tx.execute(insert(crl_piece), rows)
 
 
-def _some(keys: list[bytes]) -> Iterable[list[bytes]]:
-    """A few at a time, for a statement holds only so many values."""
-    return (keys[start : start + 500] for start in range(0, len(keys), 500))
+def _some(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
+    """A few at a time: a statement holds only so many values, and memory only so many octets."""
+    return (items[start : start + 500] for start in range(0, len(items), 500))
 
 
 def _issued(record: CrlRecord) -> Event:
