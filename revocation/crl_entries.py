@@ -22,6 +22,7 @@ from revocation.reasons import Reason
 PIECE = 256
 """Entries of a new piece; one that grows to more than twice as many is cut."""
 _REASON_CODE = der.oid("2.5.29.21")
+_INVALIDITY_DATE = der.oid("2.5.29.24")
 
 # The grammar of an entry, as a regular expression over DER: it walks a million entries in C.
 # Serials are positive, in their shortest form, of 1 to 20 octets; keys are lengths in octets.
@@ -33,6 +34,11 @@ _REASONS = {
     14: rb"\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01%s",
     0: b"%.0s",
 }
+# Reason code and invalidityDate: seldom, so these shapes are tried after all others.
+_DATED_REASONS = {
+    40: rb"\x30\x26\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01[\x01\x02]%.0s"
+    rb"\x30\x18\x06\x03\x55\x1d\x18\x04\x11\x18\x0f[0-9]{14}Z"
+}
 
 
 def _entries(reasons: bytes) -> re.Pattern[bytes]:
@@ -41,10 +47,11 @@ def _entries(reasons: bytes) -> re.Pattern[bytes]:
         rb"\x%02x\x02\x%02x" % (2 + length + time + reason, length)
         + _SERIALS[length]
         + _TIMES[time]
-        + _REASONS[reason] % reasons
+        + shapes_of[reason] % reasons
+        for shapes_of in (_REASONS, _DATED_REASONS)
         for length in sorted(_SERIALS, reverse=True)
         for time in _TIMES
-        for reason in _REASONS
+        for reason in shapes_of
     ]
     return re.compile(rb"(?:\x30(?:" + b"|".join(shapes) + rb")){1,4096}+", re.DOTALL)
 
@@ -55,33 +62,41 @@ _DELTA = _entries(rb"[\x01-\x06\x08-\x0a]")
 _SERIAL = re.compile(
     rb"\x30.\x02("
     + b"|".join(rb"\x%02x.{%d}" % (length, length) for length in sorted(_SERIALS, reverse=True))
-    + rb")(?:\x17.{14}|\x18.{16})(?:\x30\x0c.{12})?",
+    + rb")(?:\x17.{14}|\x18.{16})(?:\x30(?:\x0c.{12}|\x26\x30.{37}))?",
     re.DOTALL,
 )
 
 Octets = bytes | mmap.mmap
 
 
-def encode_entry(serial: SerialNumber, at: datetime, reason: Reason) -> bytes:
+def encode_entry(
+    serial: SerialNumber, at: datetime, reason: Reason, invalid_since: datetime | None = None
+) -> bytes:
     """One element of revokedCertificates; the reason `unspecified` is left out (5.3.1).
 
-    ValueError for removeFromCRL, which only a delta CRL may hold.
+    `invalid_since` is the invalidityDate (5.3.2), which is told of compromises only. ValueError for
+    removeFromCRL, which only a delta CRL may hold.
     """
     if reason is Reason.REMOVE_FROM_CRL:
         raise ValueError("removeFromCRL appears only in delta CRLs (RFC 5280 5.3.1)")
-    return _encode(serial, at, reason)
+    return _encode(serial, at, reason, invalid_since)
 
 
 def encode_removal(serial: SerialNumber, at: datetime) -> bytes:
     """The entry of a delta CRL that takes a serial off the list (RFC 5280 section 5.3.1)."""
-    return _encode(serial, at, Reason.REMOVE_FROM_CRL)
+    return _encode(serial, at, Reason.REMOVE_FROM_CRL, None)
 
 
-def _encode(serial: SerialNumber, at: datetime, reason: Reason) -> bytes:
+def _encode(
+    serial: SerialNumber, at: datetime, reason: Reason, invalid_since: datetime | None
+) -> bytes:
     entry = der.integer(serial) + der.choice_time(at)
     if reason is not Reason.UNSPECIFIED:
         code = der.element(der.ENUMERATED, bytes((reason,)))
-        entry += der.sequence(der.extension(_REASON_CODE, code))
+        extensions = der.extension(_REASON_CODE, code)
+        if invalid_since is not None:
+            extensions += der.extension(_INVALIDITY_DATE, der.generalized_time(invalid_since))
+        entry += der.sequence(extensions)
     return der.sequence(entry)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ca.identifiers import SerialNumber
 from ca.signatures import SigningKey
-from revocation.crl import check_crl, read_parts
+from revocation.crl import CrlHeader, build_crl, check_crl, read_parts
 from revocation.crl_entries import PIECE, encode_entry, order_of, splice, take_apart
 from revocation.crl_issue import IssuedCrl, Workplace, issue_list
 from revocation.crl_plan import CrlMade
@@ -27,6 +27,7 @@ from tests.support.revocation_stores import MemoryCrlStore
 NOW = datetime(2026, 11, 22, 8, 30, 5, tzinfo=UTC)
 POLICY = CrlPolicy(validity=timedelta(days=7), renew_margin=timedelta(hours=6))
 PKI = Pki.new()
+HEADER = CrlHeader(1, NOW, NOW + timedelta(days=1))
 REVOKED = Revoked(Reason.SUPERSEDED, NOW)
 HELD = Revoked(Reason.CERTIFICATE_HOLD, NOW)
 
@@ -137,6 +138,17 @@ def test_a_lost_row_is_not_forgotten_when_the_crl_is_made_anew() -> None:
     store.changed.append(SerialNumber(10))
     with pytest.raises(EntriesVanished):
         issue(store)
+
+
+def test_an_entry_with_an_invalidity_date_is_one_too() -> None:
+    dated = encode_entry(SerialNumber(1 << 150), NOW, Reason.KEY_COMPROMISE, NOW - timedelta(1))
+    plain = encode_entry(SerialNumber((1 << 150) + 1), NOW, Reason.KEY_COMPROMISE)
+    assert list(take_apart(dated + plain).values()) == [dated, plain]
+    crl = build_crl(PKI.issuing.certificate, PKI.issuing.key, HEADER, [dated, plain])
+    assert check_crl(crl, PKI.issuing.certificate, NOW) == HEADER
+    found = next(iter(x509.load_der_x509_crl(crl)))
+    since = found.extensions.get_extension_for_class(x509.InvalidityDate).value
+    assert since.invalidity_date_utc == NOW - timedelta(1)
 
 
 def test_an_entry_that_is_none_is_refused() -> None:
