@@ -8,7 +8,7 @@ for octet.
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from ca import der
-from ca.errors import SigningFailed
+from ca.errors import Finding, Refused, SigningFailed
 from ca.identifiers import IssuerName, SerialNumber
 from ca.key_quality import SubjectPublicKey, spki
 from ca.names import SubjectName
@@ -45,6 +45,15 @@ class StatusUrls:
         """The public paths of one issuer under a base such as http://127.0.0.1:8080."""
         return cls(f"{base}/ca/{issuer}.cer", f"{base}/crl/{issuer}.crl", f"{base}/ocsp/{issuer}")
 
+    def crl_of(self, shard: int) -> str:
+        """The CRL of one shard; the complete one for 0."""
+        return f"{self.crl.removesuffix('.crl')}/{shard}.crl" if shard else self.crl
+
+    @property
+    def delta(self) -> str:
+        """The delta CRL of the complete one."""
+        return f"{self.crl.removesuffix('.crl')}/delta.crl"
+
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
@@ -53,6 +62,7 @@ class Issuer:
     `profiles` are the names of those it may issue under, None when it may under any; `algorithm` is
     how its key signs, `known_key` the key that relying parties verify with: the one in the
     certificate, or the token's own while there is none; and `key_identifier` says which that is.
+    Certificates are spread over `shards` of its CRL, if there are any; those `in_force` are served.
     """
 
     name: IssuerName
@@ -61,6 +71,8 @@ class Issuer:
     certificate: x509.Certificate | None
     urls: StatusUrls
     profiles: frozenset[str] | None = None
+    shards: int = 0
+    in_force: frozenset[int] = frozenset()
     algorithm: SignatureAlgorithm = field(init=False, repr=False, compare=False)
     known_key: object = field(init=False, repr=False, compare=False)
     key_identifier: x509.AuthorityKeyIdentifier = field(init=False, repr=False, compare=False)
@@ -71,6 +83,28 @@ class Issuer:
         object.__setattr__(self, "known_key", holder.public_key())
         object.__setattr__(self, "key_identifier", _authority_key_identifier(self))
 
+    def shard_for(self, serial_number: SerialNumber, profile: Profile) -> int:
+        """Which shard of its CRL lists a certificate, for the whole life of that; 0 for none.
+
+        Those of authorities are few: they are in the complete one, which everybody has.
+
+        Raises:
+            Refused: relying parties would find no CRL at the address that the certificate names.
+        """
+        if not self.shards or not profile.status_urls or profile.certificate_authority:
+            return 0
+        shard = 1 + serial_number % self.shards
+        if shard not in self.in_force:
+            raise Refused(
+                Finding(
+                    "issuer.shard",
+                    "RFC 5280 4.2.1.13, CA/B BR 7.1.2.11.2",
+                    f"shard {shard} of the CRL of {self.name} is not served yet",
+                    "wait until the service has made it, or run: tillid crl issue",
+                )
+            )
+        return shard
+
 
 Extensions = list[tuple[x509.ExtensionType, bool]]
 """Values with their criticality, in the order they are encoded."""
@@ -78,7 +112,7 @@ Extensions = list[tuple[x509.ExtensionType, bool]]
 
 @dataclass(frozen=True, slots=True)
 class CertificateContent:
-    """Everything that will stand in one certificate."""
+    """Everything that will stand in one certificate; `shard` is the part of the CRL it names."""
 
     issuer: Issuer
     serial_number: SerialNumber
@@ -89,6 +123,7 @@ class CertificateContent:
     not_before: datetime
     not_after: datetime
     email_addresses: tuple[str, ...] = ()
+    shard: int = 0
 
     def expected_extensions(self) -> Extensions:
         """The extensions with their criticality, in the order they are encoded."""
@@ -97,9 +132,10 @@ class CertificateContent:
         return [*first.values, (own_key, False), *middle.values, *self._names(), *last.values]
 
     def common_extensions(self) -> "_Common":
-        """Those that all certificates of this issuer and profile share."""
+        """Those that all certificates of this issuer, profile and shard share."""
         issuer = self.issuer
-        return _common_extensions(self.profile, issuer.urls, issuer.key_identifier)
+        urls = replace(issuer.urls, crl=issuer.urls.crl_of(self.shard))
+        return _common_extensions(self.profile, urls, issuer.key_identifier)
 
     def _names(self) -> Extensions:
         if not (self.profile.host_names or self.profile.email_addresses):
@@ -164,7 +200,7 @@ class _Run(NamedTuple):
 _Common = tuple[_Run, _Run, _Run]
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=1024)
 def _common_extensions(
     profile: Profile, urls: StatusUrls, authority_key: x509.AuthorityKeyIdentifier
 ) -> _Common:

@@ -139,9 +139,10 @@ def prepare(
     not_before, not_after = validity_period(order.profile, now)
     if order.not_after is not None:
         not_after = min(not_after, order.not_after)
+    serial_number = SerialNumber.random(node)
     content = CertificateContent(
         issuer=issuer,
-        serial_number=SerialNumber.random(node),
+        serial_number=serial_number,
         subject=order.subject,
         host_names=order.host_names,
         public_key=order.public_key,
@@ -149,6 +150,7 @@ def prepare(
         not_before=not_before,
         not_after=not_after,
         email_addresses=order.email_addresses,
+        shard=issuer.shard_for(serial_number, order.profile),
     )
     return PreparedCertificate(order, content, content.throw_away_copy())
 

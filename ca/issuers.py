@@ -25,6 +25,8 @@ OCSP_PROFILE = "ocsp-signer"
 LINK_PROFILE = "ca-link"
 _SERVICE_PROFILES = frozenset({OCSP_PROFILE, LINK_PROFILE})
 _LONGEST_CRL = timedelta(days=366)
+_LONGEST_KEPT = timedelta(days=36525)
+MAX_SHARDS = 10_000
 
 
 class IssuerState(StrEnum):
@@ -63,15 +65,24 @@ class IssuerPolicy:
     """What is particular to one issuer; what is left out is as the settings say.
 
     `profiles` are those it may issue under, all when empty. The validity of its CRLs and how long
-    before nextUpdate the next is made are given both or not at all.
+    before nextUpdate the next is made are given both or not at all. Certificates are spread over
+    `crl_shards`, if any; `crl_deltas` says whether a delta CRL goes with each complete one, and
+    `crl_keep_expired` how long a revoked certificate stays listed after it expired.
     """
 
     profiles: tuple[str, ...] = ()
     crl_validity: timedelta | None = None
     crl_renew_margin: timedelta | None = None
+    crl_shards: int = 0
+    crl_deltas: bool = False
+    crl_keep_expired: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
         """ValueError for a CRL validity without margin, or one longer than the other."""
+        if not 0 <= self.crl_shards <= MAX_SHARDS:
+            raise ValueError(f"CRLs have no shards, or up to {MAX_SHARDS}")
+        if not timedelta(0) <= self.crl_keep_expired <= _LONGEST_KEPT:
+            raise ValueError("what expired is kept on CRLs for up to a hundred years")
         validity, margin = self.crl_validity, self.crl_renew_margin
         if (validity is None) != (margin is None):
             raise ValueError("the validity of CRLs and its margin are given together")
@@ -155,7 +166,15 @@ class IssuerRecord:
         """The issuer, able to sign; Conflict for a key that is not the one of its records."""
         if self.spki_sha256 and spki_sha256(key.public_key()) != self.spki_sha256:
             raise Conflict(f"key {self.key_label} in {self.token}", f"not that of {self.name}")
-        return Issuer(self.name, self.subject, key, self.certificate, self.urls, self._may_issue())
+        return Issuer(
+            self.name,
+            self.subject,
+            key,
+            self.certificate,
+            self.urls,
+            self._may_issue(),
+            self.policy.crl_shards,
+        )
 
     def may_issue(self, profile: Profile | None) -> bool:
         """Whether state and policy allow the profile, or at least one."""

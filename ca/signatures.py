@@ -14,6 +14,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 MLDSAPrivateKey = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
 MLDSAPublicKey = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
@@ -43,24 +44,45 @@ class SignatureAlgorithm:
 
     def sign(self, key: SigningKey, octets: bytes) -> bytes:
         """One signature over the octets."""
-        if isinstance(key, ec.EllipticCurvePrivateKey):
-            return key.sign(octets, ec.ECDSA(self._hash()))
-        if isinstance(key, rsa.RSAPrivateKey) and self.rsa_padding is not None:
-            return key.sign(octets, self.rsa_padding, self._hash())
-        if isinstance(key, rsa.RSAPrivateKey):
-            raise UnsupportedAlgorithm("an RSA key signs with a padding")
+        if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+            return self._sign(key, octets, self._hash())
         return key.sign(octets)
+
+    def sign_digest(self, key: SigningKey, digest: bytes) -> bytes:
+        """One signature over octets of which only the digest is at hand."""
+        if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+            return self._sign(key, digest, Prehashed(self._hash()))
+        raise UnsupportedAlgorithm("this scheme hashes by itself")
+
+    def _sign(self, key: CmsKey, octets: bytes, hashed_by: Hash | Prehashed) -> bytes:
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            return key.sign(octets, ec.ECDSA(hashed_by))
+        if self.rsa_padding is None:
+            raise UnsupportedAlgorithm("an RSA key signs with a padding")
+        return key.sign(octets, self.rsa_padding, hashed_by)
 
     def verify(self, key: Any, signature: bytes, octets: bytes) -> None:
         """Raise cryptography's InvalidSignature unless the signature is by this public key."""
         if self not in algorithms_of(key):
             raise InvalidSignature
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, octets, ec.ECDSA(self._hash()))
-        elif isinstance(key, rsa.RSAPublicKey) and self.rsa_padding is not None:
-            key.verify(signature, octets, self.rsa_padding, self._hash())
-        else:
+        if self.hash_algorithm is None:
             key.verify(signature, octets)
+        else:
+            self._verify(key, signature, octets, self.hash_algorithm)
+
+    def verify_digest(self, key: Any, signature: bytes, digest: bytes) -> None:
+        """As `verify`, over octets of which only the digest is at hand."""
+        if self not in algorithms_of(key):
+            raise InvalidSignature
+        self._verify(key, signature, digest, Prehashed(self._hash()))
+
+    def _verify(
+        self, key: Any, signature: bytes, octets: bytes, hashed_by: Hash | Prehashed
+    ) -> None:
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, octets, ec.ECDSA(hashed_by))
+        elif isinstance(key, rsa.RSAPublicKey) and self.rsa_padding is not None:
+            key.verify(signature, octets, self.rsa_padding, hashed_by)
 
     def _hash(self) -> Hash:
         if self.hash_algorithm is None:

@@ -54,7 +54,8 @@ from hsm.checks import check_stays_inside
 from hsm.errors import PinRejected
 from hsm.key_kinds import KeyKind
 from hsm.token import Token
-from revocation.publication import CrlDue, CrlRecord, IssuingKey, crl_is_due, issue_crl
+from revocation.crl_issue import issue_crl
+from revocation.publication import CrlDue, CrlRecord, CrlScope, IssuingKey, crl_is_due
 
 Made = TokenThere | KeyTested | Certified | CrlSigned
 Done = Present | SplitDone | Made | ParentThere | Requested | Installed | Closed
@@ -304,9 +305,9 @@ class Room:
     def _crl(self, step: MakeCrl) -> CrlSigned:
         record = self.record(step.issuer)
         name, policy = record.name, self.site.crl_policy(record)
-        snapshot = self.site.crls.crl_snapshot(name)
-        due = crl_is_due(snapshot, self.journal.now(), policy, published=True)
-        latest = snapshot.latest
+        heading = self.site.crls.crl_heading(CrlScope(name))
+        due = crl_is_due(heading, self.journal.now(), policy, published=True)
+        latest = heading.latest
         if due is not None or latest is None:
             self.open_for(step.issuer)
             key = self.site.tokens.find(record.token, record.key_label)
@@ -314,7 +315,7 @@ class Room:
                 raise Conflict(self.script.name, f"issuer {name} has no key that signs a CRL")
             issuing = IssuingKey(name, record.certificate, key)
             latest = issue_crl(self.site.crls, issuing, self.journal.now(), policy)
-        return _crl_facts(step.issuer, latest, due)
+        return _crl_facts(step.issuer, latest, self.site.crls.whole(name), due)
 
     def _closing(self) -> Closed:
         for entry in self.journal.of("done"):
@@ -357,8 +358,8 @@ class Room:
         return {s.issuer: s.token for s in self.script.step if isinstance(s, OpenParent)}
 
 
-def _crl_facts(issuer: str, record: CrlRecord, due: CrlDue | None) -> CrlSigned:
-    crl = load_der_x509_crl(record.der)
+def _crl_facts(issuer: str, record: CrlRecord, octets: bytes, due: CrlDue | None) -> CrlSigned:
+    crl = load_der_x509_crl(octets)
     return CrlSigned(
         do="crl",
         issuer=issuer,

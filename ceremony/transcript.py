@@ -26,7 +26,7 @@ from ceremony.facts import Facts, Sha256, public_facts
 from ceremony.journal import Journal
 from ceremony.site import Site
 from revocation.errors import PublicationFailed
-from revocation.publication import write_published
+from revocation.published_files import write_published
 
 JSON_FILE, TEXT_FILE, PDF_FILE = "transcript.json", "transcript.txt", "transcript.pdf"
 EVENT, ACTOR = "ceremony.closed", "system:ceremony"

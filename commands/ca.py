@@ -101,7 +101,14 @@ def show(name: str) -> Result:
         policy = parts.crl_policy(record)
         facts = _facts(record)
     hours = policy.validity.total_seconds() / 3600
-    return Result(facts, (*_sentences(record), f"Its CRL is valid for {hours:g} hours."))
+    crl = [f"Its CRL is valid for {hours:g} hours."]
+    if record.policy.crl_shards:
+        crl.append(f"Certificates are spread over {record.policy.crl_shards} shards of it.")
+    if record.policy.crl_deltas:
+        crl.append("A delta CRL goes with each complete one.")
+    if kept := record.policy.crl_keep_expired.days:
+        crl.append(f"Revoked certificates stay listed for {kept} days after they expired.")
+    return Result(facts, (*_sentences(record), *crl))
 
 
 def _sentences(record: "IssuerRecord") -> tuple[str, ...]:

@@ -81,20 +81,37 @@ def _policy_options(function: Verb) -> Verb:
             type=click.IntRange(1, 8783),
             help="Hours before nextUpdate when the next CRL is made.",
         ),
+        click.option(
+            "--crl-shards",
+            type=click.IntRange(0, 10_000),
+            default=0,
+            help="Spread certificates from now on over so many CRLs beside the complete one.",
+        ),
+        click.option("--crl-deltas", is_flag=True, help="Make a delta CRL with each complete one."),
+        click.option(
+            "--crl-keep-expired-days",
+            type=click.IntRange(0, 36_525),
+            default=0,
+            help="Keep revoked certificates listed so long after they expired.",
+        ),
     ]
     for option in reversed(options):
         function = option(function)
     return function
 
 
-def _policy(profiles: tuple[str, ...], validity: int | None, margin: int | None) -> "IssuerPolicy":
+def _policy(given: dict[str, Any]) -> "IssuerPolicy":
     from ca.issuers import IssuerPolicy
 
+    validity, margin = given["crl_validity_hours"], given["crl_margin_hours"]
     try:
         return IssuerPolicy(
-            profiles,
+            given["profiles"],
             None if validity is None else timedelta(hours=validity),
             None if margin is None else timedelta(hours=margin),
+            given["crl_shards"],
+            given["crl_deltas"],
+            timedelta(days=given["crl_keep_expired_days"]),
         )
     except ValueError as error:
         raise click.UsageError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
@@ -147,7 +164,7 @@ def _create(group: click.Group) -> None:
         subject = [("C", given["country"]), ("O", given["organisation"])]
         subject.append(("CN", given["common_name"]))
         is_root = above == name and not given["external"]
-        policy = _policy(given["profiles"], given["crl_validity_hours"], given["crl_margin_hours"])
+        policy = _policy(given)
         with at_hand(given["online"]) as parts:
             hsm = parts.settings.hsm
             asked = NewAuthority(
@@ -170,12 +187,7 @@ def _configure(group: click.Group) -> None:
     @verb(group, example="tillid ca configure servers --issue-profile tls-server")
     @click.argument("name")
     @_policy_options
-    def configure(
-        name: str,
-        profiles: tuple[str, ...],
-        crl_validity_hours: int | None,
-        crl_margin_hours: int | None,
-    ) -> Result:
+    def configure(name: str, **given: Any) -> Result:
         """Say what an issuer may issue and how its CRLs are dated; what is left out is the default.
 
         It replaces all that was said before. Certificates that are out are not touched.
@@ -183,7 +195,7 @@ def _configure(group: click.Group) -> None:
         from server.authorities import check_policy
         from server.clock import utc_now
 
-        policy = _policy(profiles, crl_validity_hours, crl_margin_hours)
+        policy, profiles = _policy(given), given["profiles"]
         check_policy(policy)
         with at_hand(online=False) as parts:
             record = parts.issuers.get(name)

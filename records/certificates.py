@@ -41,7 +41,7 @@ _INSERT = Prepared(
     insert(certificate).values(status=literal_column("'intent'")),
     (
         *("issuer", "serial", "profile", "profile_sha256", "subject_id", "application_id"),
-        *("not_before", "not_after", "spki_sha256", "sealed_tbs", "intended_at"),
+        *("not_before", "not_after", "spki_sha256", "sealed_tbs", "intended_at", "shard"),
     ),
 )
 _ISSUE = Prepared(
@@ -201,6 +201,7 @@ class Certificates:
             "spki_sha256": order.spki_sha256,
             "sealed_tbs": self._seal(tx, order.subject_id, prepared.tbs_certificate),
             "intended_at": now,
+            "shard": content.shard,
         }
 
     def _issued(

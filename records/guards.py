@@ -50,8 +50,8 @@ _EMPTIED = "due_at = 0, this_update = NULL, next_update = NULL, sha1 = NULL, sha
 # was made ahead is gone in the transaction that makes it untrue.
 _CHANGED = (
     "UPDATE issuer SET status_version = status_version + 1 WHERE name = NEW.issuer;"
-    " INSERT INTO status_change (issuer, version, serial, at) SELECT i.name, i.status_version,"
-    " NEW.serial, {at} FROM issuer i WHERE i.name = NEW.issuer; "
+    " INSERT INTO status_change (issuer, version, serial, at, shard) SELECT i.name,"
+    " i.status_version, NEW.serial, {at}, NEW.shard FROM issuer i WHERE i.name = NEW.issuer; "
 )
 
 # The publisher searches after each step; what its search says is when the latest change was seen.

@@ -24,8 +24,8 @@ _NOT_NEXT = (
 # 99991231235959Z in microseconds since 1970, the nextUpdate of a last CRL.
 _NEVER = "253402300799000000"
 _AFTER_THE_LAST = (
-    "EXISTS (SELECT 1 FROM crl c WHERE c.issuer = NEW.issuer AND c.next_update ="
-    " 253402300799000000)"
+    "EXISTS (SELECT 1 FROM crl c WHERE c.issuer = NEW.issuer AND c.shard = NEW.shard"
+    " AND c.number = NEW.number - 1 AND c.next_update = 253402300799000000)"
 )
 
 ISSUER_GUARDS = (

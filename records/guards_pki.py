@@ -28,6 +28,22 @@ _SEEN_ALREADY = (
     " OR EXISTS (SELECT 1 FROM status_visible v WHERE v.issuer = NEW.issuer"
     " AND v.channel = NEW.channel AND v.last >= NEW.first AND v.first <= NEW.last)"
 )
+_NOT_SHOWN = (
+    "NOT EXISTS (SELECT 1 FROM crl c WHERE c.issuer = OLD.issuer AND c.shard = {shard}"
+    " AND c.version >= OLD.version)"
+)
+_NOT_IN_ONE_IN_FORCE = (
+    "EXISTS (SELECT 1 FROM crl c WHERE c.issuer = OLD.issuer AND c.shard = 0"
+    " AND c.version < OLD.version AND c.next_update >= {now})"
+)
+_NOT_LEFT = (
+    "NOT EXISTS (SELECT 1 FROM crl c WHERE c.issuer = OLD.issuer AND c.shard = OLD.shard"
+    " AND c.left_until >= OLD.not_after)"
+)
+_LATEST_NUMBER = (
+    "(SELECT MAX(c.number) FROM crl c WHERE c.issuer = NEW.issuer AND c.shard = NEW.shard)"
+)
+_LATEST_COMPLETE = _LATEST_NUMBER.replace("NEW.shard", "0")
 _SUBJECT_STATE = "COALESCE((SELECT s.state FROM subject s WHERE s.id = NEW.subject_id{lock}), '')"
 
 _CERTIFICATE_GUARDS = (
@@ -203,8 +219,9 @@ _STATUS_GUARDS = (
         "PKI17",
         "revocation_residue",
         "DELETE",
-        "OLD.not_after >= {now}",
-        "what remains of a revocation is kept until the certificate would have expired",
+        f"OLD.not_after >= {{now}} OR {_NOT_LEFT}",
+        "what remains of a revocation is kept until the certificate would have expired and a CRL"
+        " is without it",
     ),
     Guard(
         "PKI31",
@@ -218,8 +235,9 @@ _STATUS_GUARDS = (
         "PKI31",
         "status_change",
         "DELETE",
-        "NOT EXISTS (SELECT 1 FROM crl c WHERE c.issuer = OLD.issuer AND c.version >= OLD.version)",
-        "a change of status is kept until a CRL shows it",
+        f"{_NOT_SHOWN.replace('{shard}', '0')} OR {_NOT_SHOWN.replace('{shard}', 'OLD.shard')}"
+        f" OR {_NOT_IN_ONE_IN_FORCE}",
+        "a change of status is kept until every CRL in force shows it",
     ),
     Guard(
         "PKI40",
@@ -247,17 +265,45 @@ _STATUS_GUARDS = (
         "PKI20",
         "crl",
         "INSERT",
-        "NEW.number < 0 OR NEW.number <> 1 + COALESCE((SELECT MAX(c.number) FROM crl c"
-        " WHERE c.issuer = NEW.issuer), CASE WHEN NEW.version < 0 THEN NEW.number - 1 ELSE 0 END)",
-        "CRL numbers rise by one, from that of the imported CRL if there is one (RFC 5280 5.2.3)",
+        f"NEW.number < 0 OR (NEW.shard >= 0 AND NEW.number <> 1 + COALESCE({_LATEST_NUMBER},"
+        " CASE WHEN NEW.version < 0 AND NEW.shard = 0 THEN NEW.number - 1 ELSE 0 END))"
+        f" OR (NEW.shard < 0 AND (NEW.shard <> -1 OR NEW.number <> COALESCE({_LATEST_COMPLETE}, -1)"
+        f" OR {same_row('crl', 'issuer', 'shard', 'number')}))",
+        "CRL numbers rise by one, from that of the imported CRL if there is one, and a delta CRL"
+        " has that of the complete one (RFC 5280 5.2.3)",
+    ),
+    Guard(
+        "PKI20",
+        "crl",
+        "INSERT",
+        "EXISTS (SELECT 1 FROM crl c WHERE c.issuer = NEW.issuer AND c.shard = NEW.shard"
+        " AND c.number = NEW.number - 1"
+        " AND (c.this_update > NEW.this_update OR c.version > NEW.version))",
+        "a CRL does not go back behind the one before it",
     ),
     Guard("PKI20", "crl", "UPDATE", "1 = 1", "a CRL that was signed does not change"),
     Guard(
         "PKI20",
         "crl",
         "DELETE",
-        "NOT EXISTS (SELECT 1 FROM crl c WHERE c.issuer = OLD.issuer AND c.number > OLD.number)",
-        "the latest CRL is kept: its number is never used again",
+        "1 = 1",
+        "number, times and digest of every CRL are kept",
+    ),
+    Guard(
+        "PKI32",
+        "crl_piece",
+        "INSERT",
+        f"{same_row('crl_piece', 'issuer', 'shard', 'first')} OR {_LATEST_NUMBER} IS NULL",
+        "octets of a CRL belong to one that is recorded",
+    ),
+    Guard("PKI32", "crl_piece", "UPDATE", "1 = 1", "octets that were signed do not change"),
+    Guard(
+        "PKI32",
+        "crl_piece",
+        "DELETE",
+        "NOT EXISTS (SELECT 1 FROM crl c WHERE c.issuer = OLD.issuer AND c.shard = OLD.shard"
+        " AND c.version >= 0)",
+        "the octets of an imported CRL are kept until one of ours follows",
     ),
     Guard(
         "PKI21",

@@ -236,6 +236,9 @@ def _policy_columns(policy: IssuerPolicy) -> dict[str, str | int | None]:
         "profiles": json.dumps(policy.profiles),
         "crl_validity_seconds": None if validity is None else int(validity.total_seconds()),
         "crl_margin_seconds": None if margin is None else int(margin.total_seconds()),
+        "crl_shards": policy.crl_shards,
+        "crl_deltas": int(policy.crl_deltas),
+        "crl_keep_expired_seconds": int(policy.crl_keep_expired.total_seconds()),
     }
 
 
@@ -265,6 +268,9 @@ def _record(row: Row[tuple[object, ...]], rows: Sequence[Row[tuple[object, ...]]
             tuple(json.loads(row.profiles)),
             _seconds(row.crl_validity_seconds),
             _seconds(row.crl_margin_seconds),
+            row.crl_shards,
+            bool(row.crl_deltas),
+            timedelta(seconds=row.crl_keep_expired_seconds),
         ),
         certificates=certificates,
         key_destroyed_at=row.key_destroyed_at,

@@ -7,6 +7,8 @@ In SQLite a table without an integer key is made WITHOUT ROWID: a hidden row num
 to name a row, and REPLACE by it would take rows away past every trigger.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -33,6 +35,12 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+
+def _given(column: str) -> dict[str, Any]:
+    """For an index of the rows that have a value there."""
+    return dict.fromkeys(("sqlite_where", "postgresql_where"), text(f"{column} IS NOT NULL"))
+
 
 subject = Table(
     "subject",
@@ -72,6 +80,9 @@ issuer = Table(
     Column("profiles", Text, nullable=False),
     Column("crl_validity_seconds", Integer),
     Column("crl_margin_seconds", Integer),
+    Column("crl_shards", Integer, nullable=False, server_default="0"),
+    Column("crl_deltas", Integer, nullable=False, server_default="0"),
+    Column("crl_keep_expired_seconds", Integer, nullable=False, server_default="0"),
     Column("status_version", Integer, nullable=False, server_default="0"),
     Column("created_at", UtcTime, nullable=False),
     Column("key_destroyed_at", UtcTime),
@@ -168,12 +179,10 @@ certificate = Table(
     ),
     CheckConstraint("(issued_at IS NULL) = (sealed_der IS NULL)", name="sealed_der"),
     CheckConstraint("(issued_at IS NULL) = (fingerprint IS NULL)", name="fingerprint"),
+    Index("ix_certificate_listed", "issuer", "not_after", **_given("crl_entry")),
     # Certificates of servers and devices have neither, and cost these indexes nothing.
-    *(
-        Index(f"ix_certificate_{name}", name, sqlite_where=given, postgresql_where=given)
-        for name in ("subject_id", "application_id")
-        for given in (text(f"{name} IS NOT NULL"),)
-    ),
+    Index("ix_certificate_subject_id", "subject_id", **_given("subject_id")),
+    Index("ix_certificate_application_id", "application_id", **_given("application_id")),
     sqlite_with_rowid=False,
 )
 
@@ -188,6 +197,7 @@ revocation_residue = Table(
     Column("crl_entry", LargeBinary, nullable=False),
     Column("shard", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "serial"),
+    Index("ix_revocation_residue_listed", "issuer", "not_after"),
     sqlite_with_rowid=False,
 )
 
@@ -240,8 +250,10 @@ status_change = Table(
     Column("version", Integer, nullable=False),
     Column("serial", String(40), nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("shard", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "version"),
     Index("ix_status_change_serial", "issuer", "serial"),
+    Index("ix_status_change_shard", "issuer", "shard", "version"),
     sqlite_with_rowid=False,
 )
 
@@ -270,17 +282,39 @@ compromised_key = Table(
     sqlite_with_rowid=False,
 )
 
+# Of every CRL, for good: `tbs_digest` is what was signed; what expired by `left_until` has left it.
+# Shard 0 is the complete one, -1 the delta of that of the same number.
 crl = Table(
     "crl",
     metadata,
     Column("issuer", String(32), nullable=False),
+    Column("shard", Integer, nullable=False, server_default="0"),
     Column("number", BigInteger, nullable=False),
     Column("version", Integer, nullable=False),
     Column("this_update", UtcTime, nullable=False),
     Column("next_update", UtcTime, nullable=False),
     Column("sha256", LargeBinary, nullable=False),
-    Column("der", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("issuer", "number"),
+    Column("tbs_digest", LargeBinary, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("left_until", UtcTime, nullable=False),
+    Column("rebuilt_at", UtcTime, nullable=False),
+    Column("oldest_base", BigInteger, nullable=False),
+    Column("base", BigInteger),
+    PrimaryKeyConstraint("issuer", "shard", "number"),
+    CheckConstraint("(shard = -1) = (base IS NOT NULL)", name="base"),
+    sqlite_with_rowid=False,
+)
+
+# The octets of the latest CRL of each list, in the order of `first`. The next one replaces those
+# that change; that no other changed is seen by the digest of the whole.
+crl_piece = Table(
+    "crl_piece",
+    metadata,
+    Column("issuer", String(32), nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("first", LargeBinary, nullable=False),
+    Column("octets", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("issuer", "shard", "first"),
     sqlite_with_rowid=False,
 )
 

@@ -4,7 +4,7 @@ A certificate goes through intent and issue to its revocation inside one transac
 looks at it; its octets stand in clear, for no subject of ours is known to them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 
@@ -19,17 +19,17 @@ from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
 from records.database import Database
 from records.key_uses import keep_compromised
-from records.tables import certificate, crl, revocation_residue
+from records.tables import certificate, crl, crl_piece, revocation_residue
 from revocation.crl import encode_entry
 from revocation.foreign_crls import ForeignCrl
+from revocation.publication import COMPLETE, NOTHING_LEFT, OF_OTHER_HANDS
 from revocation.reasons import Reason
 from revocation.takeover import Decision, Held, Revocation, Row
 
 PROFILE = "imported"
 """Instead of a profile's name: the certificate follows none of ours."""
 _NO_PROFILE = ""
-_OF_OTHER_HANDS = -1
-"""The version of a CRL that was made from no state of ours, so that another one is due."""
+_PIECE = 64 * 1024
 _COMPROMISED = frozenset({Reason.KEY_COMPROMISE, Reason.CA_COMPROMISE})
 
 
@@ -92,16 +92,29 @@ class Takeovers:
                 insert(crl).values(
                     issuer=name,
                     number=taken.number,
-                    version=_OF_OTHER_HANDS,
+                    version=OF_OTHER_HANDS,
                     this_update=taken.this_update,
                     next_update=taken.next_update,
                     sha256=digest,
-                    der=taken.der,
+                    tbs_digest=taken.tbs_digest,
+                    entries=len(taken.entries),
+                    left_until=NOTHING_LEFT,
+                    rebuilt_at=now,
+                    oldest_base=taken.number,
                 )
             )
+            tx.execute(insert(crl_piece), list(_pieces(name, taken.der)))
             details: dict[str, Detail] = {"number": taken.number, "sha256": digest.hex()}
             append(tx, Event("crl.imported", actor, name, details), now)
         return True
+
+
+def _pieces(name: IssuerName, octets: bytes) -> Iterator[dict[str, object]]:
+    """The octets of a CRL as they are, cut anywhere."""
+    for start in range(0, len(octets), _PIECE):
+        place = start.to_bytes(4, "big")
+        yield {"issuer": name, "shard": COMPLETE, "first": place,
+               "octets": octets[start : start + _PIECE]}  # fmt: skip
 
 
 def _add(tx: Connection, name: IssuerName, row: Row, now: datetime) -> None:

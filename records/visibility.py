@@ -33,6 +33,7 @@ from records.tables import (
     status_change,
 )
 from records.tables_watch import status_visible
+from revocation.publication import COMPLETE
 
 _MICROSECOND = timedelta(microseconds=1)
 _LATEST = 100
@@ -125,19 +126,17 @@ class Visibility:
             return [SerialNumber.from_hex(serial) for serial in sorted(set(tx.scalars(query)))]
 
     def has_crl_of(self, name: IssuerName, version: int) -> bool:
-        """Whether a CRL was recorded that shows this version."""
-        latest = (
-            select(crl.c.version).where(crl.c.issuer == name).order_by(crl.c.number.desc()).limit(1)
-        )
+        """Whether a complete CRL was recorded that shows this version."""
+        latest = select(crl.c.version).where(_list(name)).order_by(crl.c.number.desc()).limit(1)
         with self._database.read() as tx:
             found = tx.execute(latest).scalar()
         return found is not None and found >= version
 
-    def version_of_crl(self, name: IssuerName, sha256: bytes) -> int | None:
-        """The version that a CRL was made from, if it is among the latest that were recorded."""
+    def version_of_crl(self, name: IssuerName, sha256: bytes, shard: int = COMPLETE) -> int | None:
+        """The version that a CRL was made from, if it is among the latest of its list."""
         query = (
             select(crl.c.version, crl.c.sha256)
-            .where(crl.c.issuer == name)
+            .where(_list(name, shard))
             .order_by(crl.c.number.desc())
             .limit(_LATEST)
         )
@@ -145,11 +144,25 @@ class Visibility:
             found = [row.version for row in tx.execute(query) if row.sha256 == sha256]
         return max(found, default=None)
 
+    def changed_shards(self, unseen: Unseen) -> dict[int, int]:
+        """The shards whose certificates changed, each with the version of its last change."""
+        query = (
+            select(status_change.c.shard, func.max(status_change.c.version))
+            .where(
+                status_change.c.issuer == unseen.issuer,
+                status_change.c.version.between(unseen.first, unseen.last),
+                status_change.c.shard > COMPLETE,
+            )
+            .group_by(status_change.c.shard)
+        )
+        with self._database.read() as tx:
+            return {int(shard): int(version) for shard, version in tx.execute(query)}
+
     def latest_crl(self, name: IssuerName) -> tuple[int, datetime, datetime] | None:
         """Number, thisUpdate and nextUpdate of the latest CRL, without its octets."""
         query = (
             select(crl.c.number, crl.c.this_update, crl.c.next_update)
-            .where(crl.c.issuer == name)
+            .where(_list(name))
             .order_by(crl.c.number.desc())
             .limit(1)
         )
@@ -275,3 +288,7 @@ def _took(channel: Channel, since: datetime) -> Select[int]:
         )
         .where(status_visible.c.channel == channel, status_visible.c.at >= since)
     )
+
+
+def _list(name: IssuerName, shard: int = COMPLETE) -> ColumnElement[bool]:
+    return and_(crl.c.issuer == name, crl.c.shard == shard)

@@ -1,16 +1,13 @@
-"""Certificate revocation lists, version 2: building and checking (RFC 5280 section 5).
+"""Certificate revocation lists, version 2: what stands around the entries, and checking it all.
 
-Entries are ready DER, made once when a certificate is revoked. A CRL is a header, those entries
-joined and one signature; the check walks the entries once and keeps none of them.
+Complete CRLs, partitions of them (shards, RFC 5280 section 5.2.5) and delta CRLs (5.2.4). A CRL is
+a head, its entries and a tail with the signature; `check_crl` looks at all of it as a relying
+party would, and keeps nothing of the entries.
 """
 
-import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from operator import lt
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -18,89 +15,114 @@ from cryptography.exceptions import InvalidSignature
 from ca.identifiers import SerialNumber
 from ca.signatures import SigningKey
 from revocation import der
+from revocation.crl_entries import (
+    Octets,
+    check_ascending,
+    encode_entry,
+    serial_of,
+    serials,
+    vanished_between,
+)
 from revocation.errors import CrlRefused, CrlRule, NotDer
 from revocation.foreign_crls import foreign_serials
-from revocation.reasons import Reason
 from revocation.signatures import algorithm_for, declared_algorithm, signed
+
+__all__ = ["CrlHeader", "build_crl", "check_crl", "encode_entry", "vanished"]
 
 _CRL_NUMBER_CEILING = 1 << 159
 _VERSION_2 = der.integer(1)
 _AUTHORITY_KEY_IDENTIFIER = der.oid("2.5.29.35")
 _CRL_NUMBER = der.oid("2.5.29.20")
-_REASON_CODE = der.oid("2.5.29.21")
-_INVALIDITY_DATE = der.oid("2.5.29.24")
-
-# The grammar of an entry, as a regular expression over DER: it walks a million entries in C.
-# Serials are positive, in their shortest form, of 1 to 20 octets; keys are lengths in octets.
-_SERIALS = {1: rb"[\x01-\x7f]"} | {
-    length: rb"(?:\x00[\x80-\xff]|[\x01-\x7f].).{%d}" % (length - 2) for length in range(2, 21)
-}
-_TIMES = {15: rb"\x17\x0d[0-9]{12}Z", 17: rb"\x18\x0f[0-9]{14}Z"}
-_REASONS = {
-    14: rb"\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01[\x01-\x06\x09\x0a]",
-    0: b"",
-}
-# Reason code and invalidityDate: seldom, so these shapes are tried after all others.
-_DATED_REASONS = {
-    40: rb"\x30\x26\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01[\x01\x02]"
-    rb"\x30\x18\x06\x03\x55\x1d\x18\x04\x11\x18\x0f[0-9]{14}Z"
-}
-_SHAPES = [
-    rb"\x%02x\x02\x%02x" % (2 + length + time + reason, length)
-    + _SERIALS[length]
-    + _TIMES[time]
-    + reasons[reason]
-    for reasons in (_REASONS, _DATED_REASONS)
-    for length in sorted(_SERIALS, reverse=True)
-    for time in _TIMES
-    for reason in reasons
-]
-_ENTRIES = re.compile(rb"(?:\x30(?:" + b"|".join(_SHAPES) + rb")){1,4096}+", re.DOTALL)
-# Within entries of that grammar: the serial with its length octet before it.
-_SERIAL = re.compile(
-    rb"\x30.\x02("
-    + b"|".join(rb"\x%02x.{%d}" % (length, length) for length in sorted(_SERIALS, reverse=True))
-    + rb")(?:\x17.{14}|\x18.{16})(?:\x30(?:\x0c.{12}|\x26\x30.{37}))?",
-    re.DOTALL,
-)
+_DELTA_CRL_INDICATOR = der.oid("2.5.29.27")
+_ISSUING_DISTRIBUTION_POINT = der.oid("2.5.29.28")
+_FRESHEST_CRL = der.oid("2.5.29.46")
+_EXPIRED_CERTS_ON_CRL = der.oid("2.5.29.60")
+_URI = 0x86
 
 
 @dataclass(frozen=True, slots=True)
 class CrlHeader:
-    """What tells one CRL of an issuer from the next: number, thisUpdate, nextUpdate (UTC)."""
+    """What tells one CRL of an issuer from the others; times are UTC.
+
+    `base` is the number of the CRL that a delta CRL goes on from. `distribution_point` is the URL
+    of the one shard that the CRL is about, octet for octet as its certificates name it. `freshest`
+    is the URL of the delta CRL that goes with it. `expired_since` says that certificates that
+    expired after that time are on it, too.
+    """
 
     number: int
     this_update: datetime
     next_update: datetime
+    base: int | None = None
+    distribution_point: str | None = None
+    freshest: str | None = None
+    expired_since: datetime | None = None
 
     def __post_init__(self) -> None:
         """ValueError for a number outside RFC 5280 5.2.3, or times that are not whole seconds."""
         if not 0 <= self.number < _CRL_NUMBER_CEILING:
             raise ValueError("a CRL number is at least 0 and below 2^159 (RFC 5280 5.2.3)")
+        if self.base is not None and not 0 <= self.base < self.number:
+            raise ValueError("the base of a delta CRL is an earlier CRL (RFC 5280 5.2.4)")
         if not self.this_update < self.next_update:
             raise ValueError("nextUpdate comes after thisUpdate")
         if self.this_update.microsecond or self.next_update.microsecond:
             raise ValueError("the times of a CRL are whole seconds (RFC 5280 4.1.2.5)")
 
 
-def encode_entry(
-    serial: SerialNumber, at: datetime, reason: Reason, invalid_since: datetime | None = None
-) -> bytes:
-    """One element of revokedCertificates; the reason `unspecified` is left out (5.3.1).
+def encode_head(issuer_certificate: x509.Certificate, key: SigningKey, header: CrlHeader) -> bytes:
+    """What stands in the tbsCertList before revokedCertificates, as ready elements."""
+    subject, _ = der.subject_and_key(issuer_certificate)
+    return b"".join(
+        (
+            _VERSION_2,
+            algorithm_for(key).identifier,
+            subject,
+            der.choice_time(header.this_update),
+            der.choice_time(header.next_update),
+        )
+    )
 
-    `invalid_since` is the invalidityDate (5.3.2), which is told of compromises only. ValueError for
-    removeFromCRL, which only a delta CRL may hold.
+
+def encode_extensions(issuer_certificate: x509.Certificate, header: CrlHeader) -> bytes:
+    """What stands in the tbsCertList after revokedCertificates.
+
+    Raises:
+        CrlRefused: the issuer certificate has no SubjectKeyIdentifier.
     """
-    if reason is Reason.REMOVE_FROM_CRL:
-        raise ValueError("removeFromCRL appears only in delta CRLs (RFC 5280 5.3.1)")
-    entry = der.integer(serial) + der.choice_time(at)
-    if reason is not Reason.UNSPECIFIED:
-        code = der.element(der.ENUMERATED, bytes((reason,)))
-        extensions = der.extension(_REASON_CODE, code)
-        if invalid_since is not None:
-            extensions += der.extension(_INVALIDITY_DATE, der.generalized_time(invalid_since))
-        entry += der.sequence(extensions)
-    return der.sequence(entry)
+    try:
+        identifier = issuer_certificate.extensions.get_extension_for_class(
+            x509.SubjectKeyIdentifier
+        ).value.digest
+    except x509.ExtensionNotFound:
+        raise CrlRefused(CrlRule.MAY_SIGN) from None
+    authority_key = der.sequence(der.element(0x80, identifier))
+    listed = [
+        der.extension(_AUTHORITY_KEY_IDENTIFIER, authority_key),
+        der.extension(_CRL_NUMBER, der.integer(header.number)),
+    ]
+    if header.base is not None:
+        listed.append(_critical(_DELTA_CRL_INDICATOR, der.integer(header.base)))
+    if header.distribution_point is not None:
+        point = der.sequence(_full_name(header.distribution_point))
+        listed.append(_critical(_ISSUING_DISTRIBUTION_POINT, point))
+    if header.freshest is not None:
+        points = der.sequence(der.sequence(_full_name(header.freshest)))
+        listed.append(der.extension(_FRESHEST_CRL, points))
+    if header.expired_since is not None:
+        since = der.generalized_time(header.expired_since)
+        listed.append(der.extension(_EXPIRED_CERTS_ON_CRL, since))
+    return der.element(der.context(0), der.sequence(*listed))
+
+
+def _critical(identifier: bytes, value: bytes) -> bytes:
+    return der.sequence(identifier, der.TRUE, der.octet_string(value))
+
+
+def _full_name(url: str) -> bytes:
+    """[0] distributionPoint, in it [0] fullName with one URL (RFC 5280 section 4.2.1.13)."""
+    name = der.element(_URI, url.encode("ascii"))
+    return der.element(der.context(0), der.element(der.context(0), name))
 
 
 def build_crl(
@@ -109,49 +131,26 @@ def build_crl(
     header: CrlHeader,
     entries: Iterable[bytes],
 ) -> bytes:
-    """Sign a full CRL over ready entries, which come in ascending order of serial.
+    """Sign a CRL in memory over ready entries, which come in ascending order of serial.
 
     `check_crl` is the judge of the product, also of the order.
 
     Raises:
         CrlRefused: the issuer certificate has no SubjectKeyIdentifier.
     """
-    algorithm = algorithm_for(key)
-    subject, _ = der.subject_and_key(issuer_certificate)
     listed = tuple(entries)
     revoked_certificates = der.header(der.SEQUENCE, sum(map(len, listed))) if listed else b""
     tbs = der.sequence(
-        _VERSION_2,
-        algorithm.identifier,
-        subject,
-        der.choice_time(header.this_update),
-        der.choice_time(header.next_update),
+        encode_head(issuer_certificate, key, header),
         revoked_certificates,
         *listed,
-        _extensions(issuer_certificate, header.number),
+        encode_extensions(issuer_certificate, header),
     )
-    return signed(algorithm, key, tbs)
-
-
-def _extensions(issuer_certificate: x509.Certificate, number: int) -> bytes:
-    try:
-        identifier = issuer_certificate.extensions.get_extension_for_class(
-            x509.SubjectKeyIdentifier
-        ).value.digest
-    except x509.ExtensionNotFound:
-        raise CrlRefused(CrlRule.MAY_SIGN) from None
-    authority_key = der.sequence(der.element(0x80, identifier))
-    return der.element(
-        der.context(0),
-        der.sequence(
-            der.extension(_AUTHORITY_KEY_IDENTIFIER, authority_key),
-            der.extension(_CRL_NUMBER, der.integer(number)),
-        ),
-    )
+    return signed(algorithm_for(key), key, tbs)
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class Parts:
     """A CRL taken apart: everything but the entries as octets, those as two offsets."""
 
     tbs: tuple[int, int]
@@ -164,7 +163,7 @@ class _Parts:
     signature: bytes
 
 
-def _take_apart(crl: bytes) -> _Parts:
+def read_parts(crl: Octets) -> Parts:
     """Read the CertificateList in the shape that `build_crl` writes; NotDer for any other."""
     outside = der.Reader(crl)
     certificate_list = outside.enter(der.SEQUENCE)
@@ -188,7 +187,7 @@ def _take_apart(crl: bytes) -> _Parts:
             raise NotDer("revokedCertificates is present but empty (RFC 5280 5.1.2.6)")
     extensions = tbs.whole(der.context(0))
     tbs.finish()
-    return _Parts(
+    return Parts(
         tbs_range,
         algorithms,
         issuer,
@@ -200,50 +199,57 @@ def _take_apart(crl: bytes) -> _Parts:
     )
 
 
-def _number(extensions: bytes) -> int:
-    """The CRLNumber, which is the second and last extension."""
-    listed = der.Reader(extensions).enter(der.context(0)).enter(der.SEQUENCE)
-    listed.skip()
-    crl_number = listed.enter(der.SEQUENCE)
-    crl_number.skip()
-    return crl_number.enter(der.OCTET_STRING).integer()
+def read_header(parts: Parts) -> CrlHeader:
+    """What the extensions and the times say. Raises: NotDer, or ValueError for bounds."""
+    listed = der.Reader(parts.extensions).enter(der.context(0)).enter(der.SEQUENCE)
+    found: dict[bytes, der.Reader] = {}
+    while not listed.at_end():
+        extension = listed.enter(der.SEQUENCE)
+        identifier = extension.oid()
+        if extension.next_is(der.BOOLEAN):
+            extension.skip()
+        found[identifier] = extension.enter(der.OCTET_STRING)
+    if _CRL_NUMBER not in found:
+        raise NotDer("a CRL has a number (RFC 5280 5.2.3)")
+    base, point = found.get(_DELTA_CRL_INDICATOR), found.get(_ISSUING_DISTRIBUTION_POINT)
+    freshest, since = found.get(_FRESHEST_CRL), found.get(_EXPIRED_CERTS_ON_CRL)
+    return CrlHeader(
+        found[_CRL_NUMBER].integer(),
+        parts.this_update,
+        parts.next_update,
+        None if base is None else base.integer(),
+        None if point is None else _url(point.enter(der.SEQUENCE)),
+        None if freshest is None else _url(freshest.enter(der.SEQUENCE).enter(der.SEQUENCE)),
+        None if since is None else since.generalized_time(),
+    )
 
 
-def _serials(crl: bytes, entries: tuple[int, int]) -> Iterator[list[bytes]]:
-    """Batches of serials, each its length octet and content: bytes order is numeric order."""
-    position, end = entries
-    while found := _ENTRIES.match(crl, position, end):
-        yield _SERIAL.findall(crl, position, found.end())
-        position = found.end()
-    if position != end:
-        raise CrlRefused(CrlRule.ENTRIES)
+def _url(point: der.Reader) -> str:
+    name = point.enter(der.context(0)).enter(der.context(0))
+    return name.content(_URI).decode("ascii")
 
 
-def check_crl(crl: bytes, issuer_certificate: x509.Certificate, now: datetime) -> CrlHeader:
+def check_crl(crl: Octets, issuer_certificate: x509.Certificate, now: datetime) -> CrlHeader:
     """Check a signed CRL as a relying party would, and that it has exactly our shape.
 
     Raises:
         CrlRefused: it breaks one of the rules of `CrlRule`, which the error names.
     """
-    try:
-        parts = _take_apart(crl)
-        number = _number(parts.extensions)
-        found = CrlHeader(number, parts.this_update, parts.next_update)
-    except (NotDer, ValueError):
-        raise CrlRefused(CrlRule.STRUCTURE) from None
-    _check_fields(parts, number, issuer_certificate)
+    parts, found = check_frame(crl, issuer_certificate)
     if not found.this_update <= now <= found.next_update:
         raise CrlRefused(CrlRule.DATES)
-    previous = b""
-    for batch in _serials(crl, parts.entries):
-        if previous >= batch[0] or not all(map(lt, batch, islice(batch, 1, None))):
-            raise CrlRefused(CrlRule.ENTRIES)
-        previous = batch[-1]
-    _check_signature(parts, crl, issuer_certificate)
+    check_ascending(serials(crl, *parts.entries, delta=found.base is not None))
+    check_signature(parts, crl, issuer_certificate)
     return found
 
 
-def _check_fields(parts: _Parts, number: int, issuer_certificate: x509.Certificate) -> None:
+def check_frame(crl: Octets, issuer_certificate: x509.Certificate) -> tuple[Parts, CrlHeader]:
+    """Check all that stands around the entries, but not the signature. Raises: CrlRefused."""
+    try:
+        parts = read_parts(crl)
+        found = read_header(parts)
+    except (NotDer, ValueError):
+        raise CrlRefused(CrlRule.STRUCTURE) from None
     if not _may_sign_crls(issuer_certificate):
         raise CrlRefused(CrlRule.MAY_SIGN)
     if parts.issuer != der.subject_and_key(issuer_certificate)[0]:
@@ -251,8 +257,9 @@ def _check_fields(parts: _Parts, number: int, issuer_certificate: x509.Certifica
     inner, outer = parts.algorithms
     if inner != outer or declared_algorithm(issuer_certificate.public_key(), outer) is None:
         raise CrlRefused(CrlRule.ALGORITHM)
-    if parts.extensions != _extensions(issuer_certificate, number):
+    if parts.extensions != encode_extensions(issuer_certificate, found):
         raise CrlRefused(CrlRule.EXTENSIONS)
+    return parts, found
 
 
 def _may_sign_crls(issuer_certificate: x509.Certificate) -> bool:
@@ -264,7 +271,8 @@ def _may_sign_crls(issuer_certificate: x509.Certificate) -> bool:
     return usage.value.crl_sign
 
 
-def _check_signature(parts: _Parts, crl: bytes, issuer_certificate: x509.Certificate) -> None:
+def check_signature(parts: Parts, crl: Octets, issuer_certificate: x509.Certificate) -> None:
+    """Verify the signature under the issuer certificate. Raises: CrlRefused."""
     public_key = issuer_certificate.public_key()
     start, end = parts.tbs
     algorithm = declared_algorithm(public_key, parts.algorithms[1])
@@ -276,11 +284,9 @@ def _check_signature(parts: _Parts, crl: bytes, issuer_certificate: x509.Certifi
         raise CrlRefused(CrlRule.SIGNATURE) from None
 
 
-def _all_serials(crl: bytes) -> frozenset[SerialNumber]:
-    batches = _serials(crl, _take_apart(crl).entries)
-    return frozenset(
-        SerialNumber(int.from_bytes(serial[1:], "big")) for batch in batches for serial in batch
-    )
+def _all_serials(crl: Octets) -> frozenset[SerialNumber]:
+    batches = serials(crl, *read_parts(crl).entries)
+    return frozenset(serial_of(order) for batch in batches for order in batch)
 
 
 def vanished(previous: bytes, new: bytes) -> frozenset[SerialNumber]:
@@ -291,25 +297,9 @@ def vanished(previous: bytes, new: bytes) -> frozenset[SerialNumber]:
     any form and order: what the walk then misses is looked for in the whole new one.
     """
     try:
-        gone = _vanished(previous, new)
+        gone = vanished_between(
+            serials(previous, *read_parts(previous).entries), serials(new, *read_parts(new).entries)
+        )
     except (NotDer, CrlRefused):
         gone = foreign_serials(previous)
     return gone - _all_serials(new) if gone else gone
-
-
-def _vanished(previous: bytes, new: bytes) -> frozenset[SerialNumber]:
-    gone: set[bytes] = set()
-    fresh = _serials(new, _take_apart(new).entries)
-    ahead: list[bytes] = []
-    for batch in _serials(previous, _take_apart(previous).entries):
-        last = batch[-1]
-        while not ahead or ahead[-1] < last:
-            more = next(fresh, None)
-            if more is None:
-                break
-            ahead += more
-        cut = bisect_right(ahead, last)
-        if ahead[:cut] != batch:
-            gone |= set(batch).difference(ahead[:cut])
-        del ahead[:cut]
-    return frozenset(SerialNumber(int.from_bytes(serial[1:], "big")) for serial in gone)

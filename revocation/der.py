@@ -4,6 +4,7 @@ The reader is our own because cryptography's OCSP codec takes a single CertID. I
 nesting depth costs nothing.
 """
 
+import mmap
 import re
 from datetime import UTC, datetime
 from typing import Final, Self
@@ -76,7 +77,9 @@ class Reader:
 
     __slots__ = ("_octets", "end", "position")
 
-    def __init__(self, octets: bytes, position: int = 0, end: int | None = None) -> None:
+    def __init__(
+        self, octets: bytes | mmap.mmap, position: int = 0, end: int | None = None
+    ) -> None:
         self._octets = octets
         self.position = position
         self.end = len(octets) if end is None else end
@@ -129,7 +132,7 @@ class Reader:
 
     def since(self, start: int) -> bytes:
         """The octets from an earlier position up to the present one."""
-        return self._octets[start : self.position]
+        return bytes(self._octets[start : self.position])
 
     def skip(self) -> None:
         """Pass over one element of any low tag."""
@@ -139,7 +142,7 @@ class Reader:
 
     def rest(self) -> bytes:
         """All octets not read yet."""
-        return self._octets[self.position : self.end]
+        return bytes(self._octets[self.position : self.end])
 
     def integer(self) -> int:
         """The next element as an INTEGER."""
@@ -167,6 +170,18 @@ class Reader:
             raise NotDer("a time is not a date of the calendar") from None
         if choice_time(time) != self.since(start):
             raise NotDer("a time is not in the form of RFC 5280 section 5.1.2.4")
+        return time
+
+    def generalized_time(self) -> datetime:
+        """The next element as a time in the form that `generalized_time` writes."""
+        start = self.position
+        text = self.content(GENERALIZED_TIME)
+        try:
+            time = datetime.strptime(text.decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+        except ValueError:
+            raise NotDer("a time is not a date of the calendar") from None
+        if generalized_time(time) != self.since(start):
+            raise NotDer("a time is not in the form of RFC 5280 section 4.1.2.5.2")
         return time
 
     def finish(self) -> None:

@@ -15,6 +15,7 @@ RevocationError
 │   └── CrlNumberTaken
 └── Unavailable          a part we stand on does not answer: retry later
     ├── StatusUnavailable
+    ├── CrlAbandoned     the process is to end, so a CRL is not made to its end
     └── PublicationFailed
 """
 
@@ -79,12 +80,12 @@ class CrlRule(Enum):
     MAY_SIGN = "the issuer has a key identifier and may sign CRLs (RFC 5280 4.2.1.2, 4.2.1.3)"
     ISSUER = "the issuer field is the subject of the issuer certificate (RFC 5280 5.1.2.3)"
     ALGORITHM = "both algorithm fields name the scheme of the issuer key (RFC 5280 5.1.1.2)"
-    EXTENSIONS = "exactly AuthorityKeyIdentifier and CRLNumber, neither critical (RFC 5280 5.2)"
+    EXTENSIONS = "exactly the extensions of its kind, critical where they must be (RFC 5280 5.2)"
     DATES = "thisUpdate is not ahead and nextUpdate is not past (RFC 5280 5.1.2.4, 5.1.2.5)"
     ENTRIES = "entries are well formed, each serial once, ascending (RFC 5280 5.1.2.6)"
     SIGNATURE = "the signature verifies under the issuer certificate (RFC 5280 5.1.1.3)"
     AS_ORDERED = "number and dates are those that were ordered (RFC 5280 5.2.3)"
-    CLOCK = "thisUpdate does not lie before that of the CRL before (RFC 5280 5.2.3)"
+    AS_BEFORE = "what did not change stands as in the CRL before, octet for octet"
 
 
 class CrlRefused(Refused):
@@ -177,6 +178,14 @@ class ResponderNotValid(Unavailable):
 
 class StatusUnavailable(Unavailable):
     """The status of a certificate cannot be read now; a StatusSource raises it."""
+
+
+class CrlAbandoned(Unavailable):
+    """The process is told to end: the CRL that was being made is made at the next start."""
+
+    def __init__(self, issuer: IssuerName) -> None:
+        super().__init__(issuer)
+        self.issuer = issuer
 
 
 class PublicationFailed(Unavailable):

@@ -7,6 +7,7 @@ partial and indirect CRLs say less than they seem to, so they are refused.
 import warnings
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -42,6 +43,8 @@ class ForeignCrl:
     next_update: datetime
     entries: dict[SerialNumber, tuple[Reason, datetime]] = field(repr=False)
     der: bytes = field(repr=False)
+    tbs_digest: bytes = b""
+    """SHA-256 of what was signed."""
 
 
 def read_crl(octets: bytes, issuer: x509.Certificate) -> ForeignCrl:
@@ -81,6 +84,7 @@ def _read(octets: bytes, issuer: x509.Certificate) -> ForeignCrl:
         next_update=crl.next_update_utc,
         entries=dict(map(_entry, crl)),
         der=crl.public_bytes(Encoding.DER),
+        tbs_digest=sha256(crl.tbs_certlist_bytes).digest(),
     )
 
 

@@ -1,32 +1,48 @@
-"""Issuing a CRL and putting it where relying parties fetch it.
+"""CRLs as records, when the next one is due, and the file that relying parties fetch.
 
 Work is derived from what can be seen: a CRL is due because of what is recorded and served, not
-because a timer fired once. A CRL is recorded only after our own gate let it pass, under a number
-that no other process took, and it is written to disk only from its record.
+because a timer fired once. `revocation.crl_issue` makes one.
 """
 
-import hashlib
-import os
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol
 
 from cryptography import x509
 
 from ca.identifiers import IssuerName, SerialNumber
 from ca.signatures import SigningKey
-from revocation.crl import CrlHeader, build_crl, check_crl, vanished
-from revocation.errors import CrlRefused, CrlRule, EntriesVanished, PublicationFailed
+from revocation.crl_entries import Piece
 
+COMPLETE = 0
+DELTA = -1
 NEVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 """The nextUpdate of a last CRL, 99991231235959Z (RFC 5280 section 4.1.2.5, ETSI EN 319 411-1)."""
+NOTHING_LEFT = datetime(1970, 1, 1, tzinfo=UTC)
+OF_OTHER_HANDS = -1
+"""The version of a CRL that was made from no state of ours, so that another one is due."""
 _LONGEST_VALIDITY = timedelta(days=366)
 _ONE_SECOND = timedelta(seconds=1)
-_WORLD_READABLE = 0o644
+_LONGEST_WAIT = 30.0
+_PAUSE = 9
+_MOMENT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class CrlScope:
+    """One list of an issuer: the complete one (shard 0), or one shard of it, from 1.
+
+    `url` is the address of a shard, octet for octet as certificates name it; `delta_url` that of
+    the delta CRL of the complete one.
+    """
+
+    issuer: IssuerName
+    shard: int = COMPLETE
+    url: str | None = None
+    delta_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,66 +56,121 @@ class IssuingKey:
 
 @dataclass(frozen=True, slots=True)
 class CrlRecord:
-    """A CRL that passed the gate.
+    """A CRL that passed the gate: what is kept of it for good.
 
-    `version` is the state of revocations it was made from; `sha256` is the digest (32 octets)
-    of `der`.
+    `version` is the state of revocations it was made from; `sha256` is the digest (32 octets) of
+    its octets, `tbs_digest` the one that was signed. What expired by `left_until` has left it. Its
+    entries were last compared with the revocations one by one at `rebuilt_at`, and a delta CRL may
+    go on from those since `oldest_base`. `base` is that of a delta CRL.
     """
 
     issuer: IssuerName
+    shard: int
     number: int
     version: int
     this_update: datetime
     next_update: datetime
     sha256: bytes
-    der: bytes = field(repr=False)
+    tbs_digest: bytes
+    entries: int
+    left_until: datetime
+    rebuilt_at: datetime
+    oldest_base: int
+    base: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class CrlSnapshot:
-    """What one issuer's next CRL is made from, all read in one transaction.
-
-    `version` rises with every change to the revocations of the issuer. `entries` are ready
-    elements from `encode_entry`, ascending by serial, read at most once.
-    """
+class CrlHeading:
+    """What tells whether a CRL is due: the latest, and the version of what it should show."""
 
     version: int
-    entries: Iterable[bytes] = field(repr=False)
     latest: CrlRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one serial: its entry as it is now, if it has one, and until when it counts.
+
+    `may_leave` says that it is held no more.
+    """
+
+    entry: bytes | None
+    not_after: datetime | None
+
+
+class CrlSource(Protocol):
+    """What one next CRL is made from, all seen at one moment."""
+
+    @property
+    def heading(self) -> CrlHeading:
+        """The latest CRL, and the version of the revocations; it rises with every change."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """The octets of the latest CRL in their order: head, entries and tail."""
+
+    def firsts(self) -> Sequence[tuple[bytes, int]]:
+        """Of the pieces that hold entries: where each begins, and how many octets it has."""
+
+    def piece(self, first: bytes) -> bytes:
+        """The octets of one piece."""
+
+    def changes(self, since: int) -> Mapping[bytes, Change]:
+        """The serials whose status changed after a version, by `order_of`."""
+
+    def leaving(self, after: datetime, until: datetime) -> Sequence[bytes]:
+        """The serials (`order_of`) on the list that expired after a time, and by another."""
+
+    def entries(self, left_until: datetime) -> Iterator[bytes]:
+        """Every entry that did not expire by a time, ascending by serial."""
+
+    def may_leave(
+        self, serials: frozenset[SerialNumber], left_until: datetime
+    ) -> frozenset[SerialNumber]:
+        """Those that expired by a time, and those whose hold was lifted."""
+
+    def base(self, oldest: int, in_force_at: datetime) -> CrlRecord | None:
+        """The oldest CRL from a number on that is still in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPieces:
+    """What becomes of the pieces of the latest CRL: all replaced, or some removed and added."""
+
+    added: Sequence[Piece] = field(repr=False)
+    removed: frozenset[bytes] | None = None
+    """None for all of them."""
 
 
 class CrlStore(Protocol):
     """Where revocations and CRLs are recorded."""
 
-    def crl_snapshot(self, issuer: IssuerName) -> CrlSnapshot:
-        """What the next CRL of this issuer is made from."""
-        ...
+    def crl_heading(self, scope: CrlScope) -> CrlHeading:
+        """Enough to tell whether a CRL is due, however long it is."""
 
-    def may_leave(
-        self, issuer: IssuerName, serials: frozenset[SerialNumber]
-    ) -> frozenset[SerialNumber]:
-        """Those of the serials whose entry may leave the CRL.
+    def next_crl(self, scope: CrlScope) -> AbstractContextManager[CrlSource]:
+        """What the next CRL is made from."""
 
-        They are the expired ones that were on a CRL issued after they expired (RFC 5280
-        section 3.3), and those whose hold was lifted.
-        """
-        ...
+    def whole(self, issuer: IssuerName, shard: int = COMPLETE) -> bytes:
+        """All octets of the latest CRL of a list; none while there is no CRL."""
 
-    def record_crl(self, record: CrlRecord) -> None:
-        """Record a CRL durably.
+    def record_crl(self, *new: tuple[CrlRecord, NewPieces]) -> None:
+        """Record a CRL, and the delta CRL that goes with it, durably and together.
 
         Raises:
             CrlNumberTaken: its number is not the one after the latest recorded.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class CrlPolicy:
-    """How long a CRL is valid, and how long before nextUpdate the next one is issued."""
+    """How long a CRL is valid, and how long before nextUpdate the next one is issued.
+
+    What expired stays on it for `keep_expired`; zero is until one CRL showed it after its expiry.
+    """
 
     validity: timedelta
     renew_margin: timedelta
+    keep_expired: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
         """ValueError unless 0 < renew_margin < validity <= 366 days, in whole seconds."""
@@ -119,113 +190,50 @@ class CrlDue(StrEnum):
 
 
 def crl_is_due(
-    snapshot: CrlSnapshot, now: datetime, policy: CrlPolicy, *, published: bool
+    heading: CrlHeading, now: datetime, policy: CrlPolicy, *, published: bool
 ) -> CrlDue | None:
     """Why a CRL is due now; None when all is well.
 
     `published` says whether the latest record is what relying parties fetch (`is_published`).
     For NOT_PUBLISHED it is enough to write the latest record again; any other asks for a new CRL.
     """
-    latest = snapshot.latest
+    latest = heading.latest
     if latest is None:
         return CrlDue.NO_CRL
-    if snapshot.version != latest.version:
+    if heading.version != latest.version:
         return CrlDue.REVOCATIONS_CHANGED
     if latest.next_update - now < policy.renew_margin:
         return CrlDue.NEXT_UPDATE_NEAR
     return None if published else CrlDue.NOT_PUBLISHED
 
 
-def issue_crl(
-    store: CrlStore, issuing: IssuingKey, now: datetime, policy: CrlPolicy | None
-) -> CrlRecord:
-    """Build, sign, check and record the next CRL of an issuer; without a policy its last one.
+def may_begin(ended_ago: float, took: float, waited: float) -> bool:
+    """Whether a CRL that revocations ask for is made now: seconds by a clock that never jumps.
 
-    nextUpdate is inclusive, so it lies one second before thisUpdate + validity. That of the last
-    one never comes: it is for an issuer of whose certificates each was revoked or has expired.
-
-    Raises:
-        CrlRefused: the signed CRL breaks a rule, or the clock lies behind the latest CRL.
-        EntriesVanished: it lacks serials that may not leave yet.
-        CrlNumberTaken: another process recorded a CRL meanwhile.
+    Making one that takes longer than a moment takes at most a tenth of the time, unless the first
+    change that none shows has waited for 30 seconds: with the making it is to be seen within 60.
     """
-    snapshot = store.crl_snapshot(issuing.name)
-    latest = snapshot.latest
-    this_update = now.replace(microsecond=0)
-    if latest is not None and this_update < latest.this_update:
-        raise CrlRefused(CrlRule.CLOCK)
-    header = CrlHeader(
-        number=latest.number + 1 if latest else 1,
-        this_update=this_update,
-        next_update=NEVER if policy is None else this_update + policy.validity - _ONE_SECOND,
-    )
-    crl = build_crl(issuing.certificate, issuing.key, header, snapshot.entries)
-    if check_crl(crl, issuing.certificate, now) != header:
-        raise CrlRefused(CrlRule.AS_ORDERED)
-    if latest is not None:
-        _check_nothing_vanished(store, issuing.name, latest.der, crl)
-    record = CrlRecord(
-        issuer=issuing.name,
-        number=header.number,
-        version=snapshot.version,
-        this_update=header.this_update,
-        next_update=header.next_update,
-        sha256=hashlib.sha256(crl).digest(),
-        der=crl,
-    )
-    store.record_crl(record)
-    return record
+    return took < _MOMENT or ended_ago >= _PAUSE * took or waited >= _LONGEST_WAIT
 
 
-def _check_nothing_vanished(
-    store: CrlStore, issuer: IssuerName, previous: bytes, new: bytes
-) -> None:
-    gone = vanished(previous, new)
-    forgotten = gone - store.may_leave(issuer, gone) if gone else gone
-    if forgotten:
-        raise EntriesVanished(issuer, forgotten)
+@dataclass(slots=True)
+class Pace:
+    """How often one process makes the CRL of a scope; times are of a monotonic clock, seconds."""
 
+    _made: dict[tuple[IssuerName, int], tuple[float, float]] = field(default_factory=dict)
+    _waiting: dict[tuple[IssuerName, int], float] = field(default_factory=dict)
 
-def is_published(path: Path, record: CrlRecord) -> bool:
-    """Whether the file holds exactly the recorded CRL."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest() == record.sha256
-    except OSError:
-        return False
+    def may_begin(self, scope: CrlScope, monotonic: float) -> bool:
+        """Whether a CRL of this scope, which is due, is made now."""
+        key = (scope.issuer, scope.shard)
+        since = self._waiting.setdefault(key, monotonic)
+        if key not in self._made:
+            return True
+        ended, took = self._made[key]
+        return may_begin(monotonic - ended, took, monotonic - since)
 
-
-def write_published(path: Path, content: bytes) -> None:
-    """Put the content at the path so that a reader, or a power cut, sees old or new, never half.
-
-    Written beside the path, synced, renamed over it, the directory synced, then read back.
-
-    Raises:
-        PublicationFailed: one of these steps failed; no temporary file is left behind.
-    """
-    try:
-        _replace(path, content)
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-        written = path.read_bytes()
-    except OSError as error:
-        raise PublicationFailed(path) from error
-    if written != content:
-        raise PublicationFailed(path)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(descriptor, _WORLD_READABLE)
-            os.fsync(descriptor)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    def made(self, scope: CrlScope, began: float, ended: float) -> None:
+        """Take note of one that was made."""
+        key = (scope.issuer, scope.shard)
+        self._made[key] = (ended, ended - began)
+        self._waiting.pop(key, None)

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,9 +36,10 @@ from records.publications import Publications
 from records.schema import check_schema
 from records.statuses import Statuses
 from records.visibility import Visibility
-from revocation.publication import CrlPolicy
+from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
+from server.crl_work import CrlWork
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.replica import ReplicaResponses
@@ -74,6 +75,7 @@ class Assembly:
     alarm_book: AlarmBook
     policy: ProofingPolicy
     clock: ClockWatch
+    crl_work: CrlWork = field(default_factory=CrlWork)
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -82,7 +84,19 @@ class Assembly:
         ClockBehind while the clock lies behind the audit log.
         """
         self.clock.check(utc_now())
-        record = self.issuers.get(name)
+        return self._with_shards(self._able(self.issuers.get(name)))
+
+    def crl_signer(self, record: IssuerRecord) -> IssuingKey:
+        """An issuer as the signer of its CRLs, whose dates never go back: the clock may lie behind.
+
+        Raises: as `issuer`, but for ClockBehind; NotFound while it has no certificate.
+        """
+        if record.certificate is None:
+            raise NotFound("certificate of issuer", record.name)
+        return IssuingKey(record.name, record.certificate, self._able(record).key)
+
+    def _able(self, record: IssuerRecord) -> Issuer:
+        """The issuer with its key, if that is at hand."""
         if record.is_root and not self.tokens.is_online(record.token):
             raise IssuerOffline(record.name, record.token)
         try:
@@ -97,6 +111,25 @@ class Assembly:
         if certified is not None and certified.public_key() != key.public_key():
             raise KeyUnfit(record.key_label, "it is not the key of the issuer's certificate")
         return record.with_key(key)
+
+    def _with_shards(self, issuer: Issuer) -> Issuer:
+        """The issuer with the shards of its CRL that relying parties can fetch."""
+        if not issuer.shards:
+            return issuer
+        found = self.crl_work.in_force(
+            issuer.name, issuer.shards, lambda: self._in_force(issuer.name)
+        )
+        return replace(issuer, in_force=found)
+
+    def _in_force(self, name: IssuerName) -> frozenset[int]:
+        now = utc_now()
+        return frozenset(
+            each.shard
+            for each in self.crls.lists(name)
+            if each.shard > COMPLETE
+            and each.next_update > now
+            and self.crl_file(name, each.shard).is_file()
+        )
 
     def issuing(self, profile: Profile | None = None, authority: str | None = None) -> Issuer:
         """The issuer that certifies under a profile, or any, able to sign."""
@@ -130,9 +163,9 @@ class Assembly:
         """How long a CRL of the issuer is valid, and when the next is made."""
         return crl_policy(self.settings, record)
 
-    def crl_file(self, name: IssuerName) -> Path:
-        """Where the CRL of an issuer is served from."""
-        return self.settings.state / "public" / "crl" / f"{name}.crl"
+    def crl_file(self, name: IssuerName, shard: int = COMPLETE) -> Path:
+        """Where a CRL of an issuer is served from: as in its address."""
+        return self.settings.state / "public" / "crl" / crl_place(name, shard)
 
     def directory(self) -> "Directory | None":
         """The configured directory, not connected yet."""
@@ -167,15 +200,22 @@ class Assembly:
         self.tokens.close()
 
 
+def crl_place(name: IssuerName, shard: int) -> Path:
+    """Where a CRL lies below the folder of CRLs, as below /crl/ in its address."""
+    if shard == COMPLETE:
+        return Path(f"{name}.crl")
+    return Path(name) / ("delta.crl" if shard == DELTA else f"{shard}.crl")
+
+
 def crl_policy(settings: Settings, record: IssuerRecord) -> CrlPolicy:
     """The issuer's own, or the settings'; a root's is a month, for its key is seldom at hand."""
-    of = record.policy
+    of, crl = record.policy, settings.crl
+    times = (timedelta(hours=crl.validity_hours), timedelta(hours=crl.renew_margin_hours))
     if of.crl_validity is not None and of.crl_renew_margin is not None:
-        return CrlPolicy(of.crl_validity, of.crl_renew_margin)
-    if record.is_root:
-        return CrlPolicy(timedelta(days=31), timedelta(days=10))
-    crl = settings.crl
-    return CrlPolicy(timedelta(hours=crl.validity_hours), timedelta(hours=crl.renew_margin_hours))
+        times = (of.crl_validity, of.crl_renew_margin)
+    elif record.is_root:
+        times = (timedelta(days=31), timedelta(days=10))
+    return CrlPolicy(*times, of.crl_keep_expired)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from ca.identifiers import SerialNumber
 from ca.issuance import INTENT_LIFETIME, CertificateOrder, issue_all, prepare
 from ca.requests import MAX_OCTETS, parse_request
 from hsm.errors import HsmError
-from revocation.publication import write_published
+from revocation.published_files import write_published
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.ordering import request_order

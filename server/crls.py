@@ -1,71 +1,138 @@
-"""Making the CRL of one issuer when it is due, and putting it where this host serves it from."""
+"""Making the CRLs of one issuer when they are due, and putting them where this host serves them."""
 
-import fcntl
-import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from ca.issuers import IssuerRecord, IssuerState
+from records.errors import RecordsError
+from revocation.crl_issue import Workplace, issue_list
+from revocation.crl_plan import CrlMade
+from revocation.errors import RevocationError
 from revocation.publication import (
+    COMPLETE,
+    DELTA,
+    NEVER,
     CrlDue,
     CrlRecord,
-    IssuingKey,
+    CrlScope,
     crl_is_due,
-    is_published,
-    issue_crl,
-    write_published,
 )
+from revocation.published_files import alone_in, write_streamed
 from server.assembly import Assembly
+from server.logs import get_logger
+
+
+def scopes(parts: Assembly, record: IssuerRecord) -> list[CrlScope]:
+    """The lists of an issuer: the complete one, and the shards it has or ever had."""
+    policy, urls = record.policy, record.urls
+    ever = len(parts.crls.shards(record.name))  # certificates go on naming them
+    shards = range(1, max(ever, policy.crl_shards) + 1)
+    delta = urls.delta if policy.crl_deltas else None
+    return [
+        CrlScope(record.name, delta_url=delta),
+        *(CrlScope(record.name, shard, urls.crl_of(shard)) for shard in shards),
+    ]
 
 
 def crl_due(parts: Assembly, record: IssuerRecord, now: datetime) -> CrlDue | None:
-    """Why a new CRL of the issuer is due; one that is retired has had its last."""
+    """Why a new complete CRL of the issuer is due; one that is retired has had its last."""
+    return _due(parts, record, CrlScope(record.name), now)
+
+
+def _due(parts: Assembly, record: IssuerRecord, scope: CrlScope, now: datetime) -> CrlDue | None:
     if record.certificate is None or record.state is IssuerState.RETIRED:
         return None
-    heading = parts.crls.crl_heading(record.name)
+    heading = parts.crls.crl_heading(scope)
     return crl_is_due(heading, now, parts.crl_policy(record), published=True)
 
 
-def renew_crl(parts: Assembly, record: IssuerRecord, now: datetime) -> CrlDue | None:
-    """Issue and publish the next CRL of an issuer if it is due; why it was.
+def renew_crl(
+    parts: Assembly, record: IssuerRecord, now: datetime, *, paced: bool = False
+) -> CrlDue | None:
+    """Issue and publish those CRLs of an issuer that are due; why the first of them was.
+
+    When `paced`, revocations wait a little if the last CRL took long to make (`Pace`).
 
     Raises:
         ClockBehind: the clock lies before what was signed already.
         IssuerOffline: its key is not at hand.
-        RevocationError: the CRL was held back, or another process issued one meanwhile.
+        RevocationError: a CRL was held back, or another process issued one meanwhile.
     """
-    due = crl_due(parts, record, now)
-    if due is None or record.certificate is None:
-        return None
-    parts.clock.check(now)
-    key = parts.issuer(record.name).key
-    issuing = IssuingKey(record.name, record.certificate, key)
-    issue_crl(parts.crls, issuing, now, parts.crl_policy(record))
-    publish_crl(parts, record)
-    return due
+    found: list[CrlDue] = []
+    failures: list[Exception] = []
+    for scope in scopes(parts, record):
+        due = _due(parts, record, scope, now)
+        may_wait = paced and due is CrlDue.REVOCATIONS_CHANGED
+        waits = may_wait and not parts.crl_work.pace.may_begin(scope, time.monotonic())
+        if due is None or waits:
+            continue
+        try:
+            _issue(parts, record, scope, now)
+            found.append(due)
+        except (RevocationError, RecordsError) as error:
+            failures.append(error)  # one list that is stuck holds up no other
+    if found:
+        publish_crl(parts, record)  # the delta, and what another process recorded
+    if failures:
+        raise failures[0]
+    return found[0] if found else None
+
+
+def _issue(parts: Assembly, record: IssuerRecord, scope: CrlScope, now: datetime) -> None:
+    issuing = parts.crl_signer(record)
+    began = time.monotonic()
+    place = _workplace(parts, scope)
+    issued = issue_list(parts.crls, (issuing, scope), now, parts.crl_policy(record), place)
+    parts.crl_work.pace.made(scope, began, time.monotonic())
+    if issued.made in {CrlMade.MENDED, CrlMade.KEPT}:
+        number = issued.record.number
+        get_logger("crl").error(
+            f"crl.{issued.made}", issuer=record.name, shard=scope.shard, number=number
+        )
+    if issued.record.this_update > now:
+        get_logger("crl").warning("crl.clock_behind", issuer=record.name, shard=scope.shard)
+
+
+def last_crls(parts: Assembly, record: IssuerRecord, now: datetime) -> Iterator[CrlRecord]:
+    """Issue the last CRL of each list that has not had it: none follows."""
+    for scope in scopes(parts, record):
+        latest = parts.crls.latest(scope.issuer, scope.shard)
+        is_last = latest is not None and latest.next_update == NEVER
+        if is_last or record.certificate is None:
+            continue
+        issuing = parts.crl_signer(record)
+        alone = CrlScope(scope.issuer, scope.shard, scope.url)
+        place = _workplace(parts, scope)
+        yield issue_list(parts.crls, (issuing, alone), now, None, place).record
+
+
+def _workplace(parts: Assembly, scope: CrlScope) -> Workplace:
+    path = parts.crl_file(scope.issuer, scope.shard)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Workplace(path, parts.crl_work.stopping.is_set, lambda: alone_in(path.parent))
 
 
 def publish_crl(parts: Assembly, record: IssuerRecord) -> tuple[CrlRecord | None, bool]:
-    """The latest CRL of an issuer, and whether the file had to be written."""
-    path = parts.crl_file(record.name)
+    """The latest complete CRL of an issuer, and whether a file had to be written for any list."""
+    written, complete = False, None
+    for latest in parts.crls.lists(record.name):
+        if latest.shard == COMPLETE:
+            complete = latest
+        path = parts.crl_file(record.name, latest.shard)
+        if latest.shard == DELTA and (complete is None or complete.number != latest.number):
+            path.unlink(missing_ok=True)  # the complete CRLs since name none
+        elif not parts.crl_work.is_published(path, latest.sha256):
+            written |= _publish(parts, latest, path)
+    return complete, written
+
+
+def _publish(parts: Assembly, of: CrlRecord, path: Path) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The latest is read under the lock, so that no other process puts an older one over it.
-    with _alone_in(path.parent):
-        latest = parts.crls.latest(record.name)
-        if latest is None or is_published(path, latest):
-            return latest, False
-        write_published(path, latest.der)
-    return latest, True
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder against every other process of this host."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    with alone_in(path.parent), parts.crls.octets(of.issuer, of.shard) as (latest, chunks):
+        if latest is None or parts.crl_work.is_published(path, latest.sha256):
+            return False
+        write_streamed(path, chunks, latest.sha256)
+    return True

@@ -24,7 +24,7 @@ from records.errors import DatabaseUnavailable
 from records.issuers import Issuers
 from records.personal_data import PersonalData
 from records.schema import check_schema
-from revocation.publication import crl_is_due
+from revocation.publication import CrlScope, crl_is_due
 from server.assembly import crl_policy
 from server.settings import Settings
 from server.tokens import Tokens
@@ -143,7 +143,7 @@ def _clock(database: Database, now: datetime) -> Finding:
 def _crl(settings: Settings, database: Database, record: IssuerRecord, now: datetime) -> Finding:
     latest, check = Crls(database).latest(record.name), f"CRL {record.name}"
     if record.is_root and record.state is not IssuerState.RETIRED:
-        heading = Crls(database).crl_heading(record.name)
+        heading = Crls(database).crl_heading(CrlScope(record.name))
         due = crl_is_due(heading, now, crl_policy(settings, record), published=True)
         if due is not None:
             return Finding(

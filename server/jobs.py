@@ -28,8 +28,9 @@ from records.errors import RecordsError
 from records.leases import Leases
 from records.schema import digest_in_force
 from records.visibility import Channel
+from revocation.errors import CrlAbandoned
 from revocation.preproduction import preproduce
-from revocation.publication import write_published
+from revocation.published_files import write_published
 from server.alarms import AlarmName
 from server.assembly import AUDIT_ORIGIN, Assembly
 from server.bulk_issuance import FIRST_BATCH, next_size
@@ -152,7 +153,7 @@ def renew_crls(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Issue and publish every CRL that is due, but those of roots: their keys are offline."""
     # Without a key, as an imported issuer can be, the last CRL of its former hands is served.
     able = [record for record in _certified(parts) if record.key_label and not record.is_root]
-    return _each(able, lambda record: renew_crl(parts, record, now) is not None)
+    return _each(able, lambda record: renew_crl(parts, record, now, paced=True) is not None)
 
 
 def publish_crls(parts: Assembly, metrics: Metrics, _: datetime) -> int:
@@ -335,6 +336,7 @@ class JobLoop:
         self._scheduler.start()
         while not stop.wait(self._parts.settings.jobs.tick_seconds):
             self._tick()
+        self._parts.crl_work.stopping.set()  # a long CRL is not made to its end
         self._scheduler.shutdown(wait=True)
         try:
             self._leases.give_back(LEASE, self._holder, utc_now())
@@ -370,6 +372,8 @@ class JobLoop:
         try:
             trouble = try_job(name, self._parts, self._metrics)
             self._health.ran(name, trouble, utc_now())
+        except CrlAbandoned as error:
+            self._logger.info("job.abandoned", job=name, issuer=error.issuer)
         except Exception as error:
             self._health.ran(name, type(error).__name__, utc_now())
             self._metrics.jobs.labels(name, "failed").inc()

@@ -27,7 +27,7 @@ from ca.names import SubjectName
 from ca.profiles import load_profile
 from ca.signatures import SigningKey
 from revocation.ocsp_policy import OcspPolicy
-from revocation.publication import write_published
+from revocation.published_files import write_published
 from revocation.responder import OcspIssuer, OcspResponder
 from revocation.responders import AWAY, OcspResponders
 from server.assembly import Assembly

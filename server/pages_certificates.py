@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from cryptography import x509
 from flask import Blueprint, Response, request, url_for
 
 from ca.identifiers import IssuerName, SerialNumber
@@ -11,7 +10,6 @@ from ra.errors import MalformedField
 from records.certificate_rows import CertificateRecord
 from records.errors import Conflict, NotFound
 from revocation.causes import Cause
-from revocation.publication import CrlRecord
 from server.access import RIGHTS, Act
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -73,7 +71,7 @@ class CertificatePages:
                 record.issuer, record.serial_number
             ),
             crl=crl,
-            in_crl=_lists(crl, record.serial_number),
+            in_crl=self.parts.crls.is_listed(record.issuer, record.serial_number),
             may_revoke=record.status in {"issued", "held"}
             and Act.REVOKE in RIGHTS[officer.role]
             and not is_issuer(self.parts, _place(record)),
@@ -158,11 +156,3 @@ def _wanted(asked: str) -> dict[str, str] | None:
         return {"serial": SerialNumber.from_hex(asked.replace(" ", "")).hex}
     except ValueError:
         return None
-
-
-def _lists(crl: CrlRecord | None, serial: SerialNumber) -> bool:
-    """Whether the latest CRL says that the certificate is revoked."""
-    if crl is None:
-        return False
-    listed = x509.load_der_x509_crl(crl.der)
-    return listed.get_revoked_certificate_by_serial_number(serial) is not None

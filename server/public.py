@@ -4,17 +4,14 @@ No framework stands in its way: relying parties ask here millions of times (RFC 
 RFC 5019 section 5, RFC 5280 section 4.2.1.13).
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from ca.identifiers import IssuerName
@@ -22,12 +19,15 @@ from ca.issuers import IssuerRecord
 from hsm.errors import HsmError
 from records.errors import NotFound, RecordsError
 from revocation.ocsp import MAX_REQUEST_OCTETS
+from revocation.publication import COMPLETE, DELTA
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
-from server.public_answer import NOT_FOUND, Answer, http_date, not_allowed
+from server.public_answer import NOT_FOUND, Answer, Sent, not_allowed
 from server.public_bodies import Bodies, TooManyWaiting
+from server.public_crl import KIND as CRL_KIND
+from server.public_crl import CrlFiles, read_address
 from server.public_ocsp import (
     INTERNAL_ERROR,
     SIGN_AT_ONCE,
@@ -63,17 +63,6 @@ _OCSP_OK = ("public", "/ocsp", "200")
 _HELD = "held"
 
 
-@dataclass(frozen=True, slots=True)
-class ServedCrl:
-    """A CRL as it lies on disk; `file` tells it from the one that replaces it."""
-
-    file: tuple[int, int]
-    modified: datetime
-    next_update: datetime
-    tag: str
-    body: bytes
-
-
 class PublicApp:
     """The WSGI callable of one worker process."""
 
@@ -89,7 +78,7 @@ class PublicApp:
         budget = SigningBudget(of.signatures_per_second, SIGN_AT_ONCE)
         self.ocsp = PublicOcsp(parts, self._issuer, self._tell, self.held, budget)
         self._issuers: dict[str, tuple[datetime, IssuerRecord]] = {}
-        self._crls: dict[str, ServedCrl] = {}
+        self._crls = CrlFiles()
         self._told = _NEVER
         self._check_page: CheckPage | None = None
 
@@ -117,7 +106,12 @@ class PublicApp:
         if not answer.status.startswith("304"):  # RFC 9110 section 8.6
             headers += [("Content-Type", answer.kind), ("Content-Length", str(len(answer.body)))]
         start_response(answer.status, headers)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+        body = answer.body
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return [body] if isinstance(body, bytes) else body
+        if isinstance(body, Sent):
+            body.close()
+        return []
 
     def _ocsp(self, environ: Environ, path: str, start_response: StartResponse) -> Iterable[bytes]:
         """The way that relying parties take all day comes first."""
@@ -198,7 +192,9 @@ class PublicApp:
         try:
             lacking = what_is_lacking(
                 self.parts,
-                lambda record: self._current_crl(record.name, now) is not None,
+                lambda record: (
+                    self._crls.in_force(self.parts.crl_file(record.name), now) is not None
+                ),
                 lambda record: self.ocsp.responder(record, now) is not None,
             )
         except Exception as error:  # noqa: BLE001 - readiness is a question with a yes or no
@@ -222,40 +218,28 @@ class PublicApp:
         return Answer("200 OK", body, "application/pkix-cert")
 
     def _crl(self, environ: Environ, rest: str) -> Answer:
-        name = rest.removesuffix(".crl")
-        if not rest.endswith(".crl") or self._issuer(name) is None:
+        """A CRL of an issuer: the complete one, its delta, or one shard."""
+        name, shard = read_address(rest)
+        if shard is None or self._issuer(name) is None:
             return NOT_FOUND
-        now = utc_now()
-        current = self._current_crl(IssuerName(name), now)
-        if current is None:
+        path = self.parts.crl_file(IssuerName(name), shard)
+        found = self._crls.answer(path, environ, utc_now())
+        if found is None and not self._is_made(name, shard):
+            return NOT_FOUND
+        if found is None:
             return Answer(
                 "503 Service Unavailable",
                 b"no CRL is in force; a new one is being made\n",
                 headers=(("Retry-After", "30"),),
             )
-        headers = (
-            ("ETag", f'"{current.tag}"'),
-            ("Last-Modified", http_date(current.modified)),
-            ("Expires", http_date(current.next_update)),
-            ("Cache-Control", "public, max-age=60, no-transform"),
-        )
-        asked = str(environ.get("HTTP_IF_NONE_MATCH", ""))
-        if asked.strip() == "*" or f'"{current.tag}"' in asked:
-            return Answer("304 Not Modified", headers=headers)
-        return Answer("200 OK", current.body, "application/pkix-crl", headers)
+        return Answer(found.status, found.body or b"", CRL_KIND, found.headers)
 
-    def _current_crl(self, name: IssuerName, now: datetime) -> ServedCrl | None:
-        """The CRL that is served for an issuer; None while none that is in force lies there."""
-        path = self.parts.crl_file(name)
-        try:
-            found = path.stat()
-            kept = self._crls.get(name)
-            if kept is None or kept.file != (found.st_mtime_ns, found.st_ino):
-                kept = _read_crl(path, found)
-                self._crls[name] = kept
-        except (FileNotFoundError, ValueError):  # not there yet, or no CRL: the job mends it
-            return None
-        return None if now > kept.next_update else kept
+    def _is_made(self, name: str, shard: int) -> bool:
+        """Whether an issuer has, or is to have, this list."""
+        record = self._issuer(name)
+        if record is None or shard == DELTA:
+            return record is not None and record.policy.crl_deltas
+        return shard in {COMPLETE, *self.parts.crls.shards(record.name)}
 
     def _issuer(self, name: str) -> IssuerRecord | None:
         """The issuer of that name, if it has a certificate."""
@@ -299,17 +283,3 @@ def make_app() -> PublicApp:
 
 def _alive(_: Environ, __: str) -> Answer:
     return Answer("200 OK", b"alive\n")
-
-
-def _read_crl(path: Path, found: os.stat_result) -> ServedCrl:
-    body = path.read_bytes()
-    next_update = x509.load_der_x509_crl(body).next_update_utc
-    if next_update is None:
-        raise ValueError("a CRL of ours has no nextUpdate")
-    return ServedCrl(
-        file=(found.st_mtime_ns, found.st_ino),
-        modified=datetime.fromtimestamp(int(found.st_mtime), UTC),
-        next_update=next_update,
-        tag=hashlib.sha256(body).hexdigest(),
-        body=body,
-    )

@@ -1,9 +1,39 @@
 """What the public listener says: status line, headers and body of one answer."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from io import BufferedReader
+
+_CHUNK = 256 * 1024
+
+
+@dataclass(slots=True)
+class Sent:
+    """Octets of an open file from one place up to another; closed when they were sent, or not."""
+
+    file: BufferedReader
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        """How many octets there are."""
+        return self.end - self.start
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The octets in chunks; they are of the file that was opened, whatever replaces it."""
+        self.file.seek(self.start)
+        left = len(self)
+        while left and (chunk := self.file.read(min(_CHUNK, left))):
+            left -= len(chunk)
+            yield chunk
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back; servers call it when a client goes away, too."""
+        self.file.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +41,7 @@ class Answer:
     """Status line, headers and body of one answer."""
 
     status: str
-    body: bytes = b""
+    body: bytes | Sent = b""
     kind: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
 

@@ -13,9 +13,9 @@ from ca.hierarchy import CeremonyStep
 from ca.issuers import OCSP_PROFILE, IssuerRecord, IssuerState
 from records.issuers import Unended
 from revocation.causes import Cause, Grounds
-from revocation.publication import NEVER, IssuingKey, issue_crl
+from revocation.publication import NEVER
 from server.assembly import Assembly
-from server.crls import publish_crl
+from server.crls import last_crls, publish_crl, scopes
 from server.errors import KeyStillThere
 from server.fresh_look import is_gone
 
@@ -114,16 +114,15 @@ def _revoke_all(parts: Assembly, record: IssuerRecord, actor: str, now: datetime
 
 
 def _last_crl(parts: Assembly, record: IssuerRecord, now: datetime) -> Iterator[CeremonyStep]:
-    if record.certificate is not None and not _has_last_crl(parts, record):
-        key = parts.issuer(record.name).key
-        latest = issue_crl(parts.crls, IssuingKey(record.name, record.certificate, key), now, None)
-        yield CeremonyStep(record.name, f"last CRL issued, number {latest.number}")
+    for latest in last_crls(parts, record, now):
+        of = f" of shard {latest.shard}" if latest.shard else ""
+        yield CeremonyStep(record.name, f"last CRL{of} issued, number {latest.number}")
     publish_crl(parts, record)
 
 
 def _has_last_crl(parts: Assembly, record: IssuerRecord) -> bool:
-    latest = parts.crls.latest(record.name)
-    return latest is not None and latest.next_update == NEVER
+    found = (parts.crls.latest(record.name, scope.shard) for scope in scopes(parts, record))
+    return all(latest is not None and latest.next_update == NEVER for latest in found)
 
 
 def _destroy(parts: Assembly, record: IssuerRecord, now: datetime) -> Iterator[CeremonyStep]:

@@ -24,8 +24,9 @@ from ca.issuers import IssuerRecord
 from records.answer_rows import EVER, AnswerRow, answer_rows
 from revocation.cert_ids import CertIdHash, IssuerCertIds
 from revocation.ocsp import ResponseStatus, error_response
-from revocation.publication import is_published, write_published
-from server.assembly import Assembly
+from revocation.publication import COMPLETE, DELTA, CrlRecord
+from revocation.published_files import is_published, write_published, write_streamed
+from server.assembly import Assembly, crl_place
 
 UNAUTHORIZED = "unauthorized.ocsp"
 """The answer to a question that no file answers (RFC 5019 section 2.2.3)."""
@@ -57,7 +58,7 @@ class StaticFiles:
         changed = self._keep(self.folder / UNAUTHORIZED, _UNAUTHORIZED)
         for record in self.parts.issuers.all():
             if record.certificate is not None:
-                changed += self._certificates(record) + self._crl(record, now)
+                changed += self._certificates(record) + self._crls(record, now)
             if record.answers_ocsp:
                 changed += self._answers(record, EVER if whole else self._seen[record.name], now)
         if whole:
@@ -84,15 +85,28 @@ class StaticFiles:
         bundle = pkcs7.serialize_certificates(every, Encoding.DER)
         return done + self._keep(place / f"{record.name}.p7c", bundle)
 
-    def _crl(self, record: IssuerRecord, now: datetime) -> int:
-        path = self.folder / "crl" / f"{record.name}.crl"
-        latest = self.parts.crls.latest(record.name)
-        if latest is None or now > latest.next_update:
+    def _crls(self, record: IssuerRecord, now: datetime) -> int:
+        """The complete CRL, its delta and the shards, as far as they are in force."""
+        lists = self.parts.crls.lists(record.name)
+        numbers = {each.number for each in lists if each.shard == COMPLETE}
+        stale = [each for each in lists if each.shard == DELTA and each.number not in numbers]
+        gone = [_remove(self._crl_file(each)) for each in stale]
+        return sum(gone) + sum(self._crl(each, now) for each in lists if each not in stale)
+
+    def _crl_file(self, of: CrlRecord) -> Path:
+        return self.folder / "crl" / crl_place(of.issuer, of.shard)
+
+    def _crl(self, of: CrlRecord, now: datetime) -> int:
+        path = self._crl_file(of)
+        if now > of.next_update:
             return _remove(path)
-        if is_published(path, latest):
+        if is_published(path, of.sha256):
             return 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_published(path, latest.der)
+        with self.parts.crls.octets(of.issuer, of.shard) as (latest, chunks):
+            if latest is None:
+                return 0
+            write_streamed(path, chunks, latest.sha256)
         return 1
 
     def _answers(self, record: IssuerRecord, since: datetime, now: datetime) -> int:

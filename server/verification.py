@@ -20,12 +20,15 @@ from ca.foreign_certificates import UNREADABLE, is_signed_by
 from ca.identifiers import SerialNumber
 from ca.issuers import IssuerRecord
 from ca.signatures import algorithms_of
+from revocation.publication import COMPLETE
 from revocation.reasons import Reason
 from revocation.responder import OcspIssuer, OcspResponder
 from revocation.status import Revoked, Unknown
 from server.assembly import Assembly
 from server.own_certificates import ocsp_signer
 from server.tokens import ocsp_key
+
+_DIGITS = 6
 
 
 class Outcome(StrEnum):
@@ -73,11 +76,11 @@ def verify(
     checks = list(_path(certificate, chain, at))
     if not chain:
         return checks
-    record, serial = chain[0], SerialNumber(certificate.serial_number)
+    record = chain[0]
     checks.append(_records(parts, record, certificate, at))
-    checks.append(_crl(parts, record, serial, at))
+    checks.append(_crl(parts, record, certificate, at))
     checks += [
-        _crl(parts, above, SerialNumber(below.certificate.serial_number), at)
+        _crl(parts, above, below.certificate, at)
         for below, above in pairwise(chain)
         if below.certificate is not None
     ]
@@ -158,12 +161,29 @@ def _revoked(beginning: str, at: datetime, status: Revoked) -> str:
     return f"{beginning} since {at.isoformat()} ({status.reason.label})."
 
 
-def _crl(parts: Assembly, record: IssuerRecord, serial: SerialNumber, at: datetime) -> Check:
-    latest = parts.crls.latest(record.name)
+def _shard(record: IssuerRecord, certificate: x509.Certificate) -> int:
+    """Which shard of our CRL the certificate names; 0 when it names the complete one."""
+    try:
+        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except (x509.ExtensionNotFound, *UNREADABLE):
+        return COMPLETE
+    urls = {name.value for point in points for name in point.full_name or ()}
+    begins = record.urls.crl_of(1).removesuffix("1.crl")
+    named = (str(url).removeprefix(begins).removesuffix(".crl") for url in urls)
+    shards = [int(each) for each in named if each.isdecimal() and len(each) < _DIGITS]
+    return next((n for n in shards if record.urls.crl_of(n) in urls), COMPLETE)
+
+
+def _crl(
+    parts: Assembly, record: IssuerRecord, certificate: x509.Certificate, at: datetime
+) -> Check:
+    serial, shard = SerialNumber(certificate.serial_number), _shard(record, certificate)
+    latest = parts.crls.latest(record.name, shard)
+    of = f"of {record.name}" + (f", shard {shard}" if shard else "")
     if latest is None or record.certificate is None:
-        return Check("crl", Outcome.OPEN, f"There is no CRL of {record.name} yet.")
-    crl = x509.load_der_x509_crl(latest.der)
-    name = f"CRL {latest.number} of {record.name}"
+        return Check("crl", Outcome.OPEN, f"There is no CRL {of} yet.")
+    crl = x509.load_der_x509_crl(parts.crls.whole(record.name, shard))
+    name = f"CRL {latest.number} {of}"
     key = record.certificate.public_key()
     try:
         signed = crl.is_signature_valid(key)  # type: ignore[arg-type]  # TypeError for others

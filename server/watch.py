@@ -81,11 +81,23 @@ def _in_crl(parts: Assembly, record: IssuerRecord, unseen: Unseen) -> Unseen | N
     if version is None or version < unseen.first:
         return None
     shown = replace(unseen, last=min(version, unseen.last))
+    if not all(
+        _in_shard(parts, record, *each) for each in parts.visible.changed_shards(shown).items()
+    ):
+        return None
     for serial in parts.visible.sample(shown, _SAMPLE, utc_now()):
         is_revoked = isinstance(parts.statuses.status_of(record.name, serial), Revoked)
         if (der.integer(serial) in octets) is not is_revoked:
             return None
     return shown
+
+
+def _in_shard(parts: Assembly, record: IssuerRecord, shard: int, version: int) -> bool:
+    """Whether the shard that certificates name shows that version of it, or a later one."""
+    octets = fetch(record.urls.crl_of(shard), _SECONDS)
+    digest = None if octets is None else hashlib.sha256(octets).digest()
+    served = digest and parts.visible.version_of_crl(record.name, digest, shard)
+    return served is not None and served >= version
 
 
 def _in_ocsp(parts: Assembly, record: IssuerRecord, unseen: Unseen) -> Unseen | None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -24,18 +24,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from sqlalchemy import insert
 
 from audit.events import Event
-from ca.identifiers import SerialNumber
 from ca.key_quality import CHECKS, _is_prime, check_key
 from hsm.softhsm import SoftHsmStore
 from records.audit_log import append
 from records.tables import lease
-from revocation.crl import CrlHeader, build_crl, check_crl, encode_entry
 from revocation.ocsp import ResponseSigner, SingleAnswer, build_response
-from revocation.reasons import Reason
 from revocation.status import Good
 from server.assembly import Assembly
 from server.clock import utc_now
-from tests.bench import issue, revoke, scale
+from tests.bench import crl, issue, revoke, scale
 from tests.bench import ocsp as ocsp_bench
 from tests.bench.csign import ECDSA, RSA_PKCS, beside_c, has_compiler
 from tests.support.installation import an_installation
@@ -43,7 +40,6 @@ from tests.support.softhsm import SoftHsm
 from tests.support.token_keys import a_token_rsa_key
 
 ROUNDS = 5
-CRL_ENTRIES = 100_000
 
 
 @dataclass(frozen=True)
@@ -147,23 +143,6 @@ def _rsa_checks(key: rsa.RSAPublicKey, signature: bytes, octets: bytes, *, cheap
     return Measured(f"{what}, RSA-{key.key_size}", "one verification", *found)
 
 
-def crl(parts: Assembly) -> Measured:
-    """A CRL of 100,000 entries built and checked, beside joining and signing ready entries."""
-    issuing, now = parts.issuing(), datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - a bench
-    assert issuing.certificate is not None
-    certificate, key = issuing.certificate, issuing.key
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    serials = sorted(SerialNumber.random() for _ in range(CRL_ENTRIES))
-    entries = [encode_entry(serial, now, Reason.SUPERSEDED) for serial in serials]
-    header = CrlHeader(1, now, now + timedelta(days=1))
-    found = beside(
-        lambda: check_crl(build_crl(certificate, key, header, entries), certificate, now),
-        lambda: key.sign(b"".join(entries), ec.ECDSA(hashes.SHA256())),
-        1,
-    )
-    return Measured(f"CRL of {CRL_ENTRIES:,}, built and checked", "join and sign", *found)
-
-
 def ocsp_answer(parts: Assembly) -> Measured:
     """An OCSP answer signed by a software key, beside the bare signature."""
     issuing, now = parts.issuing(), utc_now().replace(microsecond=0)
@@ -198,9 +177,10 @@ def audit(parts: Assembly) -> Measured:
     return Measured("audit event, 100 a transaction", "plain insert", path / 100, floor / 100)
 
 
-_ALL = (signing, signing_rsa, keys, crl, ocsp_answer, audit)
+_ALL = (signing, signing_rsa, keys, ocsp_answer, audit)
 BENCHES = {each.__name__: each for each in _ALL}
 OWN_RUNS: dict[str, Callable[[list[str]], int]] = {
+    "crl": crl.main,
     "issue": issue.main,
     "ocsp": ocsp_bench.main,
     "revoke": revoke.main,

@@ -159,8 +159,8 @@ def test_a_roots_crl_is_made_when_its_token_is_brought(tillid: Operator, parts: 
     place = f"root/{under_root.serial_number.hex}"
     tillid("cert", "revoke", place, "--reason", "superseded", "--yes")
     tillid("crl", "issue")
-    numbers = [each["number"] for each in tillid("crl", "show").result["crls"]]
+    numbers = [each["number"] for each in tillid("crl", "list").result["crls"]]
     assert numbers == [1, 1]
     assert tillid("crl", "issue", "--online").result["issued"] == 1
-    numbers = [each["number"] for each in tillid("crl", "show").result["crls"]]
+    numbers = [each["number"] for each in tillid("crl", "list").result["crls"]]
     assert numbers == [2, 1]

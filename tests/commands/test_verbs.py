@@ -107,7 +107,7 @@ def test_a_servers_certificate_is_issued_shown_checked_and_revoked(
     assert (again.code, again.problem["status"]) == (7, 409)
     assert tillid("crl", "issue").result["issued"] >= 1
     assert tillid("crl", "issue").result["issued"] == 0
-    numbers = {crl["issuer"]: crl["number"] for crl in tillid("crl", "show").result["crls"]}
+    numbers = {crl["issuer"]: crl["number"] for crl in tillid("crl", "list").result["crls"]}
     assert set(numbers) == {"root", "issuing"}
 
 

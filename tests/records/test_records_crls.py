@@ -10,13 +10,16 @@ from sqlalchemy import text
 from ca.identifiers import SerialNumber
 from records.database import Database
 from records.errors import RuleBroken
+from revocation.crl_entries import Piece
 from revocation.errors import CrlNumberTaken
-from revocation.publication import CrlRecord
+from revocation.publication import COMPLETE, NOTHING_LEFT, CrlRecord, CrlScope, NewPieces
 from server.clock import utc_now
 from tests.support.at_once import at_once
-from tests.support.stores import ISSUING, Place, Stores, server_order
+from tests.support.stores import ISSUING, Place, Stores, place_of, server_order
 
 NOW = utc_now().replace(microsecond=0)
+SCOPE = CrlScope(ISSUING)
+NO_PIECES = NewPieces([Piece(b"", b"")])
 
 
 @pytest.fixture
@@ -28,14 +31,15 @@ def revoked(stores: Stores, now: datetime = NOW) -> Place:
     return stores.revoked(stores.issue(server_order(), now), now)
 
 
-def serials(record: CrlRecord) -> list[int]:
-    return [entry.serial_number for entry in x509.load_der_x509_crl(record.der)]
+def listed(stores: Stores, now: datetime = NOW) -> list[int]:
+    """The serials on the next CRL, in its order."""
+    return [entry.serial_number for entry in x509.load_der_x509_crl(stores.crl_octets(now))]
 
 
 def test_entries_are_in_the_order_of_their_serials(stores: Stores) -> None:
     places = [revoked(stores) for _ in range(5)]
 
-    assert serials(stores.crl(NOW)) == sorted(serial for _, serial in places)
+    assert listed(stores) == sorted(serial for _, serial in places)
 
 
 def test_short_serials_come_before_long_ones(stores: Stores) -> None:
@@ -43,7 +47,7 @@ def test_short_serials_come_before_long_ones(stores: Stores) -> None:
         content = stores.intend(server_order(), NOW, SerialNumber(value)).content
         stores.certificates.revoke_orphan(ISSUING, content.serial_number, NOW)
 
-    assert serials(stores.crl(NOW)) == [0x0A, 0xFF, 0x1000, 1 << 140]
+    assert listed(stores) == [0x0A, 0xFF, 0x1000, 1 << 140]
 
 
 def test_only_what_was_revoked_is_in_it(stores: Stores) -> None:
@@ -51,15 +55,15 @@ def test_only_what_was_revoked_is_in_it(stores: Stores) -> None:
     stores.intend(server_order(), NOW)
     _, serial = revoked(stores)
 
-    assert serials(stores.crl(NOW)) == [serial]
+    assert listed(stores) == [serial]
 
 
 def test_every_revocation_makes_the_version_rise(stores: Stores) -> None:
     stores.issuer()
-    versions = [stores.crls.crl_snapshot(ISSUING).version]
+    versions = [stores.crls.crl_heading(SCOPE).version]
     for _ in range(2):
         revoked(stores)
-        versions.append(stores.crls.crl_snapshot(ISSUING).version)
+        versions.append(stores.crls.crl_heading(SCOPE).version)
 
     assert versions == [0, 1, 2]
 
@@ -68,19 +72,24 @@ def test_an_entry_leaves_only_after_a_crl_younger_than_its_certificate(stores: S
     place = revoked(stores)
     expired = stores.certificates.record(*place).not_after + timedelta(days=1)
 
-    before, first, second = stores.crl(NOW), stores.crl(expired), stores.crl(expired)
+    found = [listed(stores, NOW), listed(stores, expired), listed(stores, expired)]
 
-    assert serials(before) == serials(first) == [place[1]]
-    assert serials(second) == []
-    assert stores.crls.may_leave(ISSUING, frozenset({place[1]})) == {place[1]}
+    assert found == [[place[1]], [place[1]], []]
 
 
-def test_an_entry_that_is_valid_may_not_leave(stores: Stores) -> None:
+def test_only_what_expired_or_is_held_no_more_may_leave(stores: Stores) -> None:
     place = revoked(stores)
+    ends = stores.certificates.record(*place).not_after
+    held = place_of(stores.issue(server_order(), NOW))
+    stores.statuses.hold(*held, "system:test", NOW)
+    both = frozenset({place[1], held[1]})
 
-    assert stores.crls.may_leave(ISSUING, frozenset({place[1]})) == frozenset()
-    stores.crl(NOW)
-    assert stores.crls.may_leave(ISSUING, frozenset({place[1]})) == frozenset()
+    with stores.crls.next_crl(SCOPE) as source:
+        assert source.may_leave(both, ends - timedelta(seconds=1)) == frozenset()
+        assert source.may_leave(both, ends) == both
+    stores.statuses.release(*held, "system:test", NOW)
+    with stores.crls.next_crl(SCOPE) as source:
+        assert source.may_leave(both, ends - timedelta(seconds=1)) == {held[1]}
 
 
 def test_an_erased_certificate_stays_in_the_crl(stores: Stores) -> None:
@@ -91,7 +100,7 @@ def test_an_erased_certificate_stays_in_the_crl(stores: Stores) -> None:
         tx.execute(text("DELETE FROM certificate WHERE status = 'revoked'"))
     after = stores.crl(NOW)
 
-    assert serials(before) == serials(after) == [place[1]]
+    assert listed(stores) == [place[1]]
     assert after.version == before.version + 1
     assert stores.count("revocation_residue") == 1
 
@@ -100,7 +109,7 @@ def test_a_number_is_given_once(stores: Stores) -> None:
     record = stores.crl(NOW)
 
     with pytest.raises(CrlNumberTaken):
-        stores.crls.record_crl(record)
+        stores.crls.record_crl((record, NO_PIECES))
     assert stores.crls.latest(ISSUING) == record
 
 
@@ -116,7 +125,7 @@ def test_of_two_writers_of_one_number_one_wins(stores: Stores) -> None:
 
 def test_no_number_is_left_out(stores: Stores) -> None:
     with pytest.raises(CrlNumberTaken):
-        stores.crls.record_crl(of_number(2, 1))
+        stores.crls.record_crl((of_number(2, 1), NO_PIECES))
 
 
 def test_nothing_is_seen_to_be_revoked_before_it_is(stores: Stores) -> None:
@@ -129,7 +138,7 @@ def test_nothing_is_seen_to_be_revoked_before_it_is(stores: Stores) -> None:
 
 def recorded(stores: Stores, record: CrlRecord) -> bool:
     try:
-        stores.crls.record_crl(record)
+        stores.crls.record_crl((record, NO_PIECES))
     except CrlNumberTaken:
         return False
     return True
@@ -137,4 +146,17 @@ def recorded(stores: Stores, record: CrlRecord) -> bool:
 
 def of_number(number: int, octet: int) -> CrlRecord:
     octets = bytes([octet])
-    return CrlRecord(ISSUING, number, 0, NOW, NOW + timedelta(hours=1), octets * 32, octets)
+    return CrlRecord(
+        issuer=ISSUING,
+        shard=COMPLETE,
+        number=number,
+        version=0,
+        this_update=NOW,
+        next_update=NOW + timedelta(hours=1),
+        sha256=octets * 32,
+        tbs_digest=octets * 32,
+        entries=0,
+        left_until=NOTHING_LEFT,
+        rebuilt_at=NOW,
+        oldest_base=1,
+    )

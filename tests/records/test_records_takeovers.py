@@ -67,7 +67,7 @@ def test_what_is_taken_over_has_its_status(stores: Stores, now: datetime) -> Non
         102: Held(revoked.fingerprint, (Reason.SUPERSEDED, then)),
         103: Held(None, (Reason.KEY_COMPROMISE, then)),
     }
-    listed = x509.load_der_x509_crl(stores.crl(now).der)
+    listed = x509.load_der_x509_crl(stores.crl_octets(now))
     assert [entry.serial_number for entry in listed] == [102, 103]
 
 

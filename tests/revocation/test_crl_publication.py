@@ -1,13 +1,16 @@
 import hashlib
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from ca.identifiers import SerialNumber
-from revocation import publication
-from revocation.crl import CrlHeader, check_crl
+from revocation import crl_issue, published_files
+from revocation.crl import CrlHeader, check_crl, check_frame
+from revocation.crl_issue import issue_crl
 from revocation.errors import (
     CrlNumberTaken,
     CrlRefused,
@@ -19,14 +22,13 @@ from revocation.publication import (
     CrlDue,
     CrlPolicy,
     CrlRecord,
+    NewPieces,
     crl_is_due,
-    is_published,
-    issue_crl,
-    write_published,
 )
+from revocation.published_files import is_published, write_published
 from revocation.reasons import Reason
 from revocation.status import Revoked
-from tests.support.revocation_pki import ISSUER, Pki
+from tests.support.revocation_pki import Pki
 from tests.support.revocation_stores import MemoryCrlStore
 
 NOW = datetime(2026, 11, 22, 8, 30, 5, 123_456, tzinfo=UTC)
@@ -41,7 +43,7 @@ def issue(store: MemoryCrlStore, now: datetime = NOW) -> CrlRecord:
 
 
 def due(store: MemoryCrlStore, now: datetime = NOW, *, published: bool = True) -> CrlDue | None:
-    return crl_is_due(store.crl_snapshot(ISSUER), now, POLICY, published=published)
+    return crl_is_due(store.heading, now, POLICY, published=published)
 
 
 def test_the_first_crl_has_number_one_and_ends_a_second_before_its_validity() -> None:
@@ -51,8 +53,8 @@ def test_the_first_crl_has_number_one_and_ends_a_second_before_its_validity() ->
     assert record.number == 1
     assert record.this_update == NOW.replace(microsecond=0)
     assert record.next_update == record.this_update + timedelta(days=1) - timedelta(seconds=1)
-    assert record.sha256 == hashlib.sha256(record.der).digest()
-    assert check_crl(record.der, PKI.issuing.certificate, NOW) == CrlHeader(
+    assert record.sha256 == hashlib.sha256(store.der()).digest()
+    assert check_crl(store.der(), PKI.issuing.certificate, NOW) == CrlHeader(
         1, record.this_update, record.next_update
     )
 
@@ -64,10 +66,10 @@ def test_each_crl_has_the_number_after_the_one_before() -> None:
 
 def test_a_number_that_another_process_took_is_a_conflict() -> None:
     class OvertakenStore(MemoryCrlStore):
-        def record_crl(self, record: CrlRecord) -> None:
+        def record_crl(self, *new: tuple[CrlRecord, NewPieces]) -> None:
             if not self.records:
-                self.records.append(record)
-            super().record_crl(record)
+                self.records.append(new[0][0])
+            super().record_crl(*new)
 
     store = OvertakenStore()
     with pytest.raises(CrlNumberTaken):
@@ -108,35 +110,43 @@ def test_a_crl_that_forgets_an_unexpired_serial_is_not_recorded() -> None:
     store.revoke(SERIAL, REVOKED)
     issue(store)
     store.revoked.clear()
+    store.changed.append(SERIAL)
     with pytest.raises(EntriesVanished) as refusal:
         issue(store)
     assert refusal.value.serials == {SERIAL}
     assert len(store.records) == 1
 
 
-def test_a_serial_that_may_leave_leaves() -> None:
+def test_an_entry_leaves_after_a_crl_that_was_made_after_its_expiry() -> None:
     store = MemoryCrlStore()
     store.revoke(SERIAL, REVOKED)
-    issue(store)
-    store.revoked.clear()
-    store.leaving.add(SERIAL)
-    assert issue(store).number == 2
+    store.ends[SERIAL] = NOW + timedelta(hours=1)
+    found = []
+    for hours in (0, 2, 3):
+        issue(store, NOW + timedelta(hours=hours))
+        found.append(len(x509.load_der_x509_crl(store.der())))
+    assert found == [1, 1, 0]
 
 
-def test_no_crl_is_issued_while_the_clock_lies_behind_the_latest() -> None:
+def test_while_the_clock_lies_behind_the_date_stays_that_of_the_crl_before() -> None:
     store = MemoryCrlStore()
-    issue(store)
-    with pytest.raises(CrlRefused) as refusal:
-        issue(store, NOW - timedelta(seconds=1))
-    assert refusal.value.rule is CrlRule.CLOCK
+    first = issue(store)
+    store.revoke(SERIAL, REVOKED)
+    second = issue(store, NOW - timedelta(hours=3))
+    assert (second.number, second.this_update) == (2, first.this_update)
+    assert len(x509.load_der_x509_crl(store.der())) == 1
 
 
 def test_a_crl_with_other_dates_than_ordered_is_not_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store = MemoryCrlStore()
-    ten_years = CrlHeader(1, NOW.replace(microsecond=0), NOW.replace(year=2036, microsecond=0))
-    monkeypatch.setattr(publication, "check_crl", lambda *_: ten_years)
+
+    def ten_years(*asked: object) -> object:
+        parts, found = check_frame(*asked)  # type: ignore[arg-type]
+        return parts, replace(found, next_update=NOW.replace(year=2036, microsecond=0))
+
+    monkeypatch.setattr(crl_issue, "check_frame", ten_years)
     with pytest.raises(CrlRefused) as refusal:
         issue(store)
     assert refusal.value.rule is CrlRule.AS_ORDERED
@@ -158,15 +168,16 @@ def test_a_policy_out_of_bounds_does_not_exist(validity: timedelta, margin: time
 
 
 def test_a_recorded_crl_is_written_and_found_published(tmp_path: Path) -> None:
-    record = issue(MemoryCrlStore())
+    store = MemoryCrlStore()
+    sha256 = issue(store).sha256
     path = tmp_path / "persons-g1.crl"
-    assert not is_published(path, record)
-    write_published(path, record.der)
-    assert is_published(path, record)
+    assert not is_published(path, sha256)
+    write_published(path, store.der())
+    assert is_published(path, sha256)
     assert path.stat().st_mode & 0o777 == 0o644
     write_published(path, b"older")
     assert path.read_bytes() == b"older"
-    assert not is_published(path, record)
+    assert not is_published(path, sha256)
     assert os.listdir(tmp_path) == ["persons-g1.crl"]  # noqa: PTH208 - names are what matters
 
 
@@ -195,7 +206,7 @@ def test_a_directory_that_is_not_there_is_a_failed_publication(tmp_path: Path) -
 def test_a_file_that_reads_back_otherwise_is_a_failed_publication(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "read_bytes", lambda _: b"torn")
+    monkeypatch.setattr(published_files, "_digest", lambda _: bytes(32))
     with pytest.raises(PublicationFailed):
         write_published(tmp_path / "persons-g1.crl", b"new")
 

@@ -10,7 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_crl
 
 from ca.identifiers import SerialNumber
-from revocation.publication import CrlPolicy, issue_crl, write_published
+from revocation.crl_issue import issue_crl
+from revocation.publication import CrlPolicy
+from revocation.published_files import write_published
 from revocation.reasons import Reason
 from revocation.responder import OcspResponder
 from revocation.status import Good, Revoked, Status
@@ -42,9 +44,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory, now: datetime) -> Path:
     for reason in Reason:
         if reason is not Reason.REMOVE_FROM_CRL:
             store.revoke(SerialNumber.random(), Revoked(reason, now - timedelta(hours=1)))
-    record = issue_crl(store, PKI.issuing, now, POLICY)
-    empty = issue_crl(MemoryCrlStore(), PKI.issuing, now, POLICY)
-    for name, crl in (("full.crl", record.der), ("empty.crl", empty.der)):
+    empty = MemoryCrlStore()
+    for name, of in (("full.crl", store), ("empty.crl", empty)):
+        issue_crl(of, PKI.issuing, now, POLICY)
+        crl = of.der()
         write_published(folder / name, crl)
         pem = load_der_x509_crl(crl).public_bytes(Encoding.PEM)
         (folder / f"{name}.pem").write_bytes(pem)

@@ -6,13 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.x509 import ocsp
 
 from audit.errors import ClockBehind
+from ca.identifiers import IssuerName, SerialNumber
 from ca.profiles import load_profile
 from ra.applications import ApplicationState
 from records.database import Database
 from records.officers import Role
+from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
@@ -61,6 +64,28 @@ def test_no_authority_signs_while_the_clock_is_behind(
     problem = problem_of(refused.value, ROWS)
     assert problem is not None
     assert (problem.status, "Set the clock" in problem.way_out) == (503, True)
+
+
+@pytest.mark.parametrize("hours", [-3, 27])
+def test_crls_go_on_whatever_the_clock_does_and_their_dates_never_go_back(
+    parts: Assembly, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    name, metrics = IssuerName("issuing"), Metrics.of_process()
+    jumps = [timedelta(hours=hours), timedelta(0), timedelta(hours=2 * hours), timedelta(0)]
+    dates, numbers = [], []
+    for jump in jumps:
+        serial = SerialNumber(an_issued_serial(parts))
+        jumped = set_back(parts, monkeypatch, -jump)
+        monkeypatch.setattr("server.jobs.utc_now", lambda jump=jump: utc_now() + jump)
+        parts.statuses.revoke(name, serial, Reason.SUPERSEDED, "system:test", utc_now() + jump)
+        assert run_job("renew-crls", jumped, metrics) == 1
+        crl = x509.load_der_x509_crl(parts.crl_file(name).read_bytes())
+        assert crl.get_revoked_certificate_by_serial_number(serial) is not None
+        dates.append(crl.last_update_utc)
+        numbers.append(crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number)
+        monkeypatch.undo()
+    assert dates == sorted(dates)
+    assert numbers == [2, 3, 4, 5]
 
 
 def test_a_minute_behind_is_taken_for_the_time_that_things_take(

@@ -1,22 +1,31 @@
 """The loop of the jobs goes on whatever the clock, a job or the database does."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from threading import Event, Lock, Thread
 
 import pytest
 
+from ca.identifiers import SerialNumber
 from records.database import Database
 from records.leases import Leases
+from revocation.crl_entries import encode_entry
+from revocation.crl_issue import Workplace, issue_list
+from revocation.publication import CrlPolicy, CrlScope
+from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.jobs import EVERYWHERE, JOBS, LEASE, LEASE_LIFE, JobLoop
 from server.logs import log_to
 from server.metrics import Metrics
 from tests.support.installation import an_installation
+from tests.support.revocation_pki import ISSUER, Pki
+from tests.support.revocation_stores import MemoryCrlStore
 from tests.support.softhsm import SoftHsm
 
 
@@ -149,6 +158,34 @@ def test_a_stop_waits_for_the_job_that_runs_and_gives_the_lease_back(
         may_end.set()
     assert ended.is_set()
     assert leases.take(LEASE, "another", utc_now(), LEASE_LIFE)
+
+
+def test_a_stop_ends_the_making_of_a_long_crl_and_leaves_nothing_behind(
+    parts: Assembly, metrics: Metrics, tmp_path: Path
+) -> None:
+    begun, pki = Event(), Pki.new()
+
+    class Endless(MemoryCrlStore):
+        def entries(self, left_until: datetime) -> Iterator[bytes]:
+            del left_until
+            begun.set()
+            return (encode_entry(SerialNumber(n), pki_now, Reason.SUPERSEDED) for n in count(1))
+
+    pki_now, path = utc_now(), tmp_path / "issuing.crl"
+
+    def make(*_: object) -> int:
+        place = Workplace(path, parts.crl_work.stopping.is_set)
+        policy = CrlPolicy(timedelta(days=1), timedelta(hours=1))
+        issue_list(Endless(), (pki.issuing, CrlScope(ISSUER)), utc_now(), policy, place)
+        return 1
+
+    with log_to(parts.settings.state, "jobs-test") as log:
+        with looping(parts, metrics, {"make": make}):
+            assert begun.wait(5)
+            stopped = time.monotonic()
+        assert time.monotonic() - stopped < 5
+        assert '"event": "job.abandoned"' in log.read_text()
+    assert [each for each in tmp_path.iterdir() if each.suffix != ""] == []
 
 
 def test_only_one_of_two_does_the_common_work(parts: Assembly, metrics: Metrics) -> None:

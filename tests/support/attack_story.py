@@ -22,8 +22,10 @@ from ra.requirements import finding
 from records.audit_log import audit_log
 from records.officers import Officer, Role
 from records.tables_watch import metadata
+from records.takeovers import Takeovers
 from records.visibility import Channel
 from revocation.causes import Cause, Grounds
+from revocation.foreign_crls import ForeignCrl
 from revocation.selections import Selection
 from server.clock import utc_now
 from tests.support.ra_builders import NOW
@@ -87,6 +89,7 @@ class Story:
         assert head is not None
         self.names |= {"issuer": ISSUING, "head": head.size, "now": _micros(now)}
         self.names |= {"superseded": "issuing-2", "retired": "issuing-3"}
+        self.names["imported"] = "issuing-2"
 
     def _issuers(self, now: datetime) -> None:
         """One that gave way to a later generation, and one whose key was destroyed."""
@@ -95,6 +98,10 @@ class Story:
             self.stores.further_issuer(generation, now)
             issuers.supersede(IssuerName(f"issuing-{generation}"), now)
         retired = IssuerName("issuing-3")
+        taken = ForeignCrl(7, now, now + timedelta(days=1), {}, b"octets of others", bytes(32))
+        Takeovers(self.stores.database).keep_crl(
+            IssuerName("issuing-2"), taken, "system:operator", now
+        )
         issuers.retire(retired, now)
         self.stores.last_crl(retired, now)
         issuers.record_destruction(retired, now)

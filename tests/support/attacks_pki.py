@@ -203,7 +203,7 @@ STATUS_ATTACKS = {
     "PKI28": (
         copied("crl", "issuer = :retired", number="2"),
         copied("crl", "issuer = :retired", number="2", next_update="0"),
-        copied("crl", "issuer = :retired", issuer=":issuer", number="3"),
+        copied("crl", "issuer = :retired", issuer=":issuer", number="3", version="1000000"),
     ),
     "PKI17": (
         *over("revocation_residue", "serial = :erased", "issuer, serial", "reason = 0", reason="0"),
@@ -238,10 +238,22 @@ STATUS_ATTACKS = {
     ),
     "PKI20": (
         copied("crl", "number = 2", number="4"),
-        *over("crl", "number = 2", "issuer, number", "version = 0"),
+        copied("crl", "issuer = :issuer AND number = 2", number="3", this_update="0"),
+        copied("crl", "issuer = :issuer AND number = 2", number="3", version="0"),
+        copied("crl", "issuer = :issuer AND number = 2", number="4", shard="-1", base="1"),
+        copied("crl", "issuer = :issuer AND number = 2", number="2", shard="7"),
+        *over("crl", "number = 2", "issuer, shard, number", "version = 0"),
         "UPDATE crl SET next_update = next_update + 1 WHERE number = 1",
+        "DELETE FROM crl WHERE number = 1",
         "DELETE FROM crl WHERE number = 2",
         "DELETE FROM crl",
+    ),
+    "PKI32": (
+        copied("crl_piece", "issuer = :issuer", shard="7"),
+        copied("crl_piece", "issuer = :issuer", issuer="'other'"),
+        *over("crl_piece", "issuer = :issuer", "issuer, shard, first", "octets = excluded.first"),
+        "UPDATE crl_piece SET octets = first",
+        "DELETE FROM crl_piece WHERE issuer = :imported",
     ),
     "PKI21": (
         (

@@ -37,7 +37,8 @@ from records.publications import Publications
 from records.statuses import Statuses
 from records.tables_watch import metadata
 from records.visibility import Visibility
-from revocation.publication import CrlPolicy, CrlRecord, IssuingKey, issue_crl
+from revocation.crl_issue import issue_crl
+from revocation.publication import CrlPolicy, CrlRecord, IssuingKey
 from revocation.reasons import Reason
 from server.clock import utc_now
 from server.registration import profile_reference
@@ -169,6 +170,11 @@ class Stores:
         return issue_crl(
             self.crls, IssuingKey(ISSUING, issuer.certificate, self.issuer_key), now, CRL_POLICY
         )
+
+    def crl_octets(self, now: datetime) -> bytes:
+        """Issue and record the next CRL; its octets."""
+        self.crl(now)
+        return self.crls.whole(ISSUING)
 
     def officer(self, role: Role, now: datetime, name: str = "Ole Officer") -> Officer:
         """An active officer with a certificate."""

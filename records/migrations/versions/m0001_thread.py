@@ -1,5 +1,7 @@
 """The tables of the first thread."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -67,13 +69,29 @@ def upgrade() -> None:
     op.create_table(
         "crl",
         sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("this_update", records.database.UtcTime(), nullable=False),
         sa.Column("next_update", records.database.UtcTime(), nullable=False),
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("der", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("issuer", "number", name=op.f("pk_crl")),
+        sa.Column("tbs_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("entries", sa.Integer(), nullable=False),
+        sa.Column("left_until", records.database.UtcTime(), nullable=False),
+        sa.Column("rebuilt_at", records.database.UtcTime(), nullable=False),
+        sa.Column("oldest_base", sa.BigInteger(), nullable=False),
+        sa.Column("base", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("(shard = -1) = (base IS NOT NULL)", name=op.f("ck_crl_base")),
+        sa.PrimaryKeyConstraint("issuer", "shard", "number", name=op.f("pk_crl")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "crl_piece",
+        sa.Column("issuer", sa.String(length=32), nullable=False),
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("first", sa.LargeBinary(), nullable=False),
+        sa.Column("octets", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "shard", "first", name=op.f("pk_crl_piece")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -115,6 +133,9 @@ def upgrade() -> None:
         sa.Column("profiles", sa.Text(), nullable=False),
         sa.Column("crl_validity_seconds", sa.Integer(), nullable=True),
         sa.Column("crl_margin_seconds", sa.Integer(), nullable=True),
+        sa.Column("crl_shards", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("crl_deltas", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("crl_keep_expired_seconds", sa.Integer(), server_default="0", nullable=False),
         sa.Column("status_version", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", records.database.UtcTime(), nullable=False),
         sa.Column("key_destroyed_at", records.database.UtcTime(), nullable=True),
@@ -288,16 +309,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_revocation_residue")),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "ix_revocation_residue_listed", "revocation_residue", ["issuer", "not_after"], unique=False
+    )
     op.create_table(
         "status_change",
         sa.Column("issuer", sa.String(length=32), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("serial", sa.String(length=40), nullable=False),
         sa.Column("at", records.database.UtcTime(), nullable=False),
+        sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("issuer", "version", name=op.f("pk_status_change")),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_status_change_serial", "status_change", ["issuer", "serial"], unique=False)
+    op.create_index(
+        "ix_status_change_shard", "status_change", ["issuer", "shard", "version"], unique=False
+    )
     op.create_table(
         "status_visible",
         sa.Column("issuer", sa.String(length=32), nullable=False),
@@ -407,48 +435,18 @@ def _certificates() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(
-        "ix_certificate_decided_by",
-        "certificate",
-        ["decided_by", "decided_at"],
-        unique=False,
-        sqlite_where=sa.text("decided_by IS NOT NULL"),
-        postgresql_where=sa.text("decided_by IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_certificate_held",
-        "certificate",
-        ["decided_at"],
-        unique=False,
-        sqlite_where=sa.text("status = 'held'"),
-        postgresql_where=sa.text("status = 'held'"),
-    )
-    op.create_index(
-        "ix_certificate_application_id",
-        "certificate",
-        ["application_id"],
-        unique=False,
-        sqlite_where=sa.text("application_id IS NOT NULL"),
-        postgresql_where=sa.text("application_id IS NOT NULL"),
-    )
-    op.create_index(
         op.f("ix_certificate_spki_sha256"), "certificate", ["spki_sha256"], unique=False
     )
-    op.create_index(
-        "ix_certificate_ocsp_signer",
-        "certificate",
-        ["issuer", "intended_at"],
-        unique=False,
-        sqlite_where=sa.text("profile = 'ocsp-signer'"),
-        postgresql_where=sa.text("profile = 'ocsp-signer'"),
-    )
-    op.create_index(
-        "ix_certificate_subject_id",
-        "certificate",
-        ["subject_id"],
-        unique=False,
-        sqlite_where=sa.text("subject_id IS NOT NULL"),
-        postgresql_where=sa.text("subject_id IS NOT NULL"),
-    )
+    for name, columns, given in (
+        ("decided_by", ["decided_by", "decided_at"], "decided_by IS NOT NULL"),
+        ("held", ["decided_at"], "status = 'held'"),
+        ("application_id", ["application_id"], "application_id IS NOT NULL"),
+        ("listed", ["issuer", "not_after"], "crl_entry IS NOT NULL"),
+        ("ocsp_signer", ["issuer", "intended_at"], "profile = 'ocsp-signer'"),
+        ("subject_id", ["subject_id"], "subject_id IS NOT NULL"),
+    ):
+        where: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), sa.text(given))
+        op.create_index(f"ix_certificate_{name}", "certificate", columns, unique=False, **where)
 
 
 def _bulk_revocations() -> None:
