@@ -179,7 +179,9 @@ class PublicApp:
                 body = self.bodies.read(environ, check_page.MAX_OCTETS)
             except TooManyWaiting:
                 return _LATER
-            environ = environ | {"wsgi.input": BytesIO(body)}
+            # One that is sent in chunks does not say how long it is.
+            length = environ.get("CONTENT_LENGTH") or str(len(body))
+            environ = environ | {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": length}
         found = self._check_page.answer(environ, rest)
         if found is None:
             return NOT_FOUND

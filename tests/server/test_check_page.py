@@ -247,6 +247,15 @@ def test_curl_without_a_content_type_is_understood(app: PublicApp, card: x509.Ce
         assert told(app, card.public_bytes(form), FORM)["verdict"] == "valid"
 
 
+def test_a_body_that_does_not_say_its_length_is_read(
+    app: PublicApp, card: x509.Certificate
+) -> None:
+    json_wanted = {"HTTP_ACCEPT": "application/json", "CONTENT_LENGTH": ""}
+    answer = ask(app, "/check", "POST", pem(card), **json_wanted)
+    assert json.loads(answer.body)["verdict"] == "valid"
+    assert ask(app, "/check", "POST", b"x" * 70_000, **json_wanted).status == 413
+
+
 def test_names_are_shown_as_text_and_not_as_marks(app: PublicApp, parts: Assembly) -> None:
     issuer = parts.issuing()
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
