@@ -95,8 +95,10 @@ def _in_crl(parts: Assembly, record: IssuerRecord, unseen: Unseen) -> Unseen | N
 def _in_shard(parts: Assembly, record: IssuerRecord, shard: int, version: int) -> bool:
     """Whether the shard that certificates name shows that version of it, or a later one."""
     octets = fetch(record.urls.crl_of(shard), _SECONDS)
-    digest = None if octets is None else hashlib.sha256(octets).digest()
-    served = digest and parts.visible.version_of_crl(record.name, digest, shard)
+    if octets is None:
+        return False
+    digest = hashlib.sha256(octets).digest()
+    served = parts.visible.version_of_crl(record.name, digest, shard)
     return served is not None and served >= version
 
 

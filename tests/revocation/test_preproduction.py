@@ -179,7 +179,7 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize("question", PLAIN)
+@pytest.mark.parametrize("question", PLAIN, ids=range(len(PLAIN)))
 def test_the_commonest_question_is_recognised_by_its_octets(question: bytes) -> None:
     _, cert_ids = ISSUER
     assert cert_ids.recognise_plain(question) == cert_ids.recognise_only(parse_request(question))
