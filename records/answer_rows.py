@@ -22,14 +22,13 @@ class AnswerRow:
 
     serial: SerialNumber
     version: int
-    due_at: datetime
     this_update: datetime | None
     next_update: datetime | None
     bodies: dict[CertIdHash, bytes] = field(repr=False)
 
 
 def answer_rows(database: Database, issuer: IssuerName, since: datetime) -> Iterator[AnswerRow]:
-    """Those that were made or withdrawn after others were due at `since`; all of them from EVER.
+    """Those that were withdrawn, and those made since a thisUpdate; all of them from EVER.
 
     Each page is a transaction of its own, so that a long copy holds up nobody.
     """
@@ -40,7 +39,7 @@ def answer_rows(database: Database, issuer: IssuerName, since: datetime) -> Iter
             .where(
                 ocsp_response.c.issuer == issuer,
                 ocsp_response.c.serial > after,
-                or_(ocsp_response.c.due_at >= since, ocsp_response.c.due_at == EVER),
+                or_(ocsp_response.c.this_update >= since, ocsp_response.c.due_at == EVER),
             )
             .order_by(ocsp_response.c.serial)
             .limit(_PAGE)
@@ -52,7 +51,6 @@ def answer_rows(database: Database, issuer: IssuerName, since: datetime) -> Iter
             yield AnswerRow(
                 SerialNumber.from_hex(row.serial),
                 row.version,
-                row.due_at,
                 row.this_update,
                 row.next_update,
                 {hash_: body for hash_, body in bodies.items() if body is not None},

@@ -126,6 +126,11 @@ def _wait_for_turn(tx: Connection) -> None:
         driver(tx).execute(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
 
 
+def log_time(tx: Connection, now: datetime) -> datetime:
+    """The clock, or while it lies behind, the time of the latest head: for what has to go on."""
+    return max([now, *(parse_head(str(note)).time for (note,) in _NEWEST.rows(tx, {}))])
+
+
 def _require_clock(tx: Connection, now: datetime) -> None:
     for (note,) in _NEWEST.rows(tx, {}):
         sealed_at = parse_head(str(note)).time

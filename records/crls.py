@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from audit.events import Detail, Event
 from ca.identifiers import IssuerName, SerialNumber
-from records.audit_log import append
+from records.audit_log import append, log_time
 from records.crl_sources import (
     RecordedSource,
     latest_crl,
@@ -74,7 +74,8 @@ class Crls:
                     # The row first: another process that makes the same number waits here.
                     tx.execute(insert(crl).values(_columns(record)))
                     _replace(tx, record, pieces)
-                    append(tx, _issued(record), record.this_update)
+                    # CRLs go on while the clock lies behind; their events keep the order of the log.
+                    append(tx, _issued(record), log_time(tx, record.this_update))
         except RuleBroken as error:
             if error.code != "PKI20":
                 raise

@@ -272,6 +272,7 @@ ocsp_response = Table(
     Column("sha256", LargeBinary),
     PrimaryKeyConstraint("issuer", "serial"),
     Index("ix_ocsp_response_due", "issuer", "due_at"),
+    Index("ix_ocsp_response_made", "issuer", "this_update"),
     sqlite_with_rowid=False,
 )
 

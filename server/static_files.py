@@ -119,7 +119,7 @@ class StaticFiles:
             for hash_ in CertIdHash:
                 for name in request_paths(cert_ids, hash_, row.serial):
                     changed += _write_answer(place / name, row, hash_, now)
-            newest = max(newest, row.due_at)
+            newest = max(newest, row.this_update or EVER)
         self._seen[record.name] = newest
         return changed
 

@@ -106,7 +106,7 @@ def test_a_second_person_begins_it_and_every_one_is_revoked(desk: Desk) -> None:
     assert (record.cause, record.decided_by) == (Cause.REPLACED, job.id)
     assert desk.bulk.counts(job.id) == [("issuing", "tls-server", ALONE + 2)]
     assert desk.stores.count("bulk_certificate") == 0
-    listed = x509.load_der_x509_crl(desk.stores.crl(LATER).der)
+    listed = x509.load_der_x509_crl(desk.stores.crl_octets(LATER))
     assert sorted(entry.serial_number for entry in listed) == [serial for _, serial in places]
 
 

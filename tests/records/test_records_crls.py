@@ -87,7 +87,7 @@ def test_only_what_expired_or_is_held_no_more_may_leave(stores: Stores) -> None:
     with stores.crls.next_crl(SCOPE) as source:
         assert source.may_leave(both, ends - timedelta(seconds=1)) == frozenset()
         assert source.may_leave(both, ends) == both
-    stores.statuses.release(*held, "system:test", NOW)
+    stores.statuses.release(*held, "system:x", NOW)
     with stores.crls.next_crl(SCOPE) as source:
         assert source.may_leave(both, ends - timedelta(seconds=1)) == {held[1]}
 

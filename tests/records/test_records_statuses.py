@@ -254,7 +254,7 @@ def test_a_revocation_keeps_its_cause_and_the_date_of_the_compromise(
 
     assert (record.cause, record.invalid_since, record.decided_by) == (Cause.KEY_LOST, since, ACTOR)
     assert record.reason is Reason.KEY_COMPROMISE
-    crl = x509.load_der_x509_crl(stores.crl(LATER).der)
+    crl = x509.load_der_x509_crl(stores.crl_octets(LATER))
     (entry,) = crl
     date = entry.extensions.get_extension_for_class(x509.InvalidityDate).value
     assert date.invalidity_date_utc == since

@@ -54,7 +54,7 @@ def test_what_was_seen_is_counted_from_the_decision_and_what_follows_is_open(
 def test_a_change_that_is_overtaken_is_closed_with_the_later_one(stores: Stores) -> None:
     place = place_of(stores.issue(server_order(), NOW))
     stores.statuses.hold(*place, "system:operator", NOW)
-    stores.statuses.release(*place, "system:operator", NOW + SECOND)
+    stores.statuses.release(*place, "system:x", NOW + SECOND)
     unseen = stores.visible.unseen(ISSUING, Channel.CRL)
 
     assert unseen == Unseen(ISSUING, 1, 2, NOW)
@@ -109,7 +109,7 @@ def test_what_has_changed_again_is_no_part_of_a_sample(stores: Stores) -> None:
     unseen = stores.visible.unseen(ISSUING, Channel.CRL)
     assert unseen is not None
     assert set(stores.visible.sample(unseen, 5, NOW)) == {place[1], kept}
-    stores.statuses.release(*place, "system:operator", NOW)
+    stores.statuses.release(*place, "system:x", NOW)
     assert stores.visible.sample(unseen, 5, NOW) == [kept]
 
 

@@ -28,7 +28,7 @@ def test_it_is_made_at_once_or_after_nine_times_as_long_or_half_a_minute(
     assert may_begin(ended_ago, took, waited) is may
 
 
-@given(st.floats(0.5, 3.0), st.lists(st.floats(0, 3), min_size=1, max_size=80))
+@given(st.floats(0.6, 3.0), st.lists(st.floats(0, 3), min_size=1, max_size=80))
 def test_revocations_without_end_take_a_tenth_of_the_time_and_none_waits_long(
     took: float, pauses: list[float]
 ) -> None:

@@ -75,9 +75,9 @@ def test_crls_go_on_whatever_the_clock_does_and_their_dates_never_go_back(
     dates, numbers = [], []
     for jump in jumps:
         serial = SerialNumber(an_issued_serial(parts))
+        parts.statuses.revoke(name, serial, Reason.SUPERSEDED, "system:test", utc_now())
         jumped = set_back(parts, monkeypatch, -jump)
         monkeypatch.setattr("server.jobs.utc_now", lambda jump=jump: utc_now() + jump)
-        parts.statuses.revoke(name, serial, Reason.SUPERSEDED, "system:test", utc_now() + jump)
         assert run_job("renew-crls", jumped, metrics) == 1
         crl = x509.load_der_x509_crl(parts.crl_file(name).read_bytes())
         assert crl.get_revoked_certificate_by_serial_number(serial) is not None

@@ -52,7 +52,7 @@ def place(parts: Assembly) -> Place:
 
 
 def revoke(parts: Assembly, place: Place) -> None:
-    parts.statuses.revoke(*place, Reason.SUPERSEDED, OPERATOR, utc_now())
+    parts.statuses.revoke(*place, Reason.SUPERSEDED, "system:job", utc_now())
 
 
 def waiting(parts: Assembly) -> set[Channel]:
@@ -86,8 +86,11 @@ def test_a_hold_and_its_return_are_each_seen(
     parts: Assembly, metrics: Metrics, place: Place
 ) -> None:
     with listening(parts, genuine(parts)):
-        for change in (parts.statuses.hold, parts.statuses.release):
-            change(*place, OPERATOR, utc_now())
+        for change, actor in (
+            (parts.statuses.hold, OPERATOR),
+            (parts.statuses.release, "system:x"),
+        ):
+            change(*place, actor, utc_now())
             run_job("renew-crls", parts, metrics)
             assert watch_status(parts, metrics, utc_now()) == 2
     assert waiting(parts) == set()
@@ -97,7 +100,7 @@ def test_a_hold_that_is_lifted_before_anybody_saw_it_is_closed_with_its_return(
     parts: Assembly, metrics: Metrics, place: Place
 ) -> None:
     parts.statuses.hold(*place, OPERATOR, utc_now())
-    parts.statuses.release(*place, OPERATOR, utc_now())
+    parts.statuses.release(*place, "system:x", utc_now())
     run_job("renew-crls", parts, metrics)
     with listening(parts, genuine(parts)):
         assert watch_status(parts, metrics, utc_now()) == 2
@@ -132,7 +135,7 @@ def test_what_is_not_served_is_not_seen(
         parts.statuses.hold(*place, OPERATOR, utc_now())
         run_job("renew-crls", parts, metrics)
         watch_status(parts, metrics, utc_now())
-        parts.statuses.release(*place, OPERATOR, utc_now())
+        parts.statuses.release(*place, "system:x", utc_now())
         run_job("renew-crls", parts, metrics)
         assert watch_status(parts, metrics, utc_now() + timedelta(seconds=9)) == 0
     assert waiting(parts) == {Channel.CRL, Channel.OCSP}

@@ -216,6 +216,9 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_ocsp_response_due", "ocsp_response", ["issuer", "due_at"], unique=False)
+    op.create_index(
+        "ix_ocsp_response_made", "ocsp_response", ["issuer", "this_update"], unique=False
+    )
     op.create_table(
         "officer",
         sa.Column("id", sa.String(length=40), nullable=False),

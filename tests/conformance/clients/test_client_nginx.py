@@ -53,7 +53,7 @@ def _for_stapling(party: Party, state: State) -> Said:
 
 
 CLIENTS = (
-    Client("nginx ssl_crl", Channel.CRL, _by_crl),
+    Client("nginx ssl_crl", Channel.CRL, _by_crl, meanwhile=frozenset({"GET"})),  # it staples, too
     Client("nginx ssl_ocsp", Channel.GET, _by_ocsp),
     Client("nginx ssl_stapling", Channel.GET, _for_stapling, by_path=False),
 )
