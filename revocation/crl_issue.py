@@ -175,11 +175,14 @@ def _header(making: Making, policy: CrlPolicy | None) -> CrlHeader:
     )
 
 
-def _base(making: Making, this_update: datetime) -> CrlRecord | None:
-    """The CRL that a delta CRL goes on from: the oldest that a relying party may still use."""
-    if making.scope.delta_url is None or making.latest is None or not making.follows:
+def _base(making: Making, record: CrlRecord) -> CrlRecord | None:
+    """The CRL that a delta CRL goes on from: the oldest that a relying party may still use.
+
+    None for the first of those from which a delta can go on: it has more than changes tell.
+    """
+    if making.scope.delta_url is None or record.oldest_base == record.number:
         return None
-    return making.source.base(making.latest.oldest_base, this_update)
+    return making.source.base(record.oldest_base, record.this_update)
 
 
 def _write(
@@ -212,7 +215,7 @@ def _write(
     sha256 = _read_back(file, making, header, signing.digest)
     reach("crl.verified", scope.issuer)
     latest = making.latest
-    is_broken = latest is None or not making.follows or plan.made is CrlMade.MENDED
+    is_broken = not making.follows or plan.made in {CrlMade.MENDED, CrlMade.KEPT}
     record = CrlRecord(
         issuer=scope.issuer,
         shard=scope.shard,
@@ -280,7 +283,7 @@ def _delta(
     making: Making, record: CrlRecord, header: CrlHeader
 ) -> tuple[CrlRecord, NewPieces] | None:
     """The delta CRL of the same number (RFC 5280 5.2.4), if there is a base to go on from."""
-    base = _base(making, header.this_update)
+    base = _base(making, record)
     if base is None or header.freshest is None:
         return None
     issuing = making.issuing

@@ -110,6 +110,22 @@ def test_rows_that_say_more_than_the_changes_win_and_it_is_told() -> None:
     assert found.record.oldest_base == found.record.number  # no delta reaches over it
 
 
+def test_no_delta_reaches_over_a_crl_that_was_mended() -> None:
+    scope, store = CrlScope(ISSUER, delta_url="http://127.0.0.1/delta.crl"), of_size(3)
+    store.revoked[SerialNumber(7)] = REVOKED
+    made = []
+    for days in (1, 2, 2, 3):
+        found = issue_list(store, (PKI.issuing, scope), NOW + timedelta(days), POLICY, Workplace())
+        made.append((found.made, found.delta and found.delta.base))
+        store.revoke(SerialNumber(100 + len(made)), REVOKED)
+    assert made == [
+        (CrlMade.MENDED, None),  # number 2, by the daily comparison
+        (CrlMade.COMPARED, 2),
+        (CrlMade.CHANGES, 2),
+        (CrlMade.COMPARED, 2),
+    ]
+
+
 def test_rows_that_were_lost_stay_listed_and_it_is_told() -> None:
     store = of_size(300)
     del store.revoked[SerialNumber(10)]
