@@ -103,7 +103,7 @@ def issue_list(
     """
     issuing, scope = of
     with store.next_crl(scope) as source, _spool(workplace.path) as (file, temporary):
-        left_until = _left_until(source.heading.latest, policy)
+        left_until = _left_until(source.heading.latest, now, policy)
         making = Making(source, issuing, scope, now, left_until, workplace.is_stopping)
         header = _header(making, policy)
         reach("crl.numbered", scope.issuer)
@@ -149,12 +149,16 @@ def _spool(path: Path | None) -> Iterator[tuple[BinaryIO, Path | None]]:
         raise PublicationFailed(path or Path(tempfile.gettempdir())) from error
 
 
-def _left_until(latest: CrlRecord | None, policy: CrlPolicy | None) -> datetime:
-    """What expired by then has left: a CRL issued after its expiry showed it (RFC 5280 3.3)."""
+def _left_until(latest: CrlRecord | None, now: datetime, policy: CrlPolicy | None) -> datetime:
+    """What expired by then has left: a CRL issued after its expiry showed it (RFC 5280 3.3).
+
+    Always before `now`: what left while a clock was ahead has not expired, and comes back.
+    """
     if latest is None:
         return NOTHING_LEFT
     keep = timedelta(0) if policy is None else policy.keep_expired
-    return max(latest.left_until, latest.this_update - keep)
+    expired = now.replace(microsecond=0) - _ONE_SECOND
+    return max(min(latest.left_until, expired), min(latest.this_update, expired) - keep)
 
 
 def _header(making: Making, policy: CrlPolicy | None) -> CrlHeader:

@@ -134,7 +134,9 @@ def planned(making: Making) -> Plan:
         CrlMade.CHANGES,
         latest.rebuilt_at,
     )
-    return plan if abs(making.now - latest.rebuilt_at) < _AUDIT_EVERY else _compared(making, plan)
+    was_ahead = making.left_until < latest.left_until  # what left while the clock was, comes back
+    is_fresh = abs(making.now - latest.rebuilt_at) < _AUDIT_EVERY
+    return plan if is_fresh and not was_ahead else _compared(making, plan)
 
 
 def _spliced(making: Making, latest: CrlRecord) -> Spliced:

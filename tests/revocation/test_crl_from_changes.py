@@ -148,6 +148,36 @@ def test_pieces_that_are_not_as_recorded_are_made_anew_from_all_rows(harm: str) 
     assert issue(store).made is CrlMade.CHANGES
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=10)])
+def test_what_left_while_the_clock_was_ahead_comes_back_when_it_is_right(ahead: timedelta) -> None:
+    store, expires = of_size(300), NOW + ahead / 2
+    store.ends = {SerialNumber(10): expires, SerialNumber(20): NOW - timedelta(days=1)}
+    found = []
+    twice_ahead = (NOW + ahead, NOW + ahead + timedelta(minutes=1))
+    times = (NOW, *twice_ahead, NOW, NOW, expires, expires + timedelta(minutes=1))
+    for moment in times:
+        record = issue(store, moment).record
+        found.append(({10, 20} & listed(store), record.left_until < moment))
+    assert found == [
+        ({10}, True),
+        ({10}, True),
+        (set[int](), True),
+        ({10}, True),
+        ({10}, True),
+        ({10}, True),
+        (set(), True),
+    ]
+    assert issue(store, times[-1]).made is CrlMade.CHANGES
+
+
+def test_what_did_not_expire_does_not_leave_by_one_crl_of_a_clock_that_was_ahead() -> None:
+    store = of_size(3)
+    store.ends = {SerialNumber(10): NOW + timedelta(days=5)}
+    for ahead in (10, 0, 0):
+        issue(store, NOW + timedelta(days=ahead))
+        assert 10 in listed(store)
+
+
 def test_a_lost_row_is_not_forgotten_when_the_crl_is_made_anew() -> None:
     store = of_size(3)
     del store.revoked[SerialNumber(10)]
