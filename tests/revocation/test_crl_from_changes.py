@@ -133,6 +133,30 @@ def test_rows_that_were_lost_stay_listed_and_it_is_told() -> None:
     assert 10 in listed(store)
 
 
+@pytest.mark.parametrize("size", [1, 2, 300, 5 * PIECE])
+def test_what_only_the_rows_have_is_listed_with_what_only_the_crl_has(size: int) -> None:
+    store, days = of_size(size), timedelta(days=1)
+    lost, unheard = SerialNumber(10), SerialNumber(7)
+    del store.revoked[lost]
+    store.revoked[unheard] = REVOKED  # past every record of a change
+    made = [issue(store, NOW + 2 * days).made]
+    assert listed(store) == {unheard, lost, *store.revoked}
+    assert store.records[-1].entries == size + 1
+    assert store.records[-1].oldest_base == 2  # no delta has what no change tells
+    made += [issue(store, NOW + times * days).made for times in (2, 2.9, 3)]
+    assert made == [CrlMade.KEPT, CrlMade.CHANGES, CrlMade.CHANGES, CrlMade.KEPT]
+    assert {unheard, lost} <= listed(store)
+
+
+def test_nothing_is_kept_from_a_crl_that_is_damaged() -> None:
+    store = of_size(3)
+    del store.revoked[SerialNumber(10)]
+    (first, _), *_ = store.firsts()
+    store.stored[first] = store.stored[first].replace(b"\x0a\x01\x04", b"\x0a\x01\x01", 1)
+    with pytest.raises(EntriesVanished):
+        issue(store, NOW + timedelta(days=2))
+
+
 @pytest.mark.parametrize("harm", ["changed", "lost", "swapped"])
 def test_pieces_that_are_not_as_recorded_are_made_anew_from_all_rows(harm: str) -> None:
     store = of_size(3 * PIECE)
