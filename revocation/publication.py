@@ -166,11 +166,14 @@ class CrlPolicy:
     """How long a CRL is valid, and how long before nextUpdate the next one is issued.
 
     What expired stays on it for `keep_expired`; zero is until one CRL showed it after its expiry.
+    The nextUpdate of one that `is_last` never comes: it is for an issuer of whose certificates each
+    was revoked or has expired.
     """
 
     validity: timedelta
     renew_margin: timedelta
     keep_expired: timedelta = timedelta(0)
+    is_last: bool = False
 
     def __post_init__(self) -> None:
         """ValueError unless 0 < renew_margin < validity <= 366 days, in whole seconds."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -105,7 +106,8 @@ def last_crls(parts: Assembly, record: IssuerRecord, now: datetime) -> Iterator[
         issuing = parts.crl_signer(record)
         alone = CrlScope(scope.issuer, scope.shard, scope.url)
         place = _workplace(parts, scope)
-        yield issue_list(parts.crls, (issuing, alone), now, None, place).record
+        policy = replace(parts.crl_policy(record), is_last=True)
+        yield issue_list(parts.crls, (issuing, alone), now, policy, place).record
 
 
 def _workplace(parts: Assembly, scope: CrlScope) -> Workplace:
