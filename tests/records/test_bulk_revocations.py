@@ -2,16 +2,20 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from threading import Event
 
 import pytest
 from cryptography import x509
 from sqlalchemy import text
 
+from audit.events import Event as AuditEvent
 from ca.identifiers import SerialNumber
 from ca.profiles import load_profile
+from records.audit_log import append
 from records.brake import OPEN_PLANS
 from records.bulk_revocations import BulkRevocation, BulkRevocations
 from records.database import Database
@@ -336,7 +340,13 @@ def test_a_person_has_ten_plans_that_nobody_began_and_no_more(desk: Desk) -> Non
             return refused.rule
         return None
 
-    assert set(at_once([plan] * 3)) == {None, RevocationRule.TOO_MANY_PLANS}
+    with ThreadPoolExecutor(2) as threads:
+        with desk.stores.database.write() as tx:
+            append(tx, AuditEvent("test.held", "system:test", "x", {}), NOW)
+            planning = [threads.submit(plan) for _ in range(2)]
+            Event().wait(0.5)  # both have begun, and wait for the audit log
+        outcomes = {each.result() for each in planning}
+    assert outcomes == {None, RevocationRule.TOO_MANY_PLANS}
     assert len(desk.bulk.all()) == OPEN_PLANS
     assert desk.bulk.plan(SERVERS, REPLACED, desk.second, NOW).state == "planned"
     desk.begun(plans[0])
