@@ -253,4 +253,4 @@ class Pace:
     def held_back(self, scope: CrlScope, began: float, ended: float, why: Exception) -> None:
         """Take note of one that was tried, and not made."""
         self.made(scope, began, ended)
-        self._held_back[(scope.issuer, scope.shard)] = why.with_traceback(None)
+        self._held_back[(scope.issuer, scope.shard)] = why
