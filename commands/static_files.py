@@ -23,6 +23,8 @@ def publish(folder: Path, follow: bool) -> Result:  # noqa: FBT001 - click's way
 
     May be interrupted and run again at any time. It needs the database, to read, and no token.
     """
+    from records.errors import RecordsError
+    from revocation.errors import PublicationFailed
     from server.clock import utc_now
     from server.static_files import StaticFiles
 
@@ -32,9 +34,17 @@ def publish(folder: Path, follow: bool) -> Result:  # noqa: FBT001 - click's way
             signal.signal(number, lambda *_: stop.set())
     with installation() as parts:
         files = StaticFiles(parts, folder.absolute())
-        done = files.publish(utc_now())
+        done, trouble = files.publish(utc_now()), ""
         while follow and not stop.wait(parts.settings.jobs.tick_seconds):
-            done += files.publish(utc_now())
+            # What is away comes back; meanwhile what has ended must still be taken away.
+            try:
+                done += files.publish(utc_now())
+                now = ""
+            except (RecordsError, PublicationFailed, OSError) as error:
+                now = type(error).__name__
+            if now != trouble:
+                click.echo(f"{now or 'all is there again'}: {folder}", err=True)
+            trouble = now
     return Result({"files": done}, (f"{done} files were written or removed.",))
 
 

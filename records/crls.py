@@ -74,7 +74,7 @@ class Crls:
                     # The row first: another process that makes the same number waits here.
                     tx.execute(insert(crl).values(_columns(record)))
                     _replace(tx, record, pieces)
-                    # CRLs go on while the clock lies behind; their events keep the order of the log.
+                    # They go on while the clock lies behind, and keep the order of the log.
                     append(tx, _issued(record), log_time(tx, record.this_update))
         except RuleBroken as error:
             if error.code != "PKI20":

@@ -170,7 +170,15 @@ def _postgresql(url: str) -> Engine:
     engine = create_engine(
         url,
         # The schema that the guards read, too.
-        connect_args={"connect_timeout": 5, "options": "-c search_path=public"},
+        # A server that is gone without a word is given up within seconds, not a quarter of an hour.
+        connect_args={
+            "connect_timeout": 5,
+            "options": "-c search_path=public",
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        },
         hide_parameters=True,
     )
 

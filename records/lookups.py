@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from urllib.parse import quote
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -20,7 +21,7 @@ from records.database import BUSY_SECONDS, Database
 from records.errors import DatabaseUnavailable
 
 _MAPPED_OCTETS = 1 << 30
-_MOST_KEPT: Final = 64
+_MOST_KEPT: Final = 8  # of each statement: a slow moment leaves no crowd behind
 
 
 class Lookup:
@@ -83,7 +84,7 @@ class Lookup:
     def _connect(self) -> Any:
         try:
             return self._connect_sqlite() if self._is_sqlite else self._connect_postgresql()
-        except (self._errors(), DBAPIError) as error:
+        except (self._errors(), DBAPIError, NoConnectionFree) as error:
             raise _unavailable(error) from None
 
     def _connect_sqlite(self) -> sqlite3.Connection:

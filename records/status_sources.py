@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from ca.identifiers import IssuerName, SerialNumber
 from records.database import Database
 from records.tables import crl, ocsp_response, status_change
+from revocation.publication import COMPLETE
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,10 @@ class OcspSource:
 def status_sources(
     database: Database, issuer: IssuerName, serial: SerialNumber
 ) -> tuple[CrlSource | None, OcspSource | None]:
-    """The latest CRL of the issuer, and the OCSP response that lies ready; None where none is."""
+    """The latest complete CRL of the issuer, and the OCSP response that lies ready, if any."""
     latest = (
         select(crl.c.number, crl.c.version, crl.c.this_update, crl.c.next_update)
-        .where(crl.c.issuer == issuer)
+        .where(crl.c.issuer == issuer, crl.c.shard == COMPLETE)
         .order_by(crl.c.number.desc())
         .limit(1)
     )

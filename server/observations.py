@@ -13,6 +13,7 @@ from audit.events import parse_header
 from ca.issuers import IssuerRecord, IssuerState
 from records.audit_log import audit_log
 from records.visibility import Channel
+from revocation.publication import COMPLETE, DELTA
 from server.alarms import (
     Alarm,
     AnswerSeen,
@@ -72,10 +73,13 @@ def _has_to_publish(record: IssuerRecord) -> bool:
 
 def _crls(parts: Assembly, records: list[IssuerRecord]) -> Iterator[CrlSeen]:
     for record in records:
-        heading = parts.visible.latest_crl(record.name)
-        if heading is not None:
-            margin = parts.crl_policy(record).renew_margin
-            yield CrlSeen(record.name, *heading, margin, by_hand=record.is_root)
+        margin = parts.crl_policy(record).renew_margin
+        for of in parts.crls.lists(record.name):
+            if of.shard == DELTA:
+                continue  # one that is no longer made ends, and the complete one names none
+            name = record.name if of.shard == COMPLETE else f"{record.name}/{of.shard}"
+            times = of.number, of.this_update, of.next_update
+            yield CrlSeen(name, *times, margin, by_hand=record.is_root)
 
 
 def _answers(parts: Assembly, records: list[IssuerRecord], now: datetime) -> Iterator[AnswerSeen]:

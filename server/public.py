@@ -6,11 +6,12 @@ RFC 5019 section 5, RFC 5280 section 4.2.1.13).
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
@@ -45,6 +46,7 @@ from server.tally import HAND_OVER_SECONDS, Tally
 
 # What is known of an issuer is asked for anew now and then; an unknown one at every request.
 _ISSUER_KNOWN_FOR = timedelta(seconds=5)
+_READY_SECONDS = 1.0
 _TELL_EVERY = timedelta(seconds=10)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -81,6 +83,8 @@ class PublicApp:
         self._issuers: dict[str, tuple[datetime, IssuerRecord]] = {}
         self._crls = CrlFiles()
         self._told = _NEVER
+        self._ready_lock, self._ready_at = Lock(), float("-inf")
+        self._ready_answer = _LATER
         self._check_page: CheckPage | None = None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -190,14 +194,22 @@ class PublicApp:
         return Answer(status, body, kind, check_page.HEADERS)
 
     def _ready(self, _: Environ, __: str) -> Answer:
-        """Every issuer with a key has a CRL that is in force, and its responder can sign."""
+        """Every issuer with a key has its CRLs in force, and its responder can sign.
+
+        Anybody may ask, so one look serves for a second.
+        """
+        with self._ready_lock:
+            if time.monotonic() - self._ready_at > _READY_SECONDS:
+                self._ready_answer = self._look_whether_ready()
+                self._ready_at = time.monotonic()
+            return self._ready_answer
+
+    def _look_whether_ready(self) -> Answer:
         now = utc_now()
         try:
             lacking = what_is_lacking(
                 self.parts,
-                lambda record: (
-                    self._crls.in_force(self.parts.crl_file(record.name), now) is not None
-                ),
+                lambda record: self._has_crls(record, now),
                 lambda record: self.ocsp.responder(record, now) is not None,
             )
         except Exception as error:  # noqa: BLE001 - readiness is a question with a yes or no
@@ -206,6 +218,12 @@ class PublicApp:
         if lacking:
             return Answer("503 Service Unavailable", "\n".join(lacking).encode() + b"\n")
         return Answer("200 OK", b"ready\n")
+
+    def _has_crls(self, record: IssuerRecord, now: datetime) -> bool:
+        """Whether its complete CRL is in force, and every shard that certificates name."""
+        shards = (COMPLETE, *self.parts.crls.shards(record.name))
+        files = (self.parts.crl_file(record.name, shard) for shard in shards)
+        return all(self._crls.in_force(file, now) is not None for file in files)
 
     def _ca(self, _: Environ, rest: str) -> Answer:
         """The newest certificate of an issuer's key, or all of them (RFC 5280 section 4.2.2.1)."""

@@ -154,9 +154,11 @@ class HeldResponses:
                 self._keep(question, held)
 
     def _promoted(self, question: Question) -> Held | None:
-        held = self._old.by_question.get(question)
-        if held is not None:
-            with self._lock:
+        if question not in self._old.by_question:
+            return None
+        with self._lock:  # where what was withdrawn meanwhile is not found any more
+            held = self._old.by_question.get(question)
+            if held is not None:
                 self._keep(question, held)
         return held
 

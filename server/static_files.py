@@ -30,6 +30,7 @@ from server.assembly import Assembly, crl_place
 
 UNAUTHORIZED = "unauthorized.ocsp"
 """The answer to a question that no file answers (RFC 5019 section 2.2.3)."""
+_OVERLAP = timedelta(minutes=1)
 WHOLE_PASS = timedelta(hours=1)
 _BILLION = 1_000_000_000
 _FOR_ALL = 0o644
@@ -60,7 +61,8 @@ class StaticFiles:
             if record.certificate is not None:
                 changed += self._certificates(record) + self._crls(record, now)
             if record.answers_ocsp:
-                changed += self._answers(record, EVER if whole else self._seen[record.name], now)
+                seen = EVER if whole else self._seen.get(record.name, EVER)
+                changed += self._answers(record, min(seen, now - _OVERLAP), now)
         if whole:
             changed += sum(_sweep(self.folder / "ocsp", now, self._longest()))
             self._whole_at = now
@@ -114,13 +116,13 @@ class StaticFiles:
             return 0
         cert_ids = IssuerCertIds.of(record.certificate)
         place = self.folder / "ocsp" / record.name
-        changed, newest = 0, since
+        changed = 0
         for row in answer_rows(self.parts.database, record.name, since):
             for hash_ in CertIdHash:
                 for name in request_paths(cert_ids, hash_, row.serial):
                     changed += _write_answer(place / name, row, hash_, now)
-            newest = max(newest, row.this_update or EVER)
-        self._seen[record.name] = newest
+        # What was made while the pages were read, or by a clock behind ours, is looked at again.
+        self._seen[record.name] = now - _OVERLAP
         return changed
 
 

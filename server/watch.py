@@ -18,9 +18,11 @@ from cryptography.x509 import ocsp
 
 from ca.identifiers import SerialNumber
 from ca.issuers import IssuerRecord, IssuerState
+from records.errors import RecordsError
 from records.visibility import Channel, Unseen
 from revocation import der
 from revocation.cert_ids import CertIdHash, IssuerCertIds
+from revocation.errors import RevocationError
 from revocation.reasons import Reason
 from revocation.status import Revoked, Status
 from server.assembly import Assembly
@@ -35,9 +37,14 @@ _SECONDS = 2.0  # so that a stop is not kept waiting
 def watch_status(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Look for every change that was not seen yet; how many issuers and channels showed one."""
     done, oldest = 0, dict.fromkeys(Channel, now)
+    failures: list[Exception] = []
     for record, channel, unseen in open_changes(parts):
         look = _in_crl if channel is Channel.CRL else _in_ocsp
-        seen = look(parts, record, unseen)
+        try:
+            seen = look(parts, record, unseen)
+        except (RecordsError, RevocationError) as error:
+            failures.append(error)  # one issuer that is stuck leaves no other unwatched
+            seen = None
         if seen is not None:
             observe(metrics, channel, parts.visible.see(seen, channel, utc_now()))
             done += 1
@@ -47,6 +54,8 @@ def watch_status(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     oldest[Channel.DIRECTORY] = waiting or now
     for channel, since in oldest.items():
         metrics.status_unseen.labels(channel).set(max((now - since).total_seconds(), 0))
+    if failures:
+        raise failures[0]
     return done
 
 
@@ -137,8 +146,8 @@ def _says(octets: bytes, issuer: x509.Certificate, serial: SerialNumber, told: S
 
 
 def _is_status(answer: ocsp.OCSPResponse, told: Status) -> bool:
-    revoked = answer.certificate_status is ocsp.OCSPCertStatus.REVOKED
     if not isinstance(told, Revoked):
-        return not revoked
+        return answer.certificate_status is ocsp.OCSPCertStatus.GOOD
+    revoked = answer.certificate_status is ocsp.OCSPCertStatus.REVOKED
     held = answer.revocation_reason is x509.ReasonFlags.certificate_hold
     return revoked and held is (told.reason is Reason.CERTIFICATE_HOLD)

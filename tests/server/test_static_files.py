@@ -126,6 +126,15 @@ def test_a_change_of_status_takes_the_old_answer_away_before_there_is_a_new_one(
     assert status(shop.path(certificate).read_bytes()) is ocsp.OCSPCertStatus.REVOKED
 
 
+def test_a_clock_that_was_ahead_leaves_no_old_answer_behind(shop: Shop) -> None:
+    certificate = shop.issue()
+    shop.work()
+    shop.files.publish(utc_now() + timedelta(minutes=30))
+    shop.revoke(certificate)
+    shop.work()
+    assert status(shop.path(certificate).read_bytes()) is ocsp.OCSPCertStatus.REVOKED
+
+
 def test_what_an_interruption_or_a_power_cut_left_is_mended(shop: Shop) -> None:
     certificate = shop.issue()
     shop.work()

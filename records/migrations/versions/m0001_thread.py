@@ -219,6 +219,11 @@ def upgrade() -> None:
     op.create_index(
         "ix_ocsp_response_made", "ocsp_response", ["issuer", "this_update"], unique=False
     )
+    _from_officers_on()
+
+
+def _from_officers_on() -> None:
+    """The other tables, by name."""
     op.create_table(
         "officer",
         sa.Column("id", sa.String(length=40), nullable=False),
