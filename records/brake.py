@@ -9,11 +9,17 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
+from audit.events import Event
+from records.audit_log import append
+from records.database import Database
+from records.guards_bulk import PLAN_DAYS
 from records.tables import bulk_revocation, certificate, officer
 from revocation.causes import Cause, Party, party_of
 from revocation.errors import RevocationRefused, RevocationRule
 
 SPAN = timedelta(hours=1)
+OPEN_PLANS = 10
+"""Plans of one person that nobody has begun; each may be a list of a million rows."""
 _BRAKED = frozenset({Party.OFFICER, Party.OPERATOR})
 
 
@@ -29,6 +35,30 @@ def check_alone(tx: Connection, actor: str, limit: int, now: datetime) -> None:
         return
     if _decided_alone(tx, actor, limit + 1, now) > limit:
         raise RevocationRefused(RevocationRule.RATE_LIMITED, str(limit))
+
+
+def tell_braked(
+    database: Database, refusal: RevocationRefused, actor: str, subject: str, now: datetime
+) -> None:
+    """Write a refusal by the brake to the audit log; what was refused is rolled back before."""
+    if refusal.rule is RevocationRule.RATE_LIMITED:
+        with database.write() as tx:
+            limit = {"limit": int(refusal.facts[0])}
+            append(tx, Event("certificate.braked", actor, subject, limit), now)
+
+
+def check_plans(tx: Connection, actor: str, more: int) -> None:
+    """Refuse `more` plans than the open ones a person may have; seven days end them.
+
+    Raises:
+        RevocationRefused: TOO_MANY_PLANS.
+    """
+    waiting = select(func.count()).where(
+        _by_person(bulk_revocation.c.planned_by, actor), bulk_revocation.c.begun_by.is_(None)
+    )
+    if tx.execute(waiting).scalar_one() + more > OPEN_PLANS:
+        rule = RevocationRule.TOO_MANY_PLANS
+        raise RevocationRefused(rule, str(OPEN_PLANS), str(PLAN_DAYS))
 
 
 def _decided_alone(tx: Connection, actor: str, most: int, now: datetime) -> int:

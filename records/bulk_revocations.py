@@ -18,7 +18,6 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
-    delete,
     func,
     insert,
     select,
@@ -29,7 +28,8 @@ from audit.events import Detail, Event
 from ca.failpoints import reach
 from ca.issuers import OCSP_PROFILE
 from records.audit_log import append
-from records.brake import check_alone
+from records.brake import check_alone, check_plans, tell_braked
+from records.bulk_lists import check_unaltered, forget_some, next_forgotten
 from records.database import Database
 from records.errors import Conflict, NotFound
 from records.holds import is_same_person
@@ -42,6 +42,7 @@ from revocation.selections import MOST, Place, Selection, digest_of
 
 BATCH = 500
 _AT_ONCE = 1000
+_FORGET = 2000
 _LIVE = ("issued", "held")
 _REVOKE = (
     update(certificate)
@@ -103,11 +104,13 @@ class BulkRevocations:
 
         Raises:
             SelectionFaulty: lines of the list name nothing that can be revoked in bulk.
-            RevocationRefused: the selection is empty or too large, or the grounds are none.
+            RevocationRefused: the selection is empty or too large, the grounds are none, or the
+                person has too many plans that were not begun.
         """
         # Each certificate bounds the date by its own beginning.
         grounds.check(Party.OFFICER, grounds.invalid_since or now, now)
         with self._database.write() as tx:
+            check_plans(tx, actor, 1)
             places, left_out = _select(tx, selection, now)
             if not places:
                 raise RevocationRefused(RevocationRule.NOTHING_SELECTED)
@@ -135,6 +138,7 @@ class BulkRevocations:
                 tx.execute(insert(bulk_certificate), chunk)
             told: dict[str, Detail] = {"certificates": len(places), "sha256": sha256}
             append(tx, Event("revocation.planned", actor, job, told | _why(grounds)), now)
+            check_plans(tx, actor, 0)  # again, for plans of other nodes that came in between
             return _bulk(_row(tx, job))
 
     def get(self, job: str) -> BulkRevocation:
@@ -166,9 +170,17 @@ class BulkRevocations:
         Raises:
             NotFound: there is no such plan.
             Conflict: it was begun already.
+            SelectionAltered: its rows are not those that were planned.
             RevocationRefused: SELECTION_CHANGED for another digest; SECOND_OFFICER or RATE_LIMITED
                 when it is too large for the person who planned it.
         """
+        try:
+            return self._begin(job, sha256, actor, now)
+        except RevocationRefused as refusal:
+            tell_braked(self._database, refusal, actor, job, now)
+            raise
+
+    def _begin(self, job: str, sha256: str, actor: str, now: datetime) -> BulkRevocation:
         with self._database.write() as tx:
             plan = _row(tx, job, lock=True)
             if plan.begun_by is not None:
@@ -179,6 +191,7 @@ class BulkRevocations:
             most = min(self._alone, plan.alone)
             if alone and plan.total > most:
                 raise RevocationRefused(RevocationRule.SECOND_OFFICER, str(plan.total), str(most))
+            check_unaltered(tx, plan)
             begun = {"begun_by": actor, "begun_at": now, "begun_sha256": sha256}
             _move(tx, job, begun)
             append(tx, Event("revocation.begun", actor, job, {"sha256": sha256}), now)
@@ -208,6 +221,15 @@ class BulkRevocations:
         reach("bulk.recorded")
         return after
 
+    def forget(self, now: datetime, limit: int = _FORGET) -> int:
+        """Delete the next rows that are not needed any more, at most `limit`; gives how many."""
+        with self._database.read() as tx:
+            job = next_forgotten(tx)
+        if job is None:
+            return 0
+        with self._database.write() as tx:
+            return forget_some(tx, job, limit, now)
+
 
 _LISTED = and_(
     certificate.c.issuer == bulk_certificate.c.issuer,
@@ -232,11 +254,8 @@ def _carry_on(tx: Connection, job: Row[tuple[Any, ...]], count: int, now: dateti
     }
     moved: dict[str, object] = {"done": end, "revoked": job.revoked + len(live)}
     if end == job.total:
-        _move(tx, job.id, moved | {"ended_at": now})
-        # Each certificate says by itself that this revoked it.
-        tx.execute(delete(bulk_certificate).where(bulk_certificate.c.bulk_id == job.id))
-    else:
-        _move(tx, job.id, moved)
+        moved["ended_at"] = now
+    _move(tx, job.id, moved)
     append(tx, Event("revocation.carried_on", job.begun_by, job.id, details), now)
 
 
@@ -277,10 +296,14 @@ def _select(
     """
     query = select(certificate.c.issuer, certificate.c.serial, certificate.c.fingerprint)
     query = query.where(*_named(selection))
-    live = query.where(certificate.c.status.in_(_LIVE), certificate.c.not_after >= now)
+    live = query.where(
+        certificate.c.status.in_(_LIVE),
+        certificate.c.not_after >= now,
+        certificate.c.profile != OCSP_PROFILE,
+    )
     authorities = set(tx.execute(select(issuer_certificate.c.fingerprint)).scalars())
     if selection.places is None:
-        found = tx.execute(live.where(certificate.c.profile != OCSP_PROFILE).limit(MOST + 1)).all()
+        found = tx.execute(live.limit(MOST + 1)).all()
     else:
         _check_listed(tx, selection.places)
         found = [row for of in _listed(selection.places) for row in tx.execute(live.where(of))]

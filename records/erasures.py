@@ -37,6 +37,7 @@ from records.tables import (
     revocation_residue,
     subject,
 )
+from revocation.publication import COMPLETE
 
 _CLOSED = (ErasureState.REQUESTED, ErasureState.DONE)
 
@@ -245,8 +246,9 @@ def _in_residue(tx: Connection, issuer: str, serial: str) -> bool:
 
 
 def _not_expired(table: Table) -> ColumnElement[bool]:
-    """Whether CRLs still show it: an entry leaves after a CRL that is younger than its expiry."""
-    latest = select(func.max(crl.c.this_update)).where(crl.c.issuer == table.c.issuer)
+    """Whether complete CRLs show it: an entry leaves after one that is younger than its expiry."""
+    of_complete = (crl.c.issuer == table.c.issuer, crl.c.shard == COMPLETE)
+    latest = select(func.max(crl.c.this_update)).where(*of_complete)
     shown_until = latest.scalar_subquery()
     return or_(shown_until.is_(None), table.c.not_after > shown_until)
 

@@ -2,6 +2,9 @@
 
 from records.triggers import Guard, changed, same_row
 
+PLAN_DAYS = 7
+"""Days after which a plan that nobody began may be deleted, by the database's own clock."""
+_WEEK_AGO = f"({{now}} - {PLAN_DAYS * 86_400_000_000})"
 _MAY = (
     "EXISTS (SELECT 1 FROM officer o WHERE o.id = {officer}"
     " AND o.role = 'security_administrator' AND o.state = 'active')"
@@ -13,6 +16,10 @@ _OTHER_PERSON = (
 _PLANNING = (
     "EXISTS (SELECT 1 FROM bulk_revocation b WHERE b.id = NEW.bulk_id AND b.begun_by IS NULL"
     " AND NEW.number >= 0 AND NEW.number < b.total)"
+)
+_FORGOTTEN = (
+    "EXISTS (SELECT 1 FROM bulk_revocation b WHERE b.id = OLD.bulk_id AND (b.ended_at IS NOT NULL"  # noqa: S608
+    f" OR (b.begun_by IS NULL AND b.planned_at <= {_WEEK_AGO})){{lock}})"
 )
 
 BULK_GUARDS = (
@@ -47,7 +54,13 @@ BULK_GUARDS = (
         "a large bulk revocation is begun by a second security administrator, for exactly its"
         " digest",
     ),
-    Guard("REV02", "bulk_revocation", "DELETE", "1 = 1", "a bulk revocation is not deleted"),
+    Guard(
+        "REV02",
+        "bulk_revocation",
+        "DELETE",
+        f"OLD.begun_by IS NOT NULL OR OLD.planned_at > {_WEEK_AGO}",
+        "a bulk revocation is not deleted, but for a plan that nobody began in a week",
+    ),
     Guard(
         "REV04",
         "bulk_certificate",
@@ -60,8 +73,7 @@ BULK_GUARDS = (
         "REV04",
         "bulk_certificate",
         "DELETE",
-        "NOT EXISTS (SELECT 1 FROM bulk_revocation b WHERE b.id = OLD.bulk_id"
-        " AND b.ended_at IS NOT NULL)",
-        "a selection is kept until all of it is done",
+        f"NOT {_FORGOTTEN}",
+        "a selection is kept until all of it is done, or nobody began it in a week",
     ),
 )

@@ -36,9 +36,10 @@ _NOT_IN_ONE_IN_FORCE = (
     "EXISTS (SELECT 1 FROM crl c WHERE c.issuer = OLD.issuer AND c.shard = 0"
     " AND c.version < OLD.version AND c.next_update >= {now})"
 )
+# The latest CRL says: what left while a clock was ahead may have come back.
 _NOT_LEFT = (
-    "NOT EXISTS (SELECT 1 FROM crl c WHERE c.issuer = OLD.issuer AND c.shard = OLD.shard"
-    " AND c.left_until >= OLD.not_after)"
+    "COALESCE((SELECT c.left_until FROM crl c WHERE c.issuer = OLD.issuer AND c.shard = {shard}"
+    " ORDER BY c.number DESC LIMIT 1), 0) < OLD.not_after"
 )
 _LATEST_NUMBER = (
     "(SELECT MAX(c.number) FROM crl c WHERE c.issuer = NEW.issuer AND c.shard = NEW.shard)"
@@ -219,9 +220,10 @@ _STATUS_GUARDS = (
         "PKI17",
         "revocation_residue",
         "DELETE",
-        f"OLD.not_after >= {{now}} OR {_NOT_LEFT}",
-        "what remains of a revocation is kept until the certificate would have expired and a CRL"
-        " is without it",
+        f"OLD.not_after >= {{now}} OR {_NOT_LEFT.replace('{shard}', '0')}"
+        f" OR {_NOT_LEFT.replace('{shard}', 'OLD.shard')}",
+        "what remains of a revocation is kept until the certificate would have expired and the CRLs"
+        " are without it",
     ),
     Guard(
         "PKI31",

@@ -95,8 +95,10 @@ class OcspResponses:
             ocsp_response.c.serial == bindparam("of_serial"),
             ocsp_response.c.version == bindparam("of_version"),
         )
+        # Rows are locked in one order for everybody; a bulk revocation has the same.
+        in_order = sorted(produced, key=lambda each: each.serial.hex)
         with self._database.write() as tx:
-            tx.execute(statement, [_values(each) for each in produced])
+            tx.execute(statement, [_values(each) for each in in_order])
 
     def changed(
         self, known: Mapping[IssuerName, int]

@@ -28,7 +28,7 @@ from ca.errors import Conflict
 from ca.failpoints import reach
 from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
-from records.brake import check_alone
+from records.brake import check_alone, tell_braked
 from records.certificate_rows import CertificateRecord, is_row, record_of, row_of
 from records.database import Database, from_microseconds
 from records.errors import DatabaseUnavailable, NotFound
@@ -38,7 +38,7 @@ from records.lookups import Lookup
 from records.tables import certificate, publication, revocation_residue
 from revocation.causes import Cause, Grounds, party_of
 from revocation.crl import encode_entry
-from revocation.errors import RevocationRefused, RevocationRule, StatusUnavailable
+from revocation.errors import RevocationRefused, StatusUnavailable
 from revocation.holds import check_hold, check_release
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Status, Unknown
@@ -187,10 +187,7 @@ class Statuses:
                 reach("status.written")
             reach("status.recorded")
         except RevocationRefused as refusal:
-            if refusal.rule is RevocationRule.RATE_LIMITED:
-                with self._database.write() as tx:
-                    limit = {"limit": self._alone_per_hour}
-                    append(tx, Event("certificate.braked", actor, _name(place), limit), now)
+            tell_braked(self._database, refusal, actor, _name(place), now)
             raise
 
 

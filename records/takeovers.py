@@ -22,7 +22,7 @@ from records.key_uses import keep_compromised
 from records.tables import certificate, crl, crl_piece, revocation_residue
 from revocation.crl import encode_entry
 from revocation.foreign_crls import ForeignCrl
-from revocation.publication import COMPLETE, NOTHING_LEFT, OF_OTHER_HANDS
+from revocation.publication import COMPLETE, OF_OTHER_HANDS
 from revocation.reasons import Reason
 from revocation.takeover import Decision, Held, Revocation, Row
 
@@ -81,7 +81,8 @@ class Takeovers:
         """Keep the last CRL of another signer, so that our numbers go on after its own.
 
         Only before there is any; False if there is one, or this one has no number. With a key that
-        signs CRLs the next one is due at once, for what it was made from is not known.
+        signs CRLs the next one is due at once, for what it was made from is not known. Nor is which
+        expired entries it kept, so ours says of none that expired before that it is listed.
         """
         digest = sha256(taken.der).digest()
         with self._database.write() as tx:
@@ -98,7 +99,7 @@ class Takeovers:
                     sha256=digest,
                     tbs_digest=taken.tbs_digest,
                     entries=len(taken.entries),
-                    left_until=NOTHING_LEFT,
+                    left_until=taken.this_update,
                     rebuilt_at=now,
                     oldest_base=taken.number,
                 )

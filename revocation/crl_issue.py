@@ -74,10 +74,10 @@ def issue_crl(
     store: CrlStore,
     issuing: IssuingKey,
     now: datetime,
-    policy: CrlPolicy | None,
+    policy: CrlPolicy,
     workplace: Workplace | None = None,
 ) -> CrlRecord:
-    """Make the next complete CRL of an issuer; without a policy its last one. See `issue_list`."""
+    """Make the next complete CRL of an issuer. See `issue_list`."""
     scope = CrlScope(issuing.name)
     return issue_list(store, (issuing, scope), now, policy, workplace or Workplace()).record
 
@@ -86,13 +86,12 @@ def issue_list(
     store: CrlStore,
     of: tuple[IssuingKey, CrlScope],
     now: datetime,
-    policy: CrlPolicy | None,
+    policy: CrlPolicy,
     workplace: Workplace,
 ) -> IssuedCrl:
-    """Build, sign, check and record the next CRL of a scope; without a policy its last one.
+    """Build, sign, check and record the next CRL of a scope.
 
-    nextUpdate is inclusive, so it lies one second before thisUpdate + validity. That of the last
-    one never comes: it is for an issuer of whose certificates each was revoked or has expired.
+    nextUpdate is inclusive, so it lies one second before thisUpdate + validity.
     thisUpdate never goes back: while the clock lies behind, it is that of the CRL before.
 
     Raises:
@@ -103,7 +102,7 @@ def issue_list(
     """
     issuing, scope = of
     with store.next_crl(scope) as source, _spool(workplace.path) as (file, temporary):
-        left_until = _left_until(source.heading.latest, policy)
+        left_until = _left_until(source.heading.latest, now, policy)
         making = Making(source, issuing, scope, now, left_until, workplace.is_stopping)
         header = _header(making, policy)
         reach("crl.numbered", scope.issuer)
@@ -149,37 +148,44 @@ def _spool(path: Path | None) -> Iterator[tuple[BinaryIO, Path | None]]:
         raise PublicationFailed(path or Path(tempfile.gettempdir())) from error
 
 
-def _left_until(latest: CrlRecord | None, policy: CrlPolicy | None) -> datetime:
-    """What expired by then has left: a CRL issued after its expiry showed it (RFC 5280 3.3)."""
+def _left_until(latest: CrlRecord | None, now: datetime, policy: CrlPolicy) -> datetime:
+    """What expired by then has left: a CRL issued after its expiry showed it (RFC 5280 3.3).
+
+    Always before `now`: what left while a clock was ahead has not expired, and comes back.
+    """
     if latest is None:
         return NOTHING_LEFT
-    keep = timedelta(0) if policy is None else policy.keep_expired
-    return max(latest.left_until, latest.this_update - keep)
+    expired = now.replace(microsecond=0) - _ONE_SECOND
+    shown = min(latest.this_update, expired)
+    return max(min(latest.left_until, expired), shown - policy.keep_expired)
 
 
-def _header(making: Making, policy: CrlPolicy | None) -> CrlHeader:
+def _header(making: Making, policy: CrlPolicy) -> CrlHeader:
     latest, this_update = making.latest, making.now.replace(microsecond=0)
     if latest is not None:
         this_update = max(this_update, latest.this_update)
     expired_since = None
-    if policy is not None and policy.keep_expired:
+    if policy.keep_expired:
         begins = making.issuing.certificate.not_valid_before_utc
         expired_since = max(making.left_until, begins).replace(microsecond=0)
     return CrlHeader(
         number=latest.number + 1 if latest else 1,
         this_update=this_update,
-        next_update=NEVER if policy is None else this_update + policy.validity - _ONE_SECOND,
+        next_update=NEVER if policy.is_last else this_update + policy.validity - _ONE_SECOND,
         distribution_point=making.scope.url,
         freshest=making.scope.delta_url,
         expired_since=expired_since,
     )
 
 
-def _base(making: Making, this_update: datetime) -> CrlRecord | None:
-    """The CRL that a delta CRL goes on from: the oldest that a relying party may still use."""
-    if making.scope.delta_url is None or making.latest is None or not making.follows:
+def _base(making: Making, record: CrlRecord) -> CrlRecord | None:
+    """The CRL that a delta CRL goes on from: the oldest that a relying party may still use.
+
+    None for the first of those from which a delta can go on: it has more than changes tell.
+    """
+    if making.scope.delta_url is None or record.oldest_base == record.number:
         return None
-    return making.source.base(making.latest.oldest_base, this_update)
+    return making.source.base(record.oldest_base, record.this_update)
 
 
 def _write(
@@ -212,7 +218,7 @@ def _write(
     sha256 = _read_back(file, making, header, signing.digest)
     reach("crl.verified", scope.issuer)
     latest = making.latest
-    is_broken = latest is None or not making.follows or plan.made is CrlMade.MENDED
+    is_broken = not making.follows or plan.made in {CrlMade.MENDED, CrlMade.KEPT}
     record = CrlRecord(
         issuer=scope.issuer,
         shard=scope.shard,
@@ -280,7 +286,7 @@ def _delta(
     making: Making, record: CrlRecord, header: CrlHeader
 ) -> tuple[CrlRecord, NewPieces] | None:
     """The delta CRL of the same number (RFC 5280 5.2.4), if there is a base to go on from."""
-    base = _base(making, header.this_update)
+    base = _base(making, record)
     if base is None or header.freshest is None:
         return None
     issuing = making.issuing

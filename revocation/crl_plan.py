@@ -19,9 +19,11 @@ from revocation.crl_entries import (
     Spliced,
     check_ascending,
     in_pieces,
+    order_of,
     serial_of,
     serials,
     splice,
+    take_apart,
     vanished_between,
 )
 from revocation.errors import CrlAbandoned, CrlRefused, CrlRule, EntriesVanished
@@ -43,7 +45,7 @@ class CrlMade(StrEnum):
     MENDED = "mended"
     """From all rows, which say otherwise than the CRL before and what changed: an alarm."""
     KEPT = "kept"
-    """From what changed: the rows lack what the CRL before lists and may not forget: an alarm."""
+    """From all rows, with what only the CRL before lists and may not forget: an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,9 @@ def planned(making: Making) -> Plan:
         CrlMade.CHANGES,
         latest.rebuilt_at,
     )
-    return plan if abs(making.now - latest.rebuilt_at) < _AUDIT_EVERY else _compared(making, plan)
+    was_ahead = making.left_until < latest.left_until  # what left while the clock was, comes back
+    is_fresh = abs(making.now - latest.rebuilt_at) < _AUDIT_EVERY
+    return plan if is_fresh and not was_ahead else _compared(making, plan)
 
 
 def _spliced(making: Making, latest: CrlRecord) -> Spliced:
@@ -160,10 +164,14 @@ def _check_gone(making: Making, gone: frozenset[SerialNumber]) -> None:
 def from_rows(making: Making, made: CrlMade) -> Plan:
     """From every row, whatever the CRL before says; but nothing that it lists may be forgotten."""
     pieces = list(in_pieces(_unless_stopping(making, making.source.entries(making.left_until))))
-    count = check_ascending(chain.from_iterable(serials(piece.octets) for piece in pieces))
-    octets = sum(len(piece.octets) for piece in pieces)
     if making.latest is not None:
         _check_gone(making, _vanished(making, pieces))
+    return _anew(making, pieces, made)
+
+
+def _anew(making: Making, pieces: Sequence[Piece], made: CrlMade) -> Plan:
+    count = check_ascending(chain.from_iterable(serials(piece.octets) for piece in pieces))
+    octets = sum(len(piece.octets) for piece in pieces)
     return Plan(NewPieces(pieces), count, octets, made, making.now)
 
 
@@ -202,8 +210,8 @@ def _compared(making: Making, plan: Plan) -> Plan:
     """Whether all rows say the same as the CRL before and what changed; if not, they win."""
     try:
         rows = from_rows(making, CrlMade.MENDED)
-    except EntriesVanished:
-        return replace(plan, made=CrlMade.KEPT)
+    except EntriesVanished as vanished:
+        return _kept(making, vanished)
     try:
         is_same = _digest(making.entries(plan.pieces)) == _digest(making.entries(rows.pieces))
     except CrlRefused:
@@ -213,6 +221,28 @@ def _compared(making: Making, plan: Plan) -> Plan:
     # Many pieces with little in them are made anew.
     pieces = rows.pieces if len(making.firsts) > 2 * (plan.count // PIECE + 1) else plan.pieces
     return replace(plan, pieces=pieces, made=CrlMade.COMPARED, rebuilt_at=making.now)
+
+
+def _kept(making: Making, vanished: EntriesVanished) -> Plan:
+    """All rows, and the entries of the CRL before that vanished from them though they may not.
+
+    Raises:
+        EntriesVanished: the CRL before is damaged, so that its entries are not to be trusted.
+    """
+    missed, kept = {order_of(serial) for serial in vanished.serials}, dict[bytes, bytes | None]()
+    try:
+        for piece in making.stored():
+            if piece.first not in {HEAD, TAIL}:
+                found = take_apart(piece.octets)
+                kept |= {order: found[order] for order in found.keys() & missed}
+    except CrlRefused:
+        raise vanished from None
+    entries = _unless_stopping(making, making.source.entries(making.left_until))
+    rows = {piece.first: piece for piece in in_pieces(entries)}
+    spliced = splice(list(rows), kept, lambda first: rows[first].octets)
+    left = [piece for first, piece in rows.items() if first not in spliced.removed]
+    pieces = sorted([*left, *spliced.added], key=lambda piece: piece.first)
+    return _anew(making, pieces, CrlMade.KEPT)
 
 
 def _digest(chunks: Iterator[bytes]) -> bytes:

@@ -12,7 +12,8 @@ RevocationError
 │   ├── RevocationRefused a hold, release or revocation that a rule forbids
 │   └── SelectionFaulty   a list of certificates with lines that name none
 ├── Conflict             somebody else was first: read again, then retry
-│   └── CrlNumberTaken
+│   ├── CrlNumberTaken
+│   └── SelectionAltered  the rows of a plan are not those that were planned
 └── Unavailable          a part we stand on does not answer: retry later
     ├── StatusUnavailable
     ├── CrlAbandoned     the process is to end, so a CRL is not made to its end
@@ -143,6 +144,7 @@ class RevocationRule(Enum):
     INVALIDITY_BEFORE = "RFC 5280 5.3.2, invalidityDate in the validity"
     NOTHING_SELECTED = "NSIS ISS-REV-L2b, selection"
     TOO_MANY_SELECTED = "NSIS ISS-REV-L2b, size of the selection"
+    TOO_MANY_PLANS = "NSIS ISS-REV-L2b, open plans of one person"
     SELECTION_CHANGED = "NSIS ISS-REV-L2b, digest of the selection"
 
 
@@ -170,6 +172,14 @@ class CrlNumberTaken(Conflict):
         super().__init__(issuer, number)
         self.issuer = issuer
         self.number = number
+
+
+class SelectionAltered(Conflict):
+    """The rows of a plan are not those that its count and digest were made of."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(job)
+        self.job = job
 
 
 class ResponderNotValid(Unavailable):

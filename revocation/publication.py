@@ -166,11 +166,14 @@ class CrlPolicy:
     """How long a CRL is valid, and how long before nextUpdate the next one is issued.
 
     What expired stays on it for `keep_expired`; zero is until one CRL showed it after its expiry.
+    The nextUpdate of one that `is_last` never comes: it is for an issuer of whose certificates each
+    was revoked or has expired.
     """
 
     validity: timedelta
     renew_margin: timedelta
     keep_expired: timedelta = timedelta(0)
+    is_last: bool = False
 
     def __post_init__(self) -> None:
         """ValueError unless 0 < renew_margin < validity <= 366 days, in whole seconds."""
@@ -218,10 +221,14 @@ def may_begin(ended_ago: float, took: float, waited: float) -> bool:
 
 @dataclass(slots=True)
 class Pace:
-    """How often one process makes the CRL of a scope; times are of a monotonic clock, seconds."""
+    """How often one process makes the CRL of a scope; times are of a monotonic clock, seconds.
+
+    What was held back took its time, too, and waits before it is tried anew, whatever asks for it.
+    """
 
     _made: dict[tuple[IssuerName, int], tuple[float, float]] = field(default_factory=dict)
     _waiting: dict[tuple[IssuerName, int], float] = field(default_factory=dict)
+    _held_back: dict[tuple[IssuerName, int], Exception] = field(default_factory=dict)
 
     def may_begin(self, scope: CrlScope, monotonic: float) -> bool:
         """Whether a CRL of this scope, which is due, is made now."""
@@ -232,8 +239,18 @@ class Pace:
         ended, took = self._made[key]
         return may_begin(monotonic - ended, took, monotonic - since)
 
+    def why_held_back(self, scope: CrlScope) -> Exception | None:
+        """Why the last that was tried was not made; None if it was."""
+        return self._held_back.get((scope.issuer, scope.shard))
+
     def made(self, scope: CrlScope, began: float, ended: float) -> None:
         """Take note of one that was made."""
         key = (scope.issuer, scope.shard)
         self._made[key] = (ended, ended - began)
         self._waiting.pop(key, None)
+        self._held_back.pop(key, None)
+
+    def held_back(self, scope: CrlScope, began: float, ended: float, why: Exception) -> None:
+        """Take note of one that was tried, and not made."""
+        self.made(scope, began, ended)
+        self._held_back[(scope.issuer, scope.shard)] = why

@@ -163,7 +163,8 @@ class PlanBody(Body):
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
-        if self.model_fields_set <= {"cause", "invalid_since"}:
+        named = self.model_dump(exclude={"cause", "invalid_since"}, exclude_none=True)
+        if not named:
             raise ValueError("name certificates, an issuer, a key, a profile or a time")
         return self
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def renew_crl(
 ) -> CrlDue | None:
     """Issue and publish those CRLs of an issuer that are due; why the first of them was.
 
-    When `paced`, revocations wait a little if the last CRL took long to make (`Pace`).
+    When `paced`, revocations wait a little if the last CRL took long to make, and everything does
+    if it was held back (`Pace`).
 
     Raises:
         ClockBehind: the clock lies before what was signed already.
@@ -64,11 +66,11 @@ def renew_crl(
     failures: list[Exception] = []
     for scope in scopes(parts, record):
         due = _due(parts, record, scope, now)
-        may_wait = paced and due is CrlDue.REVOCATIONS_CHANGED
-        waits = may_wait and not parts.crl_work.pace.may_begin(scope, time.monotonic())
-        if due is None or waits:
+        if due is None:
             continue
         try:
+            if paced and _waits(parts, scope, due):
+                continue
             _issue(parts, record, scope, now)
             found.append(due)
         except (RevocationError, RecordsError) as error:
@@ -80,12 +82,29 @@ def renew_crl(
     return found[0] if found else None
 
 
+def _waits(parts: Assembly, scope: CrlScope, due: CrlDue) -> bool:
+    """Whether a CRL that is due waits; one that was held back waits by raising why."""
+    pace = parts.crl_work.pace
+    why = pace.why_held_back(scope)
+    if due is not CrlDue.REVOCATIONS_CHANGED and why is None:
+        return False
+    waits = not pace.may_begin(scope, time.monotonic())
+    if waits and why is not None:
+        raise why.with_traceback(None)
+    return waits
+
+
 def _issue(parts: Assembly, record: IssuerRecord, scope: CrlScope, now: datetime) -> None:
     issuing = parts.crl_signer(record)
     began = time.monotonic()
     place = _workplace(parts, scope)
-    issued = issue_list(parts.crls, (issuing, scope), now, parts.crl_policy(record), place)
-    parts.crl_work.pace.made(scope, began, time.monotonic())
+    policy, pace = parts.crl_policy(record), parts.crl_work.pace
+    try:
+        issued = issue_list(parts.crls, (issuing, scope), now, policy, place)
+    except Exception as error:
+        pace.held_back(scope, began, time.monotonic(), error)
+        raise
+    pace.made(scope, began, time.monotonic())
     if issued.made in {CrlMade.MENDED, CrlMade.KEPT}:
         number = issued.record.number
         get_logger("crl").error(
@@ -105,7 +124,8 @@ def last_crls(parts: Assembly, record: IssuerRecord, now: datetime) -> Iterator[
         issuing = parts.crl_signer(record)
         alone = CrlScope(scope.issuer, scope.shard, scope.url)
         place = _workplace(parts, scope)
-        yield issue_list(parts.crls, (issuing, alone), now, None, place).record
+        policy = replace(parts.crl_policy(record), is_last=True)
+        yield issue_list(parts.crls, (issuing, alone), now, policy, place).record
 
 
 def _workplace(parts: Assembly, scope: CrlScope) -> Workplace:

@@ -84,6 +84,16 @@ def _revoke_many(parts: Assembly, job: str, now: datetime) -> bool:
     return True
 
 
+def forget_plans(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Delete lists of bulk revocations that are done, and plans that nobody began in a week."""
+    done, end = 0, time.monotonic() + _PRODUCE_SECONDS
+    while count := parts.bulk_revocations.forget(now):
+        done += count
+        if time.monotonic() > end:
+            break
+    return done
+
+
 def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
     """Renew the OCSP signers of every issuer that answers OCSP."""
     records = [record for record in parts.issuers.all() if record.answers_ocsp]
@@ -235,6 +245,7 @@ JOBS: dict[str, Job] = {
     "close-intents": close_intents,
     "end-holds": end_holds,
     "carry-on-revocations": carry_on_revocations,
+    "forget-plans": forget_plans,
     "own-certificates": renew_own_certificates,
     "ocsp-responses": produce_ocsp_responses,
     "fulfil-applications": fulfil_applications,

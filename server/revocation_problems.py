@@ -1,6 +1,11 @@
 """What is said when a rule forbids a hold, a release or a revocation."""
 
-from revocation.errors import RevocationRefused, RevocationRule, SelectionFaulty
+from revocation.errors import (
+    RevocationRefused,
+    RevocationRule,
+    SelectionAltered,
+    SelectionFaulty,
+)
 from server.problem_kinds import sentence
 from server.problems import FieldProblem, Problem, Row, row
 
@@ -60,6 +65,10 @@ _SENTENCES = {
         "the selection holds more than {0} certificates",
         "make several plans of it, for example by the time of issue",
     ),
+    RevocationRule.TOO_MANY_PLANS: (
+        "one person has at most {0} plans that were not begun, and has so many",
+        "begin one of them, or let another security administrator plan; after {1} days they go",
+    ),
     RevocationRule.SELECTION_CHANGED: (
         "the digest is not that of the selection, {0}",
         "look at the plan as it is, and give the digest that it shows",
@@ -78,7 +87,7 @@ def _refused(error: RevocationRefused) -> Problem:
         status=status,
         detail=sentence(said.format(*error.facts)),
         rule=error.rule.value,
-        way_out=sentence(way_out),
+        way_out=sentence(way_out.format(*error.facts)),
     )
 
 
@@ -98,7 +107,19 @@ def _faulty(error: SelectionFaulty) -> Problem:
     )
 
 
+def _altered(error: SelectionAltered) -> Problem:
+    return Problem(
+        type="selection-altered",
+        title="The plan is not as it was made",
+        status=409,
+        detail=f"The rows of the plan {error.job} are not those that its digest was made of;"
+        " nothing was revoked.",
+        way_out="Plan again, and find out who changed the database.",
+    )
+
+
 REVOCATION_ROWS: tuple[Row, ...] = (
     row(RevocationRefused, _refused),
     row(SelectionFaulty, _faulty),
+    row(SelectionAltered, _altered),
 )

@@ -2,21 +2,32 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from threading import Event
 
 import pytest
 from cryptography import x509
 from sqlalchemy import text
 
+from audit.events import Event as AuditEvent
 from ca.identifiers import SerialNumber
+from ca.profiles import load_profile
+from records.audit_log import append
+from records.brake import OPEN_PLANS
 from records.bulk_revocations import BulkRevocation, BulkRevocations
 from records.database import Database
 from records.errors import Conflict, NotFound
 from records.officers import Role
 from revocation.causes import Cause, Grounds
-from revocation.errors import RevocationRefused, RevocationRule, SelectionFaulty
+from revocation.errors import (
+    RevocationRefused,
+    RevocationRule,
+    SelectionAltered,
+    SelectionFaulty,
+)
 from revocation.reasons import Reason
 from revocation.selections import Selection
 from revocation.status import Good, Revoked
@@ -105,7 +116,6 @@ def test_a_second_person_begins_it_and_every_one_is_revoked(desk: Desk) -> None:
     record = desk.stores.certificates.record(*places[0])
     assert (record.cause, record.decided_by) == (Cause.REPLACED, job.id)
     assert desk.bulk.counts(job.id) == [("issuing", "tls-server", ALONE + 2)]
-    assert desk.stores.count("bulk_certificate") == 0
     listed = x509.load_der_x509_crl(desk.stores.crl_octets(LATER))
     assert sorted(entry.serial_number for entry in listed) == [serial for _, serial in places]
 
@@ -139,6 +149,12 @@ def test_many_small_plans_of_ones_own_are_braked_like_one(desk: Desk) -> None:
     again = partial(desk.bulk.begin, plans[1].id, plans[1].sha256, desk.first, NOW)
     assert refusal(again) is RevocationRule.RATE_LIMITED
     assert desk.bulk.get(plans[1].id).begun_by is None
+    (_, braked) = desk.events(plans[1])
+    assert (braked["e"], braked["a"], braked["d"]) == (
+        "certificate.braked",
+        desk.first,
+        {"limit": ALONE},
+    )
     assert desk.begun(plans[1]).begun_by == desk.second
 
 
@@ -251,6 +267,90 @@ def test_what_cannot_be_revoked_is_left_out_of_a_list(desk: Desk) -> None:
     intent = ISSUING, desk.stores.intend(server_order(), NOW).content.serial_number
     plan = desk.plan(Selection({live: 1, revoked: 2, intent: 3}))
     assert (plan.total, plan.left_out) == (1, 2)
+
+
+def test_ocsp_signers_are_left_out_of_a_list_too(desk: Desk) -> None:
+    (live,) = desk.issued(1)
+    order = replace(server_order(), profile=load_profile("ocsp-signer"))
+    signer = place_of(desk.stores.issue(order, NOW))
+    plan = desk.plan(Selection({live: 1, signer: 2}))
+    assert (plan.total, plan.left_out) == (1, 1)
+
+
+def an_old_plan(desk: Desk) -> BulkRevocation:
+    """One that nobody began for a week."""
+    return desk.bulk.plan(SERVERS, REPLACED, desk.first, NOW - timedelta(days=7, seconds=1))
+
+
+@pytest.mark.parametrize("put_back", [False, True])
+def test_a_plan_whose_rows_were_altered_is_not_begun(desk: Desk, *, put_back: bool) -> None:
+    desk.issued(3)
+    (other,) = desk.issued(1)
+    plan = an_old_plan(desk)
+    with desk.stores.database.write() as tx:
+        tx.execute(text("DELETE FROM bulk_certificate WHERE number = 0"))
+        if put_back:
+            forged = "INSERT INTO bulk_certificate VALUES (:bulk, 0, :issuer, :serial)"
+            names = {"bulk": plan.id, "issuer": other[0], "serial": f"{other[1].hex}00"}
+            tx.execute(text(forged), names)
+    with pytest.raises(SelectionAltered):
+        desk.begun(plan)
+    assert desk.bulk.get(plan.id).begun_by is None
+
+
+def test_lists_that_are_done_are_forgotten_in_pieces(desk: Desk) -> None:
+    desk.issued(5)
+    job = desk.ended(desk.plan())
+    desk.issued(1)
+    open_plan = desk.plan()
+    assert [desk.bulk.forget(LATER, limit=2) for _ in range(4)] == [2, 2, 1, 0]
+    assert desk.bulk.get(job.id) == job
+    assert desk.bulk.get(open_plan.id) == open_plan
+    assert desk.stores.count("bulk_certificate") == 1
+
+
+def test_a_plan_that_nobody_began_for_a_week_is_forgotten_and_told(desk: Desk) -> None:
+    desk.issued(3)
+    kept = desk.plan()
+    plan = an_old_plan(desk)
+    assert [desk.bulk.forget(NOW, limit=2) for _ in range(4)] == [2, 1, 1, 0]
+    assert desk.bulk.all() == [kept]
+    told = desk.events(plan)[-1]
+    assert (told["e"], told["d"]) == (
+        "revocation.forgotten",
+        {"certificates": 3, "sha256": plan.sha256},
+    )
+
+
+def test_an_old_plan_that_was_begun_is_kept(desk: Desk) -> None:
+    desk.issued(2)
+    desk.begun(an_old_plan(desk))
+    assert desk.bulk.forget(NOW) == 0
+    assert desk.stores.count("bulk_certificate") == 2
+
+
+def test_a_person_has_ten_plans_that_nobody_began_and_no_more(desk: Desk) -> None:
+    desk.issued(1)
+    plans = [desk.plan() for _ in range(OPEN_PLANS - 1)]
+
+    def plan() -> RevocationRule | None:
+        try:
+            desk.plan()
+        except RevocationRefused as refused:
+            return refused.rule
+        return None
+
+    with ThreadPoolExecutor(2) as threads:
+        with desk.stores.database.write() as tx:
+            append(tx, AuditEvent("test.held", "system:test", "x", {}), NOW)
+            planning = [threads.submit(plan) for _ in range(2)]
+            Event().wait(0.5)  # both have begun, and wait for the audit log
+        outcomes = {each.result() for each in planning}
+    assert outcomes == {None, RevocationRule.TOO_MANY_PLANS}
+    assert len(desk.bulk.all()) == OPEN_PLANS
+    assert desk.bulk.plan(SERVERS, REPLACED, desk.second, NOW).state == "planned"
+    desk.begun(plans[0])
+    assert plan() is None
 
 
 @pytest.mark.parametrize(

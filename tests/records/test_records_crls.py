@@ -1,18 +1,21 @@
 """CRLs: what the next one is made from, who gets its number, and how long an entry stays."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
 from cryptography import x509
-from sqlalchemy import text
+from sqlalchemy import delete, insert, text
 
 from ca.identifiers import SerialNumber
 from records.database import Database
 from records.errors import RuleBroken
-from revocation.crl_entries import Piece
+from records.tables import revocation_residue
+from revocation.crl_entries import Piece, encode_entry
 from revocation.errors import CrlNumberTaken
 from revocation.publication import COMPLETE, NOTHING_LEFT, CrlRecord, CrlScope, NewPieces
+from revocation.reasons import Reason
 from server.clock import utc_now
 from tests.support.at_once import at_once
 from tests.support.stores import ISSUING, Place, Stores, place_of, server_order
@@ -103,6 +106,36 @@ def test_an_erased_certificate_stays_in_the_crl(stores: Stores) -> None:
     assert listed(stores) == [place[1]]
     assert after.version == before.version + 1
     assert stores.count("revocation_residue") == 1
+
+
+def test_what_remains_is_kept_until_the_latest_of_each_list_is_without_it(stores: Stores) -> None:
+    stores.issuer()
+    ended, serial = NOW - timedelta(days=3), SerialNumber(77)
+    entry = encode_entry(serial, ended, Reason.SUPERSEDED)
+    row = {"issuer": ISSUING, "serial": serial.hex, "shard": 1, "reason": 4, "revoked_at": ended,
+           "not_after": ended, "crl_entry": entry}  # fmt: skip
+    with stores.database.write() as tx:
+        tx.execute(insert(revocation_residue), row)
+    before, after = ended - timedelta(seconds=1), ended
+    for shard, number, left_until, refusal in (
+        (1, 1, after, "PKI17"),
+        (0, 1, before, "PKI17"),  # the complete one lists it still
+        (1, 2, before, "PKI17"),
+        (0, 2, after, "PKI17"),  # its shard lists it again: a clock was ahead
+        (1, 3, after, None),
+    ):
+        record = replace(of_number(number, 1), shard=shard, left_until=left_until)
+        stores.crls.record_crl((record, NO_PIECES))
+        assert refusal_to_forget(stores) == refusal
+
+
+def refusal_to_forget(stores: Stores) -> str | None:
+    try:
+        with stores.database.write() as tx:
+            tx.execute(delete(revocation_residue))
+    except RuleBroken as refusal:
+        return refusal.code
+    return None
 
 
 def test_a_number_is_given_once(stores: Stores) -> None:

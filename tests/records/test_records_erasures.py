@@ -1,5 +1,6 @@
 """Erasure cases, and the one transaction that deletes a person."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -9,6 +10,7 @@ from gdpr_erasure.errors import Conflict
 from gdpr_erasure.saga import Erasure, ErasureState
 from records.database import Database
 from records.errors import NotFound, RuleBroken
+from revocation.publication import NewPieces
 from revocation.status import Revoked
 from server.clock import utc_now
 from tests.support.at_once import at_once
@@ -195,6 +197,17 @@ def test_a_certificate_that_crls_no_longer_show_is_not_looked_for(
     stores.crl(stores.certificates.record(*person.place).not_after + timedelta(days=1))
 
     assert stores.erasures.erasure(case.id).places == ()
+
+
+def test_what_a_shard_no_longer_shows_is_looked_for_while_the_complete_crl_does(
+    stores: Stores, person: Person
+) -> None:
+    case = stores.erasures.open_erasure(person.subject_id, NOW)
+    later = stores.certificates.record(*person.place).not_after + timedelta(days=1)
+    of_shard = replace(stores.crl(NOW), shard=1, number=1, this_update=later)
+    stores.crls.record_crl((of_shard, NewPieces([])))
+
+    assert stores.erasures.erasure(case.id).places == (person.place,)
 
 
 def test_an_erased_certificate_that_expires_is_not_looked_for_again(

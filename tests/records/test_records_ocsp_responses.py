@@ -1,6 +1,8 @@
 """OCSP responses made ahead: due when a status is settled, gone when it changes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -197,3 +199,21 @@ def test_changes_are_told_by_issuer_and_serial(stores: Stores, responses: OcspRe
     stores.statuses.revoke(name, other, Reason.SUPERSEDED, "system:operator", LATER)
     assert responses.changed({ISSUING: 1}) == {ISSUING: (2, [other])}
     assert responses.find(name, SerialNumber(77), CertIdHash.SHA1) is None
+
+
+def test_keeping_locks_rows_in_the_order_of_their_serials(
+    stores: Stores, responses: OcspResponses
+) -> None:
+    """A bulk revocation has that order too, and neither waits for the other in a circle."""
+    for _ in range(2):
+        issued(stores)
+    low, high = sorted(responses.due(ISSUING, NOW, 10), key=lambda due: due.serial.hex)
+    touch = text("UPDATE ocsp_response SET due_at = due_at WHERE serial = :serial")
+    with ThreadPoolExecutor(1) as threads:
+        with stores.database.write() as tx:
+            tx.execute(touch, {"serial": low.serial.hex})
+            keeping = threads.submit(responses.keep, ISSUING, [produced(high), produced(low)])
+            Event().wait(0.5)  # the other has begun, and waits
+            tx.execute(touch, {"serial": high.serial.hex})
+        keeping.result()
+    assert responses.count_due(ISSUING, NOW) == 0

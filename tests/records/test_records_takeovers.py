@@ -11,12 +11,16 @@ from records.database import Database
 from records.errors import RuleBroken
 from records.tables import crl
 from records.takeovers import Takeovers
+from revocation.crl import CrlHeader, build_crl, check_crl
+from revocation.crl_issue import issue_crl
 from revocation.foreign_crls import MAX_NUMBER, ForeignCrl
+from revocation.publication import CrlPolicy, IssuingKey
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Unknown
 from revocation.takeover import Decision, Held, Row
 from server.clock import utc_now
 from tests.support.ca_builders import a_key, self_signed
+from tests.support.revocation_pki import issuer_certificate
 from tests.support.stores import ISSUING, Stores
 
 ACTOR = "system:test"
@@ -88,6 +92,20 @@ def test_the_last_crl_of_another_signer_is_kept_once(stores: Stores, now: dateti
     with stores.database.read() as tx:
         numbers = list(tx.execute(select(crl.c.number)).scalars())
     assert (kept, numbers) == ([True, False], [MAX_NUMBER])
+
+
+def test_a_crl_does_not_claim_what_expired_in_other_hands(stores: Stores, now: datetime) -> None:
+    taken_at, certificate = now - timedelta(days=2), issuer_certificate(stores.issuer_key)
+    header = CrlHeader(7, taken_at, now + timedelta(days=1))
+    der = build_crl(certificate, stores.issuer_key, header, [])
+    taken = ForeignCrl(header.number, taken_at, header.next_update, {}, der)
+    Takeovers(stores.database).keep_crl(ISSUING, taken, ACTOR, now)
+    policy = CrlPolicy(timedelta(days=2), timedelta(hours=1), timedelta(days=30))
+    issuing = IssuingKey(ISSUING, certificate, stores.issuer_key)
+    record = issue_crl(stores.crls, issuing, now, policy)
+    found = check_crl(stores.crls.whole(ISSUING), certificate, now)
+    assert record.number == header.number + 1
+    assert found.expired_since == taken_at > certificate.not_valid_before_utc
 
 
 def test_a_crl_without_number_is_not_kept(stores: Stores, now: datetime) -> None:

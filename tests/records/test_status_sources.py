@@ -1,6 +1,5 @@
 """What a check of a certificate is told of the CRL and the response that lie ready."""
 
-
 import pytest
 from sqlalchemy import text
 

@@ -110,11 +110,51 @@ def test_rows_that_say_more_than_the_changes_win_and_it_is_told() -> None:
     assert found.record.oldest_base == found.record.number  # no delta reaches over it
 
 
+def test_no_delta_reaches_over_a_crl_that_was_mended() -> None:
+    scope, store = CrlScope(ISSUER, delta_url="http://127.0.0.1/delta.crl"), of_size(3)
+    store.revoked[SerialNumber(7)] = REVOKED
+    made = []
+    for days in (1, 2, 2, 3):
+        found = issue_list(store, (PKI.issuing, scope), NOW + timedelta(days), POLICY, Workplace())
+        made.append((found.made, found.delta and found.delta.base))
+        store.revoke(SerialNumber(100 + len(made)), REVOKED)
+    assert made == [
+        (CrlMade.MENDED, None),  # number 2, by the daily comparison
+        (CrlMade.COMPARED, 2),
+        (CrlMade.CHANGES, 2),
+        (CrlMade.COMPARED, 2),
+    ]
+
+
 def test_rows_that_were_lost_stay_listed_and_it_is_told() -> None:
     store = of_size(300)
     del store.revoked[SerialNumber(10)]
     assert issue(store, NOW + timedelta(days=2)).made is CrlMade.KEPT
     assert 10 in listed(store)
+
+
+@pytest.mark.parametrize("size", [1, 2, 300, 5 * PIECE])
+def test_what_only_the_rows_have_is_listed_with_what_only_the_crl_has(size: int) -> None:
+    store, days = of_size(size), timedelta(days=1)
+    lost, unheard = SerialNumber(10), SerialNumber(7)
+    del store.revoked[lost]
+    store.revoked[unheard] = REVOKED  # past every record of a change
+    made = [issue(store, NOW + 2 * days).made]
+    assert listed(store) == {unheard, lost, *store.revoked}
+    assert store.records[-1].entries == size + 1
+    assert store.records[-1].oldest_base == 2  # no delta has what no change tells
+    made += [issue(store, NOW + times * days).made for times in (2, 2.9, 3)]
+    assert made == [CrlMade.KEPT, CrlMade.CHANGES, CrlMade.CHANGES, CrlMade.KEPT]
+    assert {unheard, lost} <= listed(store)
+
+
+def test_nothing_is_kept_from_a_crl_that_is_damaged() -> None:
+    store = of_size(3)
+    del store.revoked[SerialNumber(10)]
+    (first, _), *_ = store.firsts()
+    store.stored[first] = store.stored[first].replace(b"\x0a\x01\x04", b"\x0a\x01\x01", 1)
+    with pytest.raises(EntriesVanished):
+        issue(store, NOW + timedelta(days=2))
 
 
 @pytest.mark.parametrize("harm", ["changed", "lost", "swapped"])
@@ -130,6 +170,36 @@ def test_pieces_that_are_not_as_recorded_are_made_anew_from_all_rows(harm: str) 
     assert issue(store).made is CrlMade.MENDED
     assert len(listed(store)) == 3 * PIECE
     assert issue(store).made is CrlMade.CHANGES
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=10)])
+def test_what_left_while_the_clock_was_ahead_comes_back_when_it_is_right(ahead: timedelta) -> None:
+    store, expires = of_size(300), NOW + ahead / 2
+    store.ends = {SerialNumber(10): expires, SerialNumber(20): NOW - timedelta(days=1)}
+    found = []
+    twice_ahead = (NOW + ahead, NOW + ahead + timedelta(minutes=1))
+    times = (NOW, *twice_ahead, NOW, NOW, expires, expires + timedelta(minutes=1))
+    for moment in times:
+        record = issue(store, moment).record
+        found.append(({10, 20} & listed(store), record.left_until < moment))
+    assert found == [
+        ({10}, True),
+        ({10}, True),
+        (set[int](), True),
+        ({10}, True),
+        ({10}, True),
+        ({10}, True),
+        (set(), True),
+    ]
+    assert issue(store, times[-1]).made is CrlMade.CHANGES
+
+
+def test_what_did_not_expire_does_not_leave_by_one_crl_of_a_clock_that_was_ahead() -> None:
+    store = of_size(3)
+    store.ends = {SerialNumber(10): NOW + timedelta(days=5)}
+    for ahead in (10, 0, 0):
+        issue(store, NOW + timedelta(days=ahead))
+        assert 10 in listed(store)
 
 
 def test_a_lost_row_is_not_forgotten_when_the_crl_is_made_anew() -> None:

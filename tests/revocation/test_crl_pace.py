@@ -49,3 +49,14 @@ def test_one_list_does_not_wait_for_another() -> None:
     pace.made(SCOPE, 0, 5)
     assert not pace.may_begin(SCOPE, 6)
     assert pace.may_begin(SHARD, 6)
+
+
+def test_what_was_held_back_waits_as_what_was_made_and_is_known() -> None:
+    pace, why = Pace(), ValueError()
+    pace.held_back(SCOPE, 0, 1, why)
+    assert pace.why_held_back(SCOPE) is why
+    assert pace.why_held_back(SHARD) is None
+    assert not pace.may_begin(SCOPE, 9)
+    assert pace.may_begin(SCOPE, 10)
+    pace.made(SCOPE, 10, 11)
+    assert pace.why_held_back(SCOPE) is None

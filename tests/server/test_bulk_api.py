@@ -10,8 +10,11 @@ from werkzeug.test import TestResponse
 
 from ca.identifiers import SerialNumber
 from records.officers import Role
+from revocation.errors import SelectionAltered
 from server.jobs import run_job
 from server.metrics import Metrics
+from server.problem_rows import ROWS
+from server.problems import problem_of
 from server.staff import staff_app
 from tests.support.api import as_officer, problem
 from tests.support.staff import EnrolledOfficer, Office, an_officer
@@ -84,6 +87,7 @@ def test_a_large_plan_waits_for_a_second_officer_and_is_then_carried_out(desk: D
         issuer, _, serial = card.partition("/")
         assert parts.certificates.record(issuer, SerialNumber.from_hex(serial)).status == "revoked"  # type: ignore[arg-type]
     assert run_job("carry-on-revocations", parts, Metrics.of_process()) == 0
+    assert run_job("forget-plans", parts, Metrics.of_process()) == limit + 1
     listed = desk.ask(desk.first).json
     assert listed is not None
     assert listed[0]["id"] == plan["id"]
@@ -99,6 +103,7 @@ def test_a_list_of_many_thousand_lines_is_read(desk: Desk) -> None:
     [
         {},
         {"cause": "key-lost"},
+        {"cause": "key-lost", "issuer": None, "invalid_since": None},
         {"cause": "orphan", "profile": "staff"},
         {"cause": "key-lost", "certificates": "issuing/01"},
         {"cause": "key-lost", "certificates": [1]},
@@ -133,6 +138,23 @@ def test_what_selects_nothing_is_refused(desk: Desk, body: dict[str, object]) ->
     answer = desk.ask(desk.first, PATH, body)
     assert answer.status_code == 422
     assert "no certificate that can be revoked" in problem(answer)["detail"]
+
+
+def test_an_eleventh_plan_waits_until_one_is_begun(desk: Desk) -> None:
+    cards = desk.cards(1)
+    for _ in range(10):
+        desk.planned(cards)
+    answer = desk.ask(desk.first, PATH, {"cause": "key-lost", "certificates": cards})
+    assert answer.status_code == 422
+    assert "at most 10 plans" in problem(answer)["detail"]
+    assert "after 7 days" in problem(answer)["way_out"]
+
+
+def test_the_rows_of_an_altered_plan_are_told_as_a_conflict() -> None:
+    told = problem_of(SelectionAltered("bulk-01"), ROWS)
+    assert told is not None
+    assert (told.status, told.type) == (409, "selection-altered")
+    assert "bulk-01" in told.detail
 
 
 def test_nobody_but_a_security_administrator_sends_a_long_body(desk: Desk) -> None:

@@ -16,10 +16,11 @@ from ca.issuers import AS_SETTINGS, IssuerPolicy
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from records.database import Database
-from revocation.publication import DELTA
+from revocation.publication import DELTA, NEVER
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
+from server.crls import last_crls
 from server.jobs import run_job
 from server.metrics import Metrics
 from server.public import PublicApp
@@ -296,3 +297,26 @@ def test_what_expired_is_kept_as_long_as_was_said(
     issuer = certificate.not_valid_before_utc
     assert found[0][1] <= f"{issuer:%Y%m%d%H%M%SZ}"
     assert [since for _, since in found] == sorted(since for _, since in found)
+
+
+def test_the_last_crl_keeps_what_was_said_too(
+    softhsm: SoftHsm, tmp_path: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with an_installation(softhsm, tmp_path / "state") as parts:
+        configure(parts, IssuerPolicy(crl_keep_expired=timedelta(days=30), crl_shards=1))
+        run_job("renew-crls", parts, metrics)
+        certificate = a_server(parts)
+        for each in parts.issuers.unended(ISSUING, utc_now(), 100):
+            parts.statuses.revoke(ISSUING, each.serial_number, Reason.SUPERSEDED, ACTOR, utc_now())
+        moment = certificate.not_valid_after_utc + timedelta(days=1)
+        monkeypatch.setattr("server.jobs.utc_now", lambda: moment)
+        run_job("renew-crls", parts, metrics)
+        parts.issuers.supersede(ISSUING, moment)
+        parts.issuers.retire(ISSUING, moment)
+        made = list(last_crls(parts, parts.issuers.get(ISSUING), moment + timedelta(days=5)))
+        for record in made:
+            last = x509.load_der_x509_crl(parts.crls.whole(ISSUING, record.shard))
+            assert last.next_update_utc == NEVER
+            assert last.get_revoked_certificate_by_serial_number(certificate.serial_number)
+            assert x509.ObjectIdentifier("2.5.29.60") in {each.oid for each in last.extensions}
+    assert [record.shard for record in made] == [0, 1]

@@ -12,15 +12,18 @@ from threading import Event, Lock, Thread
 import pytest
 
 from ca.identifiers import SerialNumber
+from records.crls import Crls
 from records.database import Database
 from records.leases import Leases
 from revocation.crl_entries import encode_entry
 from revocation.crl_issue import Workplace, issue_list
-from revocation.publication import CrlPolicy, CrlScope
+from revocation.errors import EntriesVanished
+from revocation.publication import CrlPolicy, CrlScope, CrlSource
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
-from server.jobs import EVERYWHERE, JOBS, LEASE, LEASE_LIFE, JobLoop
+from server.crl_work import CrlWork
+from server.jobs import EVERYWHERE, JOBS, LEASE, LEASE_LIFE, JobLoop, renew_crls, run_job
 from server.logs import log_to
 from server.metrics import Metrics
 from tests.support.installation import an_installation
@@ -186,6 +189,31 @@ def test_a_stop_ends_the_making_of_a_long_crl_and_leaves_nothing_behind(
         assert time.monotonic() - stopped < 5
         assert '"event": "job.abandoned"' in log.read_text()
     assert [each for each in tmp_path.iterdir() if each.suffix != ""] == []
+
+
+class HeldBack(Crls):
+    """Each CRL takes a while, and then lacks a serial."""
+
+    tries = 0
+
+    @contextmanager
+    def next_crl(self, scope: CrlScope) -> Iterator[CrlSource]:
+        type(self).tries += 1
+        Event().wait(0.6)
+        raise EntriesVanished(scope.issuer, frozenset({SerialNumber(1)}))
+        yield
+
+
+def test_a_crl_that_is_held_back_is_tried_again_after_a_while_and_told_until_then(
+    parts: Assembly, metrics: Metrics
+) -> None:
+    run_job("renew-crls", parts, metrics)
+    held = dataclasses.replace(parts, crls=HeldBack(parts.database), crl_work=CrlWork())
+    later = utc_now() + timedelta(days=300)  # nextUpdate is long past: nothing else is waited for
+    for _ in range(3):
+        with pytest.raises(EntriesVanished):
+            renew_crls(held, metrics, later)
+    assert HeldBack.tries == 1
 
 
 def test_only_one_of_two_does_the_common_work(parts: Assembly, metrics: Metrics) -> None:

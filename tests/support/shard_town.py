@@ -36,6 +36,8 @@ SPREAD = (
     State("revoked-later", Verdict.REVOKED, "issuing", Reason.SUPERSEDED),
 )
 """Of the last two, the base tells what was so before: on hold, and good."""
+WHOLE = "whole-"
+"""Before the name of a state: its certificate from before there were shards."""
 _AFTER_BASE = "revoked-later"
 _ISSUING = IssuerName("issuing")
 _ACTOR = "system:test"
@@ -72,37 +74,47 @@ def a_shard_town(softhsm: SoftHsm, folder: Path) -> Iterator[Party]:
 def _befall(parts: Assembly, files: Path) -> None:
     """Issue, revoke and hold; keep the complete CRL that says so; then revoke and release."""
     now = utc_now()
-    policy = IssuerPolicy(crl_shards=SHARDS, crl_deltas=True)
-    parts.issuers.configure(_ISSUING, policy, now)
-    renew_crl(parts, parts.issuers.get(_ISSUING), now)
+    serials: dict[str, list[SerialNumber]] = {state.name: [] for state in SPREAD}
+    for shards, prefix in ((0, WHOLE), (SHARDS, "")):
+        policy = IssuerPolicy(crl_shards=shards, crl_deltas=True)
+        parts.issuers.configure(_ISSUING, policy, now)
+        renew_crl(parts, parts.issuers.get(_ISSUING), now)
+        for state in SPREAD:
+            serials[state.name].append(_issue(parts, files, f"{prefix}{state.name}"))
     _keep(parts, files / "first.crl")
-    serials = {state.name: _issue(parts, files, state) for state in SPREAD}
     for state in SPREAD:
-        serial = serials[state.name]
-        if state.was_held:
-            parts.statuses.hold(_ISSUING, serial, _ACTOR, now)
-        elif state.reason is not None and state.name != _AFTER_BASE:
-            parts.statuses.revoke(_ISSUING, serial, state.reason, _ACTOR, now)
+        for serial in serials[state.name]:
+            _decide(parts, state, serial)
     renew_crl(parts, parts.issuers.get(_ISSUING), now)
     _keep(parts, files / "base.crl")
-    parts.statuses.release(_ISSUING, serials["returned"], "system:other", now)
-    parts.statuses.revoke(_ISSUING, serials[_AFTER_BASE], Reason.SUPERSEDED, _ACTOR, now)
+    for serial in serials["returned"]:
+        parts.statuses.release(_ISSUING, serial, "system:other", now)
+    for serial in serials[_AFTER_BASE]:
+        parts.statuses.revoke(_ISSUING, serial, Reason.SUPERSEDED, _ACTOR, now)
     renew_crl(parts, parts.issuers.get(_ISSUING), now)
     leave_nothing_to_watch(parts)
+
+
+def _decide(parts: Assembly, state: State, serial: SerialNumber) -> None:
+    """What the base tells."""
+    if state.was_held:
+        parts.statuses.hold(_ISSUING, serial, _ACTOR, utc_now())
+    elif state.reason is not None and state.name != _AFTER_BASE:
+        parts.statuses.revoke(_ISSUING, serial, state.reason, _ACTOR, utc_now())
 
 
 def _keep(parts: Assembly, path: Path) -> None:
     _write(path, x509.load_der_x509_crl(parts.crl_file(_ISSUING).read_bytes()))
 
 
-def _issue(parts: Assembly, files: Path, state: State) -> SerialNumber:
-    host = f"{state.name}.example"
+def _issue(parts: Assembly, files: Path, name: str) -> SerialNumber:
+    host = f"{name}.example"
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     subject = SubjectName.of([("CN", host)])
     order = CertificateOrder(load_profile("tls-server"), subject, key, (host,))
     prepared = prepare(order, parts.issuing(), utc_now())
     made = issue(prepared, parts.certificates, _ACTOR, utc_now())
-    _write(files / f"{state.name}.pem", made)
+    _write(files / f"{name}.pem", made)
     return SerialNumber(made.serial_number)
 
 
@@ -135,7 +147,8 @@ def _fetch(service: Service, party: Party) -> None:
         own = shard_of(folder / f"{state.name}.pem")
         (other,) = shards - {own}
         issuer = (folder / "issuing.pem").read_bytes()
-        (folder / f"{state.name}.issuer.pem").write_bytes(issuer)
+        for name in (state.name, f"{WHOLE}{state.name}"):
+            (folder / f"{name}.issuer.pem").write_bytes(issuer)
         (folder / f"{state.name}.chain.pem").write_bytes(octets + issuer)
         _write(folder / f"{state.name}.own.crl", root, served[own])
         _write(folder / f"{state.name}.other.crl", root, served[other])

@@ -137,7 +137,7 @@ class Stores:
         certificate = self.issuers.get(name).certificate
         assert certificate is not None
         issuing = IssuingKey(name, certificate, self.further_keys[name])
-        return issue_crl(self.crls, issuing, now, None)
+        return issue_crl(self.crls, issuing, now, replace(CRL_POLICY, is_last=True))
 
     def intend(
         self, order: CertificateOrder, now: datetime, serial: SerialNumber | None = None

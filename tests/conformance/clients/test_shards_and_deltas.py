@@ -5,6 +5,7 @@ b). What each client says is data, and the page of the other table has it too.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from tests.support.shard_town import SPREAD, a_shard_town, shard_of
+from tests.support.shard_town import SPREAD, WHOLE, a_shard_town, shard_of
 from tests.support.softhsm import SoftHsm
 from tests.support.status_matrix import Channel, Client, Party, Said, State, Verdict, run
 
@@ -20,7 +21,6 @@ _OPENSSL, _GNUTLS, _JAVA, _NSS, _PYHANKO, _STRONGSWAN = (
     import_module(f"test_client_{name}")
     for name in ("openssl", "gnutls", "java", "nss", "pyhanko", "strongswan")
 )
-_JAVA_CASES = tuple((Channel.CRL.name, state.name) for state in SPREAD)
 _COMPLETE = ("root.crl", "complete.crl")
 _WITH_DELTA = ("root.crl", "base.crl", "delta.crl")
 
@@ -47,7 +47,10 @@ def _pki(crls: tuple[str, ...], party: Party, state: State) -> Said:
 
 
 def _java(party: Party, state: State) -> Said:
-    said: Said = _JAVA.judged(party, _JAVA_CASES)[Channel.CRL.name, state.name]
+    is_whole = state.name.startswith(WHOLE)
+    names = (f"{WHOLE}{each.name}" if is_whole else each.name for each in SPREAD)
+    cases = tuple((Channel.CRL.name, name) for name in names)
+    said: Said = _JAVA.judged(party, cases)[Channel.CRL.name, state.name]
     return said
 
 
@@ -78,7 +81,22 @@ def _crlutil(party: Party, state: State) -> Said:
 
 _ALL = ("-crl_check_all",)
 _UNKNOWN = {state.name: Verdict.UNKNOWN for state in SPREAD}
+# It wants the delta that a complete CRL names, and fetches only one that the certificate names.
+_OF_WHOLE = {"pyhanko-certvalidator": _UNKNOWN}
 _AS_BASE = {"returned": Verdict.REVOKED, "revoked-later": Verdict.GOOD}
+
+
+def _of_whole(client: Client) -> Client:
+    """The same, asked about certificates that name the complete CRL."""
+
+    def ask(party: Party, state: State) -> Said:
+        return client.ask(party, replace(state, name=f"{WHOLE}{state.name}"))
+
+    known_as = _OF_WHOLE.get(client.name, {})
+    words = {} if known_as else client.words
+    return replace(client, channel=Channel.CRL, ask=ask, words=words, known_as=known_as)
+
+
 FETCHING = (
     Client(
         "openssl verify -crl_download",
@@ -98,10 +116,11 @@ OWN = (
 )
 COMPLETE = (
     Client("openssl verify -CRLfile", Channel.CRL, partial(_openssl, _ALL, _COMPLETE)),
-    Client("pyhanko-certvalidator", Channel.CRL, partial(_pyhanko, _COMPLETE)),
+    Client("pyhanko-certvalidator", Channel.CRL, partial(_pyhanko, _COMPLETE), known_as=_UNKNOWN),
     Client("certtool --load-crl", Channel.CRL, partial(_certtool, _COMPLETE)),
     Client("vfychain -m crl", Channel.CRL, _vfychain),
 )
+FETCHING_WHOLE = tuple(map(_of_whole, FETCHING))
 ANOTHERS = (
     Client(
         "openssl verify -CRLfile",
@@ -185,7 +204,8 @@ each_state = pytest.mark.parametrize("state", SPREAD, ids=lambda state: state.na
 GROUPS = {
     "the shard that the certificate names": OWN,
     "a shard that is another certificate's": ANOTHERS,
-    "the complete CRL": COMPLETE,
+    "the complete CRL, which certificates name that are older than the shards": FETCHING_WHOLE,
+    "the complete CRL from a file": COMPLETE,
     "a complete CRL from before, and but for the first client the delta since": DELTAS,
 }
 
@@ -207,6 +227,14 @@ def test_who_fetches_asks_for_the_shards_that_certificates_name_and_no_other_lis
     spread: Party, fetched: dict[str, set[str]], client: Client
 ) -> None:
     assert fetched[client.name] == {shard_of(spread.folder / f"{s.name}.pem") for s in SPREAD}
+
+
+@_each(FETCHING_WHOLE)
+@each_state
+def test_clients_of_the_complete_crl_that_a_certificate_names(
+    spread: Party, client: Client, state: State
+) -> None:
+    client.check(spread, state)
 
 
 @_each(COMPLETE)
