@@ -6,6 +6,7 @@ floor is joining and signing as many ready entries in memory. `--no-write` leave
 
 import ctypes
 import gc
+import hashlib
 import os
 import platform
 import secrets
@@ -239,7 +240,31 @@ def render(sizes: list[Size]) -> str:
             f"| {of.entries:,} | {of.anew[0] * 1e3:,.0f} | {of.grown_anew:,.0f} |"
             f" {beside or ' | '} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_limits(sizes)])
+
+
+def _limits(sizes: list[Size]) -> Iterator[str]:
+    """Of each length that is short: what its time, or its memory, goes to."""
+    for of in sizes:
+        again, floor, disk = median(of.again), median(of.floor), median(of.disk)
+        if again > WANTED[of.entries] * floor:
+            octets = bytes(of.octets)
+            digest = min(timed(lambda octets=octets: hashlib.sha256(octets))[0] for _ in range(5))
+            rest = again - floor - disk - 3 * digest
+            yield ""
+            yield (
+                f"Short: {of.entries:,}: of {again * 1e3:,.0f} ms the floor is {floor * 1e3:,.0f}"
+                f" and the disk {disk * 1e3:,.0f}; three further digests of all octets (of the one"
+                f" before, of the new one, and of what was read back) take {3 * digest * 1e3:,.0f}."
+                f" The other {max(rest, 0) * 1e3:,.0f} do not grow with the list: statements,"
+                " pieces, gate, record."
+            )
+        if of.grown_anew > _MEGABYTES:
+            yield ""
+            yield (
+                f"Short: {of.entries:,} made anew from all rows takes {of.grown_anew:,.0f} MB above"
+                f" base, and not {_MEGABYTES}; that is once a day and after an import."
+            )
 
 
 def _said(holds: bool, wanted: str) -> str:  # noqa: FBT001 - one word of a table

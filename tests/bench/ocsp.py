@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    load_pem_private_key,
 )
 from cryptography.x509 import ocsp as x509_ocsp
 from prometheus_client import CollectorRegistry
@@ -45,12 +46,13 @@ from revocation import der
 from revocation.cert_ids import CertIdHash, IssuerCertIds
 from revocation.ocsp import ResponseSigner, SingleAnswer, build_response
 from revocation.preproduction import preproduce
+from revocation.responder import OcspIssuer, OcspResponder
 from revocation.status import Good
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.jobs import run_job
 from server.metrics import Metrics
-from server.own_certificates import ocsp_responder
+from server.own_certificates import ocsp_policy, ocsp_responder
 from server.public_ocsp import SIGN_AT_ONCE
 from server.tally import HAND_OVER_SECONDS
 from tests.bench.growth import load_certificates
@@ -179,6 +181,25 @@ def beside_the_library() -> tuple[float, float]:
         ours.append(_cpu(by_our_own, 500))
         theirs.append(_cpu(by_the_library, 500))
     return statistics.median(ours), statistics.median(theirs)
+
+
+def alone(site: Site, signer: Path) -> float:
+    """CPU seconds of one answer with a nonce, key in memory, by a thread that does nothing else."""
+    key = load_pem_private_key((signer / "key.pem").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    certificate = x509.load_pem_x509_certificate((signer / "certificate.pem").read_bytes())
+    record = site.parts.issuing_record()
+    assert record.certificate is not None
+    issuer = OcspIssuer(record.name, record.certificate, certificate, key)
+    responder = OcspResponder(issuer, site.parts.statuses, ocsp_policy(site.parts.settings))
+    asked = [site.question(each, secrets.token_bytes(16)) for each in site.serials[:500]]
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        for each in asked:
+            responder.answer(each, utc_now())
+        taken.append((time.process_time() - began) / len(asked))
+    return statistics.median(taken)
 
 
 def _cpu(act: Callable[[], object], times: int) -> float:
@@ -343,7 +364,7 @@ def measure(folder: Path, *, with_peer: bool = True) -> Run:
         ]
         peer = stack.enter_context(a_peer(folder / "django-ca")) if with_peer else None
         take_turns([floor, *paths, *([peer] if peer else [])])
-        return Run(floor, paths, peer, made, CERTIFICATES, QUESTIONS)
+        return Run(floor, paths, peer, made, alone(site, Path(signer)), CERTIFICATES, QUESTIONS)
 
 
 def answered(port: int, question: bytes, path: str = "/ocsp/issuing") -> bytes:

@@ -52,6 +52,8 @@ class Run:
     paths: list[Way]
     peer: Way | None
     made: Made
+    alone: float
+    """CPU seconds of one answer with a nonce and a key in memory, in one thread without HTTP."""
     certificates: int
     questions: int
 
@@ -66,10 +68,27 @@ load comes from the same cores.
 
 {_table(run)}
 
+{_limits(run)}
+
 Made ahead by the token, two for each certificate, with their rows:
 {made.count / made.wall:,.0f} a second, {made.cpu / made.count * 1e6:,.0f} µs of CPU each. With a
 key in memory and without rows one takes {made.ours * 1e6:,.0f} µs of CPU, by cryptography's builder
 {made.theirs * 1e6:,.0f}: {made.theirs / made.ours:.1f} times as much."""
+
+
+def _limits(run: Run) -> str:
+    """Of what is short with a key in memory: what its time goes to."""
+    held, signed = run.paths[1], run.paths[3]
+    if signed.of_nginx is None or signed.rate() / run.floor.rate() >= signed.of_nginx:
+        return "Nothing that is signed on demand is short."
+    rest = signed.cpu() - held.cpu() - run.alone
+    return (
+        f"Short: {signed.name}: {signed.cpu() * 1e6:,.0f} µs of CPU. {run.alone * 1e6:,.0f} of them"
+        " are what one thread without HTTP needs to read the request and the status, to sign, and"
+        f" to let the gate read it again; {held.cpu() * 1e6:,.0f} are HTTP, as for an answer from"
+        f" memory; the other {rest * 1e6:,.0f} are threads that wait for one interpreter and find"
+        " cold caches. The token adds its own signature to that."
+    )
 
 
 def _table(run: Run) -> str:

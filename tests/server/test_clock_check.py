@@ -7,20 +7,23 @@ from pathlib import Path
 import pytest
 
 from audit.errors import ClockBehind
+from audit.log import verify_log
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import CertificateOrder, issue, prepare
 from ca.names import SubjectName
 from ca.profiles import load_profile
+from records.audit_log import audit_log
 from records.database import Database
 from records.officers import Role
 from revocation.reasons import Reason
-from server.assembly import Assembly
+from server.assembly import AUDIT_ORIGIN, Assembly
 from server.clock import utc_now
 from server.jobs import JOBS, run_job
 from server.metrics import Metrics
 from server.own_certificates import ocsp_responder
 from server.problem_rows import ROWS
 from server.problems import problem_of
+from server.tokens import AUDIT_KEY
 from tests.support.installation import an_installation
 from tests.support.revocation_pki import new_key
 from tests.support.softhsm import SoftHsm
@@ -78,7 +81,7 @@ def answers(parts: Assembly, ahead: timedelta) -> None:
     JOBS["ocsp-responses"](parts, Metrics.of_process(), utc_now() + ahead)
 
 
-@pytest.mark.parametrize("act", [certify, revoke, hold, crl, answers])
+@pytest.mark.parametrize("act", [certify, revoke, hold, answers])
 def test_nothing_is_signed_or_decided_until_the_clock_is_right_again(
     parts: Assembly,
     act: Callable[[Assembly, timedelta], None],
@@ -96,6 +99,18 @@ def test_nothing_is_signed_or_decided_until_the_clock_is_right_again(
     monkeypatch.setattr("server.assembly.utc_now", lambda: utc_now() + right)
     act(parts, right)
     assert contents(parts.database) != before
+
+
+def test_a_crl_is_made_meanwhile_and_the_log_stays_whole(parts: Assembly) -> None:
+    before = parts.crls.latest(ISSUING)
+    crl(parts, timedelta(0))
+    after = parts.crls.latest(ISSUING)
+    assert before is not None
+    assert after is not None
+    assert after.number == before.number + 1
+    with audit_log(parts.database) as log:
+        public = parts.tokens.service_key(AUDIT_KEY).public_key()
+        assert verify_log(log, public, AUDIT_ORIGIN).size == log.size()
 
 
 def test_no_responder_signs_with_a_time_that_has_passed(parts: Assembly) -> None:

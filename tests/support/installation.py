@@ -11,6 +11,7 @@ from server.assembly import Assembly, assembled
 from server.ceremony import hold_ceremony
 from server.clock import utc_now
 from server.settings_sources import load_settings
+from server.watch import open_changes
 from tests.support.softhsm import SoftHsm
 
 ORGANISATION = "Tillid Test"
@@ -45,3 +46,9 @@ def an_installation(softhsm: SoftHsm, state: Path, **environment: str) -> Iterat
         for _ in hold_ceremony(parts, ORGANISATION, "DK", utc_now()):
             pass
         yield parts
+
+
+def leave_nothing_to_watch(parts: Assembly) -> None:
+    """Say of every change that it was seen: the watcher of a service would ask about it."""
+    for _, channel, unseen in open_changes(parts):
+        parts.visible.see(unseen, channel, utc_now())

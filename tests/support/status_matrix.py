@@ -31,6 +31,8 @@ class Channel(StrEnum):
     """How the status comes to the client."""
 
     CRL = "full CRL"
+    SHARD = "shard of the CRL"
+    DELTA = "full and delta CRL"
     GET = "OCSP by GET"
     POST = "OCSP by POST"
     STAPLE = "OCSP, stapled"

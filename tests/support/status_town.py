@@ -30,6 +30,7 @@ from server.clock import utc_now
 from server.crls import renew_crl
 from server.own_certificates import ensure_ocsp_signer, ocsp_responder
 from server.settings_sources import load_settings
+from tests.support.installation import leave_nothing_to_watch
 from tests.support.service import Service, quiet_port
 from tests.support.softhsm import SoftHsm
 from tests.support.status_matrix import BY_NAME, STATES, Party, State, Verdict
@@ -112,6 +113,7 @@ class _Founding:
         for state in STATES:
             for serial in self._serials(state):
                 self._decide(state, serial)
+        leave_nothing_to_watch(self.parts)
 
     def _issue(self, states: tuple[State, ...], then: datetime) -> None:
         """Both certificates of every state, in one batch."""

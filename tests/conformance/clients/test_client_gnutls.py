@@ -23,7 +23,7 @@ _SIGNS = {
 }
 
 
-def _certtool(party: Party, state: State, *crls: str) -> Said:
+def certtool(party: Party, state: State, *crls: str) -> Said:
     ran = run(
         *("certtool", "--verify", "--infile", party.file(f"{state.name}.chain.pem")),
         *("--load-ca-certificate", party.file("root.pem")),
@@ -33,7 +33,7 @@ def _certtool(party: Party, state: State, *crls: str) -> Said:
 
 
 def _by_crl(party: Party, state: State) -> Said:
-    return _certtool(party, state, f"{state.generation}.crls.pem")
+    return certtool(party, state, f"{state.generation}.crls.pem")
 
 
 def _by_ocsp(party: Party, state: State) -> Said:

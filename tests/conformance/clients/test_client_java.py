@@ -23,9 +23,8 @@ _PROGRAM = Path(*tests.support.__path__) / "java" / "StatusJudge.java"
 
 
 @cache
-def _judged(party: Party) -> dict[tuple[str, str], Said]:
-    """All cases in one virtual machine."""
-    asked = [(channel.name, state.name) for channel in _CHANNELS for state in STATES]
+def judged(party: Party, asked: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Said]:
+    """All cases, each a channel and a state, in one virtual machine."""
     ran = run(
         *("java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Duser.language=en"),
         *("-Dcom.sun.security.enableCRLDP=true", str(_PROGRAM), str(party.folder)),
@@ -39,13 +38,14 @@ def _judged(party: Party) -> dict[tuple[str, str], Said]:
 
 
 def _ask(channel: Channel, party: Party, state: State) -> Said:
-    return _judged(party)[channel.name, state.name]
+    return judged(party, _CASES)[channel.name, state.name]
 
 
-_WORDS = {reason: reason.name for reason in Reason}
+WORDS = {reason: reason.name for reason in Reason}
 _CHANNELS = (Channel.CRL, Channel.GET, Channel.POST)
+_CASES = tuple((channel.name, state.name) for channel in _CHANNELS for state in STATES)
 CLIENTS = tuple(
-    Client(f"Java PKIX, {channel}", channel, partial(_ask, channel), words=_WORDS)
+    Client(f"Java PKIX, {channel}", channel, partial(_ask, channel), words=WORDS)
     for channel in _CHANNELS
 )
 
@@ -54,7 +54,7 @@ CLIENTS = tuple(
 def methods(party: Party) -> list[str]:
     """How the virtual machine asked, once and for all."""
     with party.tap.listening() as requests:
-        _judged(party)
+        judged(party, _CASES)
     return [method for method, path in requests if path.startswith("/ocsp/")]
 
 

@@ -50,7 +50,7 @@ def _by_ocsp(party: Party, state: State) -> Said:
     return _vfychain(party, state, "ocsp -s failIfNoInfo")
 
 
-def _by_crl(party: Party, state: State) -> Said:
+def by_crl(party: Party, state: State) -> Said:
     return _vfychain(party, state, "crl -s failIfNoInfo,ignoreDefaultSrc")
 
 
@@ -64,7 +64,7 @@ def _certutil(party: Party, state: State) -> Said:
 CLIENTS = (
     # It says "revoked" of all that is not good.
     Client("vfychain -m ocsp", Channel.GET, _by_ocsp, known_as={"unissued": Verdict.REVOKED}),
-    Client("vfychain -m crl", Channel.CRL, _by_crl),
+    Client("vfychain -m crl", Channel.CRL, by_crl),
     Client("certutil -V", Channel.CRL, _certutil),
 )
 

@@ -3,6 +3,7 @@
 import asyncio
 import warnings
 
+from asn1crypto import crl as asn1_crl
 from asn1crypto import pem as asn1_pem
 from asn1crypto import x509 as asn1_x509
 
@@ -37,13 +38,17 @@ def _certificate(party: Party, name: str) -> asn1_x509.Certificate:
     return asn1_x509.Certificate.load(asn1_pem.unarmor(octets)[2])
 
 
-async def _validate(party: Party, state: State, rule: RevocationCheckingRule) -> Said:
+async def _validate(
+    party: Party, state: State, rule: RevocationCheckingRule, *crls: asn1_crl.CertificateList
+) -> Said:
+    """What it says when it has these CRLs, or when it fetches if it has none."""
     policy = CertRevTrustPolicy(RevocationCheckingPolicy(rule, _CRL))
     async with AIOHttpFetcherBackend() as fetchers:
         context = ValidationContext(
             trust_roots=[_certificate(party, "root")],
-            other_certs=[_certificate(party, name) for name in ("issuing", "issuing-2")],
-            allow_fetching=True,
+            other_certs=[_certificate(party, f"{state.name}.issuer")],
+            crls=crls,
+            allow_fetching=not crls,
             fetchers=fetchers,
             revinfo_policy=policy,
         )
@@ -60,18 +65,22 @@ async def _validate(party: Party, state: State, rule: RevocationCheckingRule) ->
         return Said(Verdict.GOOD, "")
 
 
-def _by_crl(party: Party, state: State) -> Said:
-    return asyncio.run(_validate(party, state, _CRL))
+def by_crls(party: Party, state: State, *crls: str) -> Said:
+    """By the CRLs in these files alone, or by those it fetches if none is named."""
+    octets = b"".join((party.folder / crl).read_bytes() for crl in crls)
+    found = asn1_pem.unarmor(octets, multiple=True) if crls else ()
+    given = [asn1_crl.CertificateList.load(der) for _, _, der in found]
+    return asyncio.run(_validate(party, state, _CRL, *given))
 
 
 def _by_ocsp(party: Party, state: State) -> Said:
     return asyncio.run(_validate(party, state, _OCSP))
 
 
-_WORDS = {reason: reason.name.lower() for reason in Reason}
+WORDS = {reason: reason.name.lower() for reason in Reason}
 CLIENTS = (
-    Client("pyhanko-certvalidator, CRL", Channel.CRL, _by_crl, words=_WORDS),
-    Client("pyhanko-certvalidator, OCSP", Channel.POST, _by_ocsp, words=_WORDS),
+    Client("pyhanko-certvalidator, CRL", Channel.CRL, by_crls, words=WORDS),
+    Client("pyhanko-certvalidator, OCSP", Channel.POST, _by_ocsp, words=WORDS),
 )
 
 
