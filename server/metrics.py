@@ -6,6 +6,7 @@ again, so it has to be called before the metrics of a process are made.
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,7 +132,17 @@ class Metrics:
 
 
 def exposition() -> bytes:
-    """The values of all processes in the Prometheus text format."""
+    """The values of all processes in the Prometheus text format; livemax asks the living alone."""
+    _forget_dead(Path(os.environ[DIRECTORY]))
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
+
+
+def _forget_dead(folder: Path) -> None:
+    """A worker that was killed cannot take back what it had set."""
+    for path in folder.glob("gauge_live*_*.db"):
+        process = path.stem.rpartition("_")[2]
+        if not Path("/proc", process).exists():
+            with suppress(FileNotFoundError):  # two may be asked at once
+                multiprocess.mark_process_dead(process)  # type: ignore[no-untyped-call]

@@ -5,6 +5,7 @@ RFC 5019 section 5, RFC 5280 section 4.2.1.13).
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -291,6 +292,7 @@ def make_app() -> PublicApp:
         used
     )
     app = PublicApp(parts, metrics)
+    threading.excepthook = lambda args: end_worker(settings.state, args.exc_value)
     never = Event()
     for name, work in (
         ("follow", lambda: app.held.follow(parts.ocsp_responses, never)),
@@ -299,6 +301,18 @@ def make_app() -> PublicApp:
     ):
         Thread(target=work, name=name, daemon=True).start()
     return app
+
+
+def end_worker(state: Path, error: BaseException | None) -> None:
+    """End this process when a thread of it ended: without them it would answer and count wrongly.
+
+    The listener starts another worker, and ends if that one fails at once as well.
+    """
+    try:
+        if error is not None:
+            record_unforeseen(state, error)
+    finally:
+        os._exit(1)
 
 
 def _alive(_: Environ, __: str) -> Answer:

@@ -24,10 +24,10 @@ from cheroot.wsgi import Server
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from audit.errors import ClockBehind
-from ca.errors import Refused
+from ca.errors import CaError
 from hsm.errors import HsmError
 from records.errors import RecordsError
-from revocation.errors import PublicationFailed
+from revocation.errors import RevocationError
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.errors import AlreadyServing, IssuerOffline, ServiceFailed
@@ -47,6 +47,18 @@ _STAFF_THREADS = 16
 _TRUST_SECONDS = 3
 _RENEW_SECONDS = 60
 _FIRST_JOBS = ("close-intents", "own-certificates", "renew-crls", "publish-crls")
+
+# What may be gone at another time; ssl.SSLError is an OSError, and a damaged key is a ValueError.
+_IN_THE_WAY = (
+    RecordsError,
+    CaError,
+    RevocationError,
+    HsmError,
+    IssuerOffline,
+    ClockBehind,
+    OSError,
+    ValueError,
+)
 
 ToldToStop = Callable[[], bool]
 Ready = Callable[[], None]
@@ -141,7 +153,7 @@ def _try_to_publish(parts: Assembly, metrics: Metrics) -> None:
     """Write the CRLs that this node lacks; what is in the way is told, and may be gone later."""
     try:
         try_job("publish-crls", parts, metrics)
-    except (RecordsError, PublicationFailed, OSError) as error:
+    except _IN_THE_WAY as error:
         get_logger("serve").error("serve.crls_unwritten", exc_info=error)
 
 
@@ -193,10 +205,10 @@ def _staff_server(parts: Assembly, metrics: Metrics) -> Server:
 
 
 def _try_to_trust(parts: Assembly, staff: Server) -> None:
-    """Look for issuers that were made since; without a database there is another time."""
+    """Look for issuers that were made since; what is in the way may be gone another time."""
     try:
         _trust_issuers(parts, staff.ssl_adapter.context)
-    except RecordsError as error:
+    except _IN_THE_WAY as error:
         get_logger("serve").warning("serve.issuers_unread", exc_info=error)
 
 
@@ -205,7 +217,7 @@ def _try_to_renew(parts: Assembly, staff: Server) -> None:
     try:
         chain, key = ensure_staff_listener(parts, utc_now())
         staff.ssl_adapter.context.load_cert_chain(chain, key)
-    except (RecordsError, HsmError, IssuerOffline, Refused, ClockBehind) as error:  # another time
+    except _IN_THE_WAY as error:
         get_logger("serve").warning("serve.certificate_kept", exc_info=error)
 
 

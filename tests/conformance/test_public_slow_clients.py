@@ -4,6 +4,7 @@ import resource
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from threading import Event
 
 import pytest
 
@@ -13,6 +14,9 @@ from tests.support.service import until
 from tests.support.status_town import Town
 
 OCSP = "/ocsp/issuing-2"
+OCSP_MALFORMED = bytes.fromhex("30030a0101")
+OCSP_TRY_LATER = bytes.fromhex("30030a0103")
+PEERS = 8  # enough to take all the places there are for slow bodies
 IDLE = 1500
 SOON = 5.0  # seconds, on a machine that others use as well
 
@@ -31,8 +35,10 @@ def many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def _connected(stack: ExitStack, port: int, octets: bytes = b"") -> socket.socket:
-    made = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=15))
+def _connected(
+    stack: ExitStack, port: int, octets: bytes = b"", peer: str = "127.0.0.1"
+) -> socket.socket:
+    made = stack.enter_context(socket.create_connection(("127.0.0.1", port), 15, (peer, 0)))
     made.sendall(octets)
     return made
 
@@ -61,7 +67,8 @@ def test_idle_connections_are_in_nobodys_way(port: int) -> None:
 def test_who_sends_an_octet_now_and_then_is_cut_off_and_others_are_served(port: int) -> None:
     head = request("POST", OCSP, "Content-Length: 4000")
     with ExitStack() as stack:
-        slow = [_connected(stack, port, head) for _ in range(4 * THREADS)]
+        peers = [f"127.0.0.{n % PEERS + 1}" for n in range(4 * THREADS)]
+        slow = [_connected(stack, port, head, peer) for peer in peers]
 
         def all_are_cut_off() -> bool:
             reply = sent(port, request("GET", "/crl/root.crl"))
@@ -76,6 +83,19 @@ def test_who_sends_an_octet_now_and_then_is_cut_off_and_others_are_served(port: 
         until("the slow are cut off", all_are_cut_off, rest=0.2)
     # An empty question is malformed, but it is taken.
     assert sent(port, request("POST", OCSP, body=b"")).status == 200
+
+
+def test_one_slow_peer_takes_no_place_from_others_and_has_none_of_theirs_cut_off(port: int) -> None:
+    head = request("POST", OCSP, "Content-Length: 4000")
+    with ExitStack() as stack:
+        other = _connected(stack, port, head, "127.0.0.2")
+        slow = [_connected(stack, port, head) for _ in range(2 * THREADS)]
+        until("those without a place are answered", lambda: sum(map(_is_closed, slow)) > THREADS)
+        later = sent(port, request("POST", OCSP, body=b""))
+        served = sent(port, request("POST", OCSP, body=b""), peer="127.0.0.2")
+        assert (later.body, served.body) == (OCSP_TRY_LATER, OCSP_MALFORMED)
+        Event().wait(2)  # longer than anybody is waited for when many places are taken
+        assert not _is_closed(other)
 
 
 def test_a_slow_header_holds_up_nobody(port: int) -> None:

@@ -2,6 +2,9 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,6 +21,7 @@ from server.logs import get_logger, log_to
 from server.metrics import Metrics, exposition, share_under
 from server.staff import MAX_BODY, staff_app
 from tests.support.api import as_officer, problem
+from tests.support.command_line import ROOT
 from tests.support.staff import Office, applied
 
 
@@ -253,6 +257,23 @@ def test_metrics_of_all_processes_are_shown(office: Office, client: FlaskClient)
     assert shown.mimetype == "text/plain"
     assert b'tillid_requests_total{listener="public",route="/ocsp",status="200"} 1.0' in shown.data
     assert b"tillid_audit_events 7.0" in exposition()
+
+
+def test_a_worker_that_was_killed_signs_with_no_standby(office: Office) -> None:
+    folder = office.parts.settings.state / "metrics"
+    share_under(folder, fresh=True)
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from server.metrics import Metrics, share_under\n"
+        "share_under(Path(sys.argv[1]))\n"
+        "Metrics.of_process().standby_in_use.labels('issuing').set(1)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, folder], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(folder.glob("gauge_livemax_*.db"))) == 1
+    Metrics.of_process().standby_in_use.labels("issuing").set(0)
+    assert b'tillid_token_standby_in_use{token="issuing"} 0.0' in exposition()
 
 
 leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)

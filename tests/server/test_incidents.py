@@ -1,6 +1,7 @@
 """What has happened to other authorities: status not set up, own certificates, silent CRLs."""
 
 import dataclasses
+import errno
 import json
 import ssl
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ import pytest
 from cryptography import x509
 from cryptography.x509 import ocsp
 
+from ca.errors import Conflict
 from ca.identifiers import IssuerName
+from revocation.errors import PublicationFailed
 from revocation.reasons import Reason
 from server.alarms import AlarmName
 from server.assembly import Assembly
@@ -23,7 +26,7 @@ from server.logs import log_to
 from server.metrics import Metrics
 from server.observations import alarms_now
 from server.public import PublicApp
-from server.service import _staff_server, _try_to_renew
+from server.service import _staff_server, _try_to_publish, _try_to_renew, _try_to_trust
 from tests.support.authorities import OPERATOR, Site
 from tests.support.installation import an_installation
 from tests.support.ocsp_client import request_for, said
@@ -114,6 +117,57 @@ def test_a_listener_that_cannot_renew_goes_on_with_what_it_has(
     monkeypatch.setattr("server.service.utc_now", lambda: later)
     _try_to_renew(offline(parts), staff)
     assert (AlarmName.CERTIFICATE_ENDS, "staff-listener") in on(parts, later)
+    staff.stop()
+
+
+@pytest.mark.parametrize(
+    "key", [b"", b"-----BEGIN PRIVATE KEY-----\n", None], ids=["empty", "cut short", "unreadable"]
+)
+def test_a_listener_whose_key_file_is_damaged_goes_on_with_what_it_has(
+    parts: Assembly, metrics: Metrics, key: bytes | None
+) -> None:
+    staff = _staff_server(parts, metrics)
+    file = parts.settings.state / "tls" / "staff.key"
+    file.unlink()
+    if key is None:
+        file.mkdir()
+    else:
+        file.write_bytes(key)
+    with log_to(parts.settings.state, "test") as log:
+        _try_to_renew(parts, staff)
+        assert log.read_text().count("serve.certificate_kept") == 1
+    staff.stop()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "disk full"),
+        ssl.SSLError("no match"),
+        PublicationFailed(Path()),
+        Conflict("it", "not"),
+    ],
+)
+def test_the_service_goes_on_whatever_is_in_the_way_of_its_own_upkeep(
+    parts: Assembly, metrics: Metrics, error: Exception
+) -> None:
+    staff = _staff_server(parts, metrics)
+
+    class _Issuers:
+        def all(self) -> object:
+            raise error
+
+        def __getattr__(self, name: str) -> object:
+            raise error
+
+    faulty = dataclasses.replace(parts, issuers=_Issuers())  # type: ignore[arg-type]
+    with log_to(parts.settings.state, "test") as log:
+        _try_to_trust(faulty, staff)
+        _try_to_renew(faulty, staff)
+        _try_to_publish(faulty, metrics)
+        said = log.read_text()
+    for event in ("issuers_unread", "certificate_kept", "crls_unwritten"):
+        assert said.count(f"serve.{event}") == 1
     staff.stop()
 
 

@@ -27,10 +27,15 @@ def request(method: str, target: str, *headers: str, body: bytes | None = None) 
     return "\r\n".join(lines).encode("latin-1") + HEAD_END + (body or b"")
 
 
-def sent(port: int, octets: bytes | Iterable[bytes], *, ends: bool = False) -> Reply:
-    """Send octets and read until the server closes; `ends` closes our side first."""
+def sent(
+    port: int, octets: bytes | Iterable[bytes], *, ends: bool = False, peer: str = "127.0.0.1"
+) -> Reply:
+    """Send octets and read until the server closes; `ends` closes our side first.
+
+    They come from the loopback address `peer`.
+    """
     began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), timeout=15) as connection:
+    with socket.create_connection(("127.0.0.1", port), 15, (peer, 0)) as connection:
         # Who answers early does not read to the end.
         with suppress(BrokenPipeError, ConnectionResetError):
             for part in [octets] if isinstance(octets, bytes) else octets:
