@@ -150,9 +150,10 @@ def _fetch(service: Service, party: Party) -> None:
         for name in (state.name, f"{WHOLE}{state.name}"):
             (folder / f"{name}.issuer.pem").write_bytes(issuer)
         (folder / f"{state.name}.chain.pem").write_bytes(octets + issuer)
-        _write(folder / f"{state.name}.own.crl", root, served[own])
-        _write(folder / f"{state.name}.other.crl", root, served[other])
-        (folder / f"{state.name}.own.der").write_bytes(served[own].public_bytes(Encoding.DER))
+        for name, path in (("own", own), ("other", other)):
+            _write(folder / f"{state.name}.{name}.crl", root, served[path])
+            alone = served[path].public_bytes(Encoding.DER)
+            (folder / f"{state.name}.{name}.der").write_bytes(alone)
 
 
 def _write(path: Path, *made: x509.Certificate | x509.CertificateRevocationList) -> None:

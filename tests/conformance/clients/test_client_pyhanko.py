@@ -33,9 +33,10 @@ _CRL = RevocationCheckingRule.CRL_REQUIRED
 _OCSP = RevocationCheckingRule.OCSP_REQUIRED
 
 
-def _certificate(party: Party, name: str) -> asn1_x509.Certificate:
+def _certificates(party: Party, name: str) -> list[asn1_x509.Certificate]:
     octets = (party.folder / f"{name}.pem").read_bytes()
-    return asn1_x509.Certificate.load(asn1_pem.unarmor(octets)[2])
+    found = asn1_pem.unarmor(octets, multiple=True)
+    return [asn1_x509.Certificate.load(der) for _, _, der in found]
 
 
 async def _validate(
@@ -45,14 +46,14 @@ async def _validate(
     policy = CertRevTrustPolicy(RevocationCheckingPolicy(rule, _CRL))
     async with AIOHttpFetcherBackend() as fetchers:
         context = ValidationContext(
-            trust_roots=[_certificate(party, "root")],
-            other_certs=[_certificate(party, f"{state.name}.issuer")],
+            trust_roots=_certificates(party, "root"),
+            other_certs=_certificates(party, "between"),
             crls=crls,
             allow_fetching=not crls,
             fetchers=fetchers,
             revinfo_policy=policy,
         )
-        subject = _certificate(party, state.name)
+        (subject,) = _certificates(party, state.name)
         try:
             validator = CertificateValidator(subject, validation_context=context)
             await validator.async_validate_path()

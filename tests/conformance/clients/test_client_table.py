@@ -29,9 +29,9 @@ _SHARDS = """
 
 Of an authority whose certificates name shards of its CRL (`--crl-shards`), and whose complete CRL
 has a delta (`--crl-deltas`). `returned` was on hold, and `revoked-later` good, in the complete CRL
-from before. Give `certtool` and NSS the complete CRL alone, which goes on, and
-`pyhanko-certvalidator` the delta too: it wants the one that the complete CRL names, and fetches
-none, since certificates do not name it.
+from before. Whoever keeps CRLs with `certtool`, NSS or strongSwan gives them the complete one
+alone, which goes on; and `pyhanko-certvalidator` the delta too: it wants the one that the complete
+CRL names, and fetches none, since certificates do not name it.
 """
 
 

@@ -42,7 +42,7 @@ def _pyhanko(crls: tuple[str, ...], party: Party, state: State) -> Said:
 
 
 def _pki(crls: tuple[str, ...], party: Party, state: State) -> Said:
-    said: Said = _STRONGSWAN.by_crl(party, state, *crls)
+    said: Said = _STRONGSWAN.by_crl(party, state, *(crl.format(state.name) for crl in crls))
     return said
 
 
@@ -80,6 +80,7 @@ def _crlutil(party: Party, state: State) -> Said:
 
 
 _ALL = ("-crl_check_all",)
+_GOOD = {state.name: Verdict.GOOD for state in SPREAD}
 _UNKNOWN = {state.name: Verdict.UNKNOWN for state in SPREAD}
 # It wants the delta that a complete CRL names, and fetches only one that the certificate names.
 _OF_WHOLE = {"pyhanko-certvalidator": _UNKNOWN}
@@ -118,6 +119,7 @@ COMPLETE = (
     Client("openssl verify -CRLfile", Channel.CRL, partial(_openssl, _ALL, _COMPLETE)),
     Client("pyhanko-certvalidator", Channel.CRL, partial(_pyhanko, _COMPLETE), known_as=_UNKNOWN),
     Client("certtool --load-crl", Channel.CRL, partial(_certtool, _COMPLETE)),
+    Client("pki --verify --online --crl", Channel.CRL, partial(_pki, ("complete.crl",))),
     Client("vfychain -m crl", Channel.CRL, _vfychain),
 )
 FETCHING_WHOLE = tuple(map(_of_whole, FETCHING))
@@ -134,12 +136,18 @@ ANOTHERS = (
         partial(_pyhanko, ("{}.other.crl",)),
         known_as=_UNKNOWN,
     ),
-    # It does not look for whom a CRL is.
+    # These two do not look for whom a CRL is; the second does not even fetch when it has one.
     Client(
         "certtool --load-crl",
         Channel.SHARD,
         partial(_certtool, ("{}.other.crl",)),
-        known_as={state.name: Verdict.GOOD for state in SPREAD},
+        known_as=_GOOD,
+    ),
+    Client(
+        "pki --verify --online --crl",
+        Channel.SHARD,
+        partial(_pki, ("{}.other.der",)),
+        known_as=_GOOD,
     ),
 )
 DELTAS = (
