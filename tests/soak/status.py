@@ -55,6 +55,7 @@ RECOVERY = 10.0
 GROWTH = 0.05
 ISSUING = IssuerName("issuing")
 ACTOR = "system:soak"
+OTHER = "system:other"
 CHANCE = random.SystemRandom()
 REVOKED, UNISSUED, NONCES = 0.1, 0.1, 0.3
 """Shares: of holds that end in revocation, of questions about serials of nobody, with a nonce."""
@@ -118,7 +119,7 @@ def go_on_changing(town: Town, serials: list[SerialNumber]) -> None:
             if kind == "hold":
                 statuses.hold(*place, ACTOR, at)
             elif kind == "release":
-                statuses.release(*place, ACTOR, at)
+                statuses.release(*place, OTHER, at)
             else:
                 statuses.revoke(*place, Reason.SUPERSEDED, ACTOR, at)
         except Conflict:
