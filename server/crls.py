@@ -37,11 +37,6 @@ def scopes(parts: Assembly, record: IssuerRecord) -> list[CrlScope]:
     ]
 
 
-def crl_due(parts: Assembly, record: IssuerRecord, now: datetime) -> CrlDue | None:
-    """Why a new complete CRL of the issuer is due; one that is retired has had its last."""
-    return _due(parts, record, CrlScope(record.name), now)
-
-
 def _due(parts: Assembly, record: IssuerRecord, scope: CrlScope, now: datetime) -> CrlDue | None:
     if record.certificate is None or record.state is IssuerState.RETIRED:
         return None
@@ -58,7 +53,6 @@ def renew_crl(
     if it was held back (`Pace`).
 
     Raises:
-        ClockBehind: the clock lies before what was signed already.
         IssuerOffline: its key is not at hand.
         RevocationError: a CRL was held back, or another process issued one meanwhile.
     """
