@@ -39,12 +39,12 @@ def publish(folder: Path, follow: bool) -> Result:  # noqa: FBT001 - click's way
             # What is away comes back; meanwhile what has ended must still be taken away.
             try:
                 done += files.publish(utc_now())
-                now = ""
+                met = ""
             except (RecordsError, PublicationFailed, OSError) as error:
-                now = type(error).__name__
-            if now != trouble:
-                click.echo(f"{now or 'all is there again'}: {folder}", err=True)
-            trouble = now
+                met = type(error).__name__
+            if met != trouble:
+                click.echo(f"{met or 'all is there again'}: {folder}", err=True)
+            trouble = met
     return Result({"files": done}, (f"{done} files were written or removed.",))
 
 

@@ -1,5 +1,7 @@
 """`tillid static-files`: a folder for a web server, and its configuration."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +10,10 @@ import pytest
 from server.assembly import Assembly
 from server.jobs import run_job
 from server.metrics import Metrics
+from tests.support.command_line import ROOT, clean_environment
 from tests.support.installation import an_installation
 from tests.support.operator import Operator, environment_of
+from tests.support.service import until
 from tests.support.softhsm import SoftHsm
 
 
@@ -42,6 +46,32 @@ def test_a_folder_is_written_once_and_a_second_run_finds_nothing_to_do(
         *(f"crl/{name}.crl" for name in ("root", "issuing")),
         *(f"ca/{name}.{form}" for name in ("root", "issuing") for form in ("cer", "p7c")),
     }
+
+
+def test_whoever_follows_outlives_a_folder_that_cannot_be_written(
+    parts: Assembly, softhsm: SoftHsm, tmp_path: Path
+) -> None:
+    folder = tmp_path / "files"
+    crl = folder / "crl" / "issuing.crl"
+    command = [sys.executable, "-c", "import cli; cli.main()", "static-files", "publish", folder]
+    with subprocess.Popen(
+        [*command, "--follow"],
+        env=clean_environment(environment_of(softhsm, parts.settings.state)),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as following:
+        assert following.stderr is not None
+        until("all is there", lambda: sum(path.is_file() for path in folder.glob("*/[!.]*")) == 6)
+        crl.parent.rename(tmp_path / "aside")
+        crl.parent.write_text("no folder")
+        assert str(folder) in following.stderr.readline()
+        crl.parent.unlink()
+        assert "there again" in following.stderr.readline()
+        assert crl.exists()
+        following.terminate()
+        assert following.wait(10) == 0
 
 
 def test_the_configuration_names_folder_address_and_origin(
