@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select
 
 from records.database import Database
-from records.tables_watch import alarm, job_run
+from records.tables import alarm, job_run
 
 
 @dataclass(frozen=True, slots=True)

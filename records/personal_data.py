@@ -10,6 +10,8 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Connection, delete, insert, select
 
 from hsm.errors import IntegrityFailed
@@ -17,8 +19,10 @@ from records.errors import Erased, RecordsError
 from records.tables import data_key, subject
 
 _NONCE_OCTETS = 12
-# What a data key may open: certificate bodies, applications and their evidence, officers' names.
-PURPOSES = frozenset({"core", "evidence", "officer"})
+# What a data key may open: certificate bodies and names; applications and their evidence; how a
+# person is reached; payloads of the audit log; data-subject cases and what is delivered in them;
+# officers' names. What dies at different times has different purposes.
+PURPOSES = frozenset({"core", "evidence", "contact", "audit", "case", "delivery", "officer"})
 
 
 class WrappingKey(Protocol):
@@ -44,6 +48,20 @@ class PersonalData:
 
     def seal(self, tx: Connection, subject_id: str, purpose: str, value: bytes) -> bytes:
         """Encrypt a value of one subject; makes the data key at the first value."""
+        key = self._key_to_seal(tx, subject_id, purpose)
+        nonce = secrets.token_bytes(_NONCE_OCTETS)
+        return nonce + AESGCM(key).encrypt(nonce, value, _place(subject_id, purpose))
+
+    def derive(self, tx: Connection, subject_id: str, purpose: str, label: bytes) -> bytes:
+        """32 octets that only the data key and the label give; makes the key if there is none.
+
+        They end with the data key: whoever kept neither can neither open nor check what was
+        sealed or committed to with them.
+        """
+        key = self._key_to_seal(tx, subject_id, purpose)
+        return HKDF(SHA256(), 32, salt=None, info=_place(subject_id, purpose) + label).derive(key)
+
+    def _key_to_seal(self, tx: Connection, subject_id: str, purpose: str) -> bytes:
         place = _place(subject_id, purpose)
         key = self._data_key(tx, subject_id, purpose)
         if key is None:
@@ -56,8 +74,7 @@ class PersonalData:
             tx.execute(
                 insert(data_key).values(subject_id=subject_id, purpose=purpose, wrapped=wrapped)
             )
-        nonce = secrets.token_bytes(_NONCE_OCTETS)
-        return nonce + AESGCM(key).encrypt(nonce, value, place)
+        return key
 
     def open(self, tx: Connection, subject_id: str, purpose: str, sealed: bytes) -> bytes:
         """Decrypt what `seal` gave.

@@ -31,8 +31,8 @@ from records.tables import (
     publication,
     revocation_residue,
     status_change,
+    status_visible,
 )
-from records.tables_watch import status_visible
 from revocation.publication import COMPLETE
 
 _MICROSECOND = timedelta(microseconds=1)

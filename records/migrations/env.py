@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from records.tables_watch import metadata
+from records.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

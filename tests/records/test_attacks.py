@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from records.guards import GUARDS
-from records.tables_watch import metadata
+from records.tables import metadata
 from tests.support.attack_story import Story, copied
 from tests.support.attacks_bulk import BULK_ATTACKS
 from tests.support.attacks_pki import (

@@ -176,3 +176,22 @@ def test_a_destroyed_key_is_gone_from_the_file(database: Database, personal: Per
     connection.close()
 
     assert wrapped not in b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
+
+
+def test_what_is_derived_depends_on_subject_purpose_and_label_and_ends_with_the_key(
+    database: Database, personal: PersonalData
+) -> None:
+    with database.write() as tx:
+        first = personal.derive(tx, "subject-1", "audit", b"7")
+        assert first == personal.derive(tx, "subject-1", "audit", b"7")
+        others = {
+            personal.derive(tx, "subject-1", "audit", b"8"),
+            personal.derive(tx, "subject-1", "core", b"7"),
+            personal.derive(tx, "subject-2", "audit", b"7"),
+        }
+        assert len(first) == 32
+        assert len({first} | others) == 4
+        tx.execute(update(subject).values(state="erasing"))
+        personal.destroy(tx, "subject-1")
+    with pytest.raises(RuleBroken), database.write() as tx:
+        personal.derive(tx, "subject-1", "audit", b"7")

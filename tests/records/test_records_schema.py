@@ -11,7 +11,7 @@ from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.guards import GUARDS, digest, expected, triggers
 from records.schema import check_schema, digest_in_force, migrate
-from records.tables_watch import metadata
+from records.tables import metadata
 from records.triggers import NOW, render
 from server.clock import utc_now
 from tests.support.databases import ENGINES, Databases

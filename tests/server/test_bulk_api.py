@@ -87,7 +87,9 @@ def test_a_large_plan_waits_for_a_second_officer_and_is_then_carried_out(desk: D
         issuer, _, serial = card.partition("/")
         assert parts.certificates.record(issuer, SerialNumber.from_hex(serial)).status == "revoked"  # type: ignore[arg-type]
     assert run_job("carry-on-revocations", parts, Metrics.of_process()) == 0
-    assert run_job("forget-plans", parts, Metrics.of_process()) >= limit + 1  # and those of tests before
+    assert (
+        run_job("forget-plans", parts, Metrics.of_process()) >= limit + 1
+    )  # and those of tests before
     listed = desk.ask(desk.first).json
     assert listed is not None
     assert listed[0]["id"] == plan["id"]

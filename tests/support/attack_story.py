@@ -21,7 +21,7 @@ from ra.applications import Application, refuse
 from ra.requirements import finding
 from records.audit_log import audit_log
 from records.officers import Officer, Role
-from records.tables_watch import metadata
+from records.tables import metadata
 from records.takeovers import Takeovers
 from records.visibility import Channel
 from revocation.causes import Cause, Grounds

@@ -35,7 +35,7 @@ from records.officers import Officer, Officers, Role
 from records.personal_data import PersonalData
 from records.publications import Publications
 from records.statuses import Statuses
-from records.tables_watch import metadata
+from records.tables import metadata
 from records.visibility import Visibility
 from revocation.crl_issue import issue_crl
 from revocation.publication import CrlPolicy, CrlRecord, IssuingKey

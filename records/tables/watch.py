@@ -1,4 +1,4 @@
-"""The tables of what is watched; `metadata` here knows every table of the database."""
+"""What is watched, how the jobs fare, and the alarms that are on."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -11,9 +11,7 @@ from sqlalchemy import (
 )
 
 from records.database import UtcTime
-from records.tables import metadata
-
-__all__ = ["alarm", "job_run", "metadata", "status_visible"]
+from records.tables.base import metadata
 
 # Since when relying parties see changes of status: the versions `first` to `last` were all seen
 # through the channel at `at`, measured from outside. Ranges of one channel do not overlap.
