@@ -10,7 +10,7 @@ step and raises on a step that is forbidden; `records` keeps them and holds the 
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -129,6 +129,19 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseText:
+    """What was written in a case; personal, and kept sealed."""
+
+    request: str = field(default="", repr=False)
+    contact: str = field(default="", repr=False)
+    """How the requester wants to be reached."""
+    evidence: str = field(default="", repr=False)
+    """Reference to what proved the identity."""
+    question: str = field(default="", repr=False)
+    """What the requester was asked for clarification."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """The operational facts of a case, without a word of what was written in it.
 
@@ -151,7 +164,7 @@ class Case:
     proof: IdentityProof | None = None
     extended_at: datetime | None = None
     package_sha256: str | None = None
-    repetition: int = 0
+    repetition: int = field(default=0, compare=False)
 
     @property
     def clock(self) -> CaseClock:

@@ -1,15 +1,16 @@
 """What the database itself refuses, whoever asks and whatever the program believes.
 
 The codes are PKI (certificates, keys and publication), REV (bulk revocation), RA (applications,
-officers, four eyes) and AUD (the log); PKI19 stands for every table at once. Whoever owns the
-database can take a guard away, which `records.schema` notices, or write what the program would have
-written.
+officers, four eyes), CASE (data-subject cases) and AUD (the log); PKI19 stands for every table at
+once. Whoever owns the database can take a guard away, which `records.schema` notices, or write what
+the program would have written.
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping
 
 from records.guards_bulk import BULK_GUARDS
+from records.guards_cases import CASE_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
 from records.triggers import Effect, Guard, Trigger, render
@@ -36,7 +37,7 @@ AUD_GUARDS = (
     Guard("AUD03", "audit_head", "DELETE", "1 = 1", "a signed head is not deleted"),
 )
 # In this order: the guard that locks the subject (PKI18) comes before those that count on it.
-GUARDS = (*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS)
+GUARDS = (*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS, *CASE_GUARDS)
 
 
 _RESPONSE_DUE = (

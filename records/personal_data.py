@@ -92,9 +92,13 @@ class PersonalData:
         except (InvalidTag, ValueError):  # ValueError: too few octets for a nonce
             raise DamagedData("a sealed value does not open under its own key") from None
 
-    def destroy(self, tx: Connection, subject_id: str) -> int:
-        """Delete every data key of the subject; gives their number."""
-        return tx.execute(delete(data_key).where(data_key.c.subject_id == subject_id)).rowcount
+    def destroy(self, tx: Connection, subject_id: str, purposes: frozenset[str] = PURPOSES) -> int:
+        """Delete the subject's data keys of these purposes, or every one; gives their number."""
+        return tx.execute(
+            delete(data_key).where(
+                data_key.c.subject_id == subject_id, data_key.c.purpose.in_(purposes)
+            )
+        ).rowcount
 
     def _data_key(self, tx: Connection, subject_id: str, purpose: str) -> bytes | None:
         wrapped = tx.execute(

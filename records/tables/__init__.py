@@ -30,6 +30,13 @@ from records.tables.people import (
 )
 from records.tables.registration import application, approval
 from records.tables.status import crl, crl_piece, ocsp_response, status_change, status_observation
+from records.tables.subject_cases import (
+    case_approval,
+    case_delivery,
+    case_file,
+    case_part,
+    subject_case,
+)
 from records.tables.watch import alarm, job_run, status_visible
 from records.tables.work import lease
 
@@ -41,6 +48,10 @@ __all__ = [
     "audit_head",
     "bulk_certificate",
     "bulk_revocation",
+    "case_approval",
+    "case_delivery",
+    "case_file",
+    "case_part",
     "certificate",
     "compromised_key",
     "crl",
@@ -63,4 +74,5 @@ __all__ = [
     "status_observation",
     "status_visible",
     "subject",
+    "subject_case",
 ]
