@@ -12,8 +12,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from records.guards import GUARDS
 from records.tables import metadata
-from tests.support.attack_story import Story, copied
+from tests.support.attack_story import Story
 from tests.support.attacks_bulk import BULK_ATTACKS
+from tests.support.attacks_cases import CASE_ATTACKS
 from tests.support.attacks_pki import (
     AUDIT_ATTACKS,
     CERTIFICATE_ATTACKS,
@@ -23,6 +24,7 @@ from tests.support.attacks_pki import (
 from tests.support.attacks_ra import REGISTRATION_ATTACKS
 from tests.support.databases import ENGINES, Databases
 from tests.support.stores import Stores
+from tests.support.story_sql import copied
 
 StoryOf = Callable[[str], Story]
 
@@ -65,6 +67,7 @@ ATTACKS = [
         REGISTRATION_ATTACKS,
         AUDIT_ATTACKS,
         BULK_ATTACKS,
+        CASE_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements
