@@ -114,6 +114,13 @@ class Cases:
         with self._database.read() as tx:
             return tuple(case_of(tx, row) for row in tx.execute(query).all())
 
+    def of_subject(self, subject_id: str) -> tuple[Case, ...]:
+        """Every case of a person, the oldest first."""
+        query = select(subject_case).where(subject_case.c.subject_id == subject_id)
+        with self._database.read() as tx:
+            rows = tx.execute(query.order_by(subject_case.c.received_at)).all()
+            return tuple(case_of(tx, row) for row in rows)
+
     def open_cases(self) -> tuple[Case, ...]:
         """Every case that has not been answered."""
         return self.all(*OPEN)
