@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -32,7 +32,7 @@ class Collected:
         return hashlib.sha256(self.content).hexdigest()
 
     @classmethod
-    def of(cls, records: list[Mapping[str, object]]) -> "Collected":
+    def of(cls, records: Sequence[Mapping[str, object]]) -> "Collected":
         """Records as canonical JSON."""
         text = json.dumps(records, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return cls(len(records), text.encode())

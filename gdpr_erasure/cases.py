@@ -11,7 +11,7 @@ step and raises on a step that is forbidden; `records` keeps them and holds the 
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gdpr_erasure.case_clock import CaseClock
@@ -163,6 +163,8 @@ class Case:
     asked_at: datetime | None = None
     proof: IdentityProof | None = None
     extended_at: datetime | None = None
+    lifting_told_at: datetime | None = None
+    """When the person was told that a restriction is about to end (Art. 18(3))."""
     package_sha256: str | None = None
     repetition: int = field(default=0, compare=False)
 
@@ -230,8 +232,12 @@ def submit(case: Case, package_sha256: str, missing: Collection[str], now: datet
     """Hand what would be sent or done to the approvers, under its digest.
 
     Raises:
-        CaseRefused: a collector has not answered; its part would be missing.
+        CaseRefused: nobody answers for it, or a collector has not answered.
     """
+    if case.assignee is None:
+        raise CaseRefused(
+            "CASE07", "somebody answers for what is approved", "Assign the case first."
+        )
     if missing:
         raise CaseRefused(
             "CASE07",
@@ -273,3 +279,35 @@ def extend(case: Case, now: datetime) -> Case:
         raise CaseConflict(case.id, case.state)
     case.clock.check_extension(now.date())
     return replace(case, extended_at=now, updated_at=now)
+
+
+LIFTING_NOTICE = timedelta(days=3)
+"""From telling the person until a restriction ends."""
+
+
+def tell_lifting(case: Case, now: datetime) -> Case:
+    """Tell the person first that the restriction will end (Art. 18(3)).
+
+    Raises:
+        CaseConflict: there is no restriction, or it was told before.
+    """
+    if case.kind is not CaseKind.RESTRICTION or case.lifting_told_at is not None:
+        raise CaseConflict(case.id, "told already" if case.lifting_told_at else str(case.kind))
+    if case.state is not _S.CARRIED_OUT:
+        raise CaseConflict(case.id, case.state)
+    return replace(case, lifting_told_at=now, updated_at=now)
+
+
+def check_lifting(case: Case, now: datetime) -> None:
+    """End a restriction only after the person was told, and had time to object.
+
+    Raises:
+        CaseRefused: Art. 18(3).
+    """
+    told = case.lifting_told_at
+    if told is None or now < told + LIFTING_NOTICE:
+        raise CaseRefused(
+            "GDPR 18(3)",
+            "the person is told before a restriction ends",
+            f"Tell it first, and lift it {LIFTING_NOTICE.days} days later.",
+        )

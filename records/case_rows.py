@@ -47,6 +47,7 @@ def case_of(tx: Connection, row: CaseRow) -> Case:
         asked_at=row.asked_at,
         proof=_proof(row),
         extended_at=row.extended_at,
+        lifting_told_at=row.lifting_told_at,
         package_sha256=row.package_sha256,
         repetition=_earlier(tx, row),
     )
@@ -70,6 +71,7 @@ def columns_of(case: Case) -> dict[str, object]:
         "proof_issuer": issuer,
         "proof_serial": serial,
         "extended_at": case.extended_at,
+        "lifting_told_at": case.lifting_told_at,
         "package_sha256": case.package_sha256,
     }
 

@@ -89,7 +89,7 @@ _CASE_GUARDS = (
         "subject_case",
         "UPDATE",
         "(NEW.state = 'awaiting_approval' AND OLD.state <> 'awaiting_approval'"
-        f" AND (NEW.package_sha256 IS NULL OR NOT {_WHOLE.format(case='NEW')}))"
+        f" AND (NEW.package_sha256 IS NULL OR NEW.assignee_person IS NULL OR NOT {_WHOLE.format(case='NEW')}))"
         f" OR (OLD.state <> 'assessing' AND ({changed('package_sha256')}))",
         "what is approved is whole, and does not change on the way to its approval",
     ),
@@ -139,7 +139,9 @@ _APPROVAL_GUARDS = (
         " OR EXISTS (SELECT 1 FROM subject_case c WHERE c.id = NEW.case_id"
         " AND (c.opened_person = NEW.person_id OR c.assignee_person = NEW.person_id"
         " OR c.proof_by = NEW.person_id OR EXISTS (SELECT 1 FROM officer o"
-        " WHERE o.person_id = NEW.person_id AND o.subject_id = c.subject_id)))",
+        " WHERE o.person_id = NEW.person_id AND o.subject_id = c.subject_id) OR EXISTS"
+        " (SELECT 1 FROM case_file f JOIN officer o ON o.id = f.added_by"
+        " WHERE f.case_id = c.id AND o.person_id = NEW.person_id)))",
         "a case is approved by an approver who had no hand in it and whom it is not about",
     ),
     Guard(

@@ -11,6 +11,8 @@ from gdpr_erasure.saga import approve_erasure
 from records.audit_log import audit_log
 from server.access import Act, acting_officer, officer_of
 from server.api_applications import register_applications
+from server.api_case_requesters import register_case_requesters
+from server.api_cases import register_cases
 from server.api_models import (
     AuditQuery,
     CasePath,
@@ -37,6 +39,8 @@ def api(parts: Assembly) -> APIBlueprint:
         register_statuses,
         register_revocations,
         _erasures,
+        register_cases,
+        register_case_requesters,
         _audit,
     ):
         register(blueprint, parts)

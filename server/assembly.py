@@ -24,6 +24,7 @@ from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
 from records.bulk_revocations import BulkRevocations
+from records.case_acts import SubjectActs
 from records.case_contents import CaseContents
 from records.case_deliveries import Deliveries
 from records.cases import Cases
@@ -82,6 +83,7 @@ class Assembly:
     cases: Cases
     case_contents: CaseContents
     deliveries: Deliveries
+    subject_acts: SubjectActs
     policy: ProofingPolicy
     clock: ClockWatch
     crl_work: CrlWork = field(default_factory=CrlWork)
@@ -290,6 +292,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         cases=Cases(database, personal),
         case_contents=CaseContents(database, personal),
         deliveries=Deliveries(database, personal),
+        subject_acts=SubjectActs(database),
         policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
         clock=ClockWatch(database),
     )

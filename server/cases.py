@@ -219,6 +219,9 @@ def prepare(
     case = parts.cases.get(case_id)
     if case.state is not CaseState.ASSESSING:
         raise CaseConflict(case.id, case.state)
+    if case.assignee is None:
+        # Whoever prepares it answers for it, and so does not approve it.
+        case = assign_case(parts, case_id, officer, officer, now)
     wanted = {each.name: each for each in collectors(parts) if case.covers(each.record_class)}
     parts.case_contents.expect(case, wanted, now)
     for status in parts.case_contents.parts(case.id):

@@ -37,6 +37,7 @@ subject_case = Table(
     Column("proof_issuer", String(32)),
     Column("proof_serial", String(40)),
     Column("extended_at", UtcTime),
+    Column("lifting_told_at", UtcTime),
     Column("package_sha256", String(64)),
     Column("sealed_text", LargeBinary),
     Column("sealed_extension", LargeBinary),

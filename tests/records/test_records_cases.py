@@ -229,7 +229,7 @@ def test_an_identity_that_ended_meanwhile_stops_the_approval(
 ) -> None:
     place = person.place[0], person.place[1].hex
     proof = IdentityProof(ProofMethod.CERTIFICATE, AssuranceLevel.SUBSTANTIAL, NOW, place=place)
-    case = room.proved(room.received(person.subject_id), person.subject_id, proof)
+    case = room.proved(room.mine(person.subject_id), person.subject_id, proof)
     after = submit(case, sha256(PACKAGE), (), NOW)
     case = room.stores.cases.submit((case, after), PACKAGE, room.manager.officer_id, NOW)
     room.approve(case, 0)

@@ -72,6 +72,9 @@ CASE_ATTACKS = {
             person_id=":proofer_person",
         ),
         copied("case_approval", _APPROVAL, **_SPARE, case_id="'K0000001'"),
+        copied(
+            "case_approval", _APPROVAL, officer_id=":helper_approver", person_id=":helper_person"
+        ),
     ),
     "CASE06": (
         copied("case_approval", _APPROVAL, **_SPARE, package_sha256="'ab'"),
@@ -82,6 +85,11 @@ CASE_ATTACKS = {
     "CASE07": (
         case("assessed", "state = 'awaiting_approval'"),
         case("partial", "state = 'awaiting_approval', package_sha256 = 'ab'"),
+        case(
+            "assessed",
+            "state = 'awaiting_approval', package_sha256 = 'ab', assignee = NULL,"
+            " assignee_person = NULL",
+        ),
         case("waiting", "package_sha256 = 'ab'"),
         case("approved", "package_sha256 = 'ab'"),
     ),

@@ -78,6 +78,11 @@ class CaseRoom:
         )
         return self.proved(case, subject_id, proof)
 
+    def mine(self, subject_id: str) -> Case:
+        """Received, and assigned to the manager."""
+        case = self.received(subject_id)
+        return self.move(case, assign(case, self.manager, self.now))
+
     def proved(self, case: Case, subject_id: str, proof: IdentityProof) -> Case:
         between = case
         if case.state is CaseState.RECEIVED:
@@ -98,19 +103,23 @@ class CaseRoom:
         found = Collected.of([{"serial": "01"}])
         self.stores.case_contents.record(case, COLLECTOR, found, self.manager.officer_id, self.now)
 
-    def add_file(self, case: Case, content: bytes = b"et brev") -> CaseFile:
+    def add_file(
+        self, case: Case, content: bytes = b"et brev", added_by: str | None = None
+    ) -> CaseFile:
         kept = CaseFile(
             0,
             len(content),
             sha256(content),
             for_requester=True,
-            added_by=self.manager.officer_id,
+            added_by=added_by or self.manager.officer_id,
             at=self.now,
         )
         return self.stores.case_contents.add_file(case, ("brev.txt", content), kept, self.now)
 
-    def submitted(self, subject_id: str) -> Case:
+    def submitted(self, subject_id: str, added_by: str | None = None) -> Case:
         case = self.gathered(subject_id)
+        if added_by is not None:
+            self.add_file(case, b"et brev til", added_by)
         after = submit(case, sha256(PACKAGE), (), self.now)
         return self.stores.cases.submit((case, after), PACKAGE, self.manager.officer_id, self.now)
 

@@ -28,7 +28,9 @@ def tell_cases(
     stores.case_contents.expect(partial, ["publications"], now)
     refused = room.assessing(subject_id)
     approved, delivered, fetched = (room.approved(subject_id) for _ in range(3))
-    waiting = room.approve(room.submitted(subject_id), 0)
+    helper = stores.officer(Role.CASE_MANAGER, now)
+    helper_account = _second_account(stores, helper, now, "officer-facefacefaceface")
+    waiting = room.approve(room.submitted(subject_id, added_by=helper.id), 0)
     stores.deliveries.download(room.deliver(fetched).id, "system:requester", now)
     ended = room.deliver(room.approved(subject_id))
     stores.deliveries.download(ended.id, "system:requester", now)
@@ -57,7 +59,9 @@ def tell_cases(
         "first_person": first.person_id,
         "spare_approver": spare.officer_id,
         "spare_person": spare.person_id,
-        "verifying_approver": _second_account(stores, verifier, now),
+        "helper_approver": helper_account,
+        "helper_person": helper.person_id,
+        "verifying_approver": _second_account(stores, verifier, now, "officer-beefbeefbeefbeef"),
     }
 
 
@@ -66,7 +70,7 @@ def _lapsed(room: CaseRoom, person: Person) -> Case:
     place = person.place[0], person.place[1].hex
     level = AssuranceLevel.SUBSTANTIAL
     proof = IdentityProof(ProofMethod.CERTIFICATE, level, room.now, place=place)
-    case = room.proved(room.received(person.subject_id), person.subject_id, proof)
+    case = room.proved(room.mine(person.subject_id), person.subject_id, proof)
     after = submit(case, sha256(PACKAGE), (), room.now)
     manager, cases = room.manager.officer_id, room.stores.cases
     case = cases.submit((case, after), PACKAGE, manager, room.now)
@@ -75,10 +79,10 @@ def _lapsed(room: CaseRoom, person: Person) -> Case:
     return case
 
 
-def _second_account(stores: Stores, officer: Officer, now: datetime) -> str:
+def _second_account(stores: Stores, officer: Officer, now: datetime, name: str) -> str:
     """The officer's own second role, as an approver of cases."""
     invited = stores.officers.invite("Ole Officer", Role.CASE_APPROVER, now)
-    second = replace(invited, id="officer-beefbeefbeefbeef", person_id=officer.person_id)
+    second = replace(invited, id=name, person_id=officer.person_id)
     with stores.database.write() as tx:
         row = {"old": invited.id, "id": second.id, "person": second.person_id}
         copy = copied("officer", "id = :old", id=":id", person_id=":person")

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("proof_issuer", sa.String(length=32), nullable=True),
         sa.Column("proof_serial", sa.String(length=40), nullable=True),
         sa.Column("extended_at", records.database.UtcTime(), nullable=True),
+        sa.Column("lifting_told_at", records.database.UtcTime(), nullable=True),
         sa.Column("package_sha256", sa.String(length=64), nullable=True),
         sa.Column("sealed_text", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_extension", sa.LargeBinary(), nullable=True),
