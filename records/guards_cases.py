@@ -89,7 +89,8 @@ _CASE_GUARDS = (
         "subject_case",
         "UPDATE",
         "(NEW.state = 'awaiting_approval' AND OLD.state <> 'awaiting_approval'"
-        f" AND (NEW.package_sha256 IS NULL OR NEW.assignee_person IS NULL OR NOT {_WHOLE.format(case='NEW')}))"
+        " AND (NEW.package_sha256 IS NULL OR NEW.assignee_person IS NULL"
+        f" OR NOT {_WHOLE.format(case='NEW')}))"
         f" OR (OLD.state <> 'assessing' AND ({changed('package_sha256')}))",
         "what is approved is whole, and does not change on the way to its approval",
     ),

@@ -109,7 +109,7 @@ def _intake(blueprint: APIBlueprint, parts: Assembly) -> None:
 
 def _reading(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.get("/cases", summary="Cases by due day; a case manager sees the own and the free")
-    def cases(query: CaseQuery) -> Response:
+    def subject_cases(query: CaseQuery) -> Response:
         officer = acting_officer(parts, request, Act.SEE_CASES)
         states = (_state(query.state),) if query.state else ()
         found = parts.cases.all(*states) if states else parts.cases.open_cases()
@@ -165,9 +165,8 @@ def _gathering(blueprint: APIBlueprint, parts: Assembly) -> None:
 
     @blueprint.post("/cases/<case_id>/resumption", summary="Assess again, or send back")
     def resumption(path: SubjectCasePath) -> Response:
-        case = parts.cases.get(path.case_id)
-        waits = case.state is CaseState.AWAITING_APPROVAL
         officer = acting_officer(parts, request, Act.SEE_CASES)
+        waits = parts.cases.get(path.case_id).state is CaseState.AWAITING_APPROVAL
         if not (waits and officer.role is Role.CASE_APPROVER):
             officer = _handler(parts, path.case_id)
         return _view(resume(parts, path.case_id, officer, utc_now()))
