@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Update, delete, insert, select, update
+from sqlalchemy import Connection, Update, delete, func, insert, select, update
 
 from audit.events import Detail, Event
 from gdpr_erasure.case_errors import CaseConflict
@@ -124,6 +124,13 @@ class Cases:
     def open_cases(self) -> tuple[Case, ...]:
         """Every case that has not been answered."""
         return self.all(*OPEN)
+
+    def count_unasked(self, since: datetime) -> int:
+        """How many requests came in since then without an officer who took them in."""
+        of = subject_case.c
+        query = select(func.count()).where(of.opened_by.is_(None), of.received_at >= since)
+        with self._database.read() as tx:
+            return int(tx.execute(query).scalar_one())
 
     def is_requester(self, case_id: str, secret: str) -> bool:
         """Whether this is the secret that was given out when the case was opened."""
