@@ -30,7 +30,17 @@ def staff() -> Profile:
 @pytest.mark.parametrize("name", profile_names())
 def test_every_shipped_profile_is_told_in_whole_sentences(name: str) -> None:
     words = sentences(load_profile(name))
-    assert list(words) == ["for", "name", "keys", "validity", "use", "status", "policy", "approval"]
+    assert list(words) == [
+        "for",
+        "name",
+        "keys",
+        "validity",
+        "use",
+        "status",
+        "policy",
+        "claims",
+        "approval",
+    ]
     assert all(said[0].isupper() and said.endswith(".") for said in words.values())
 
 
