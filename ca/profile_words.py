@@ -34,6 +34,7 @@ _PURPOSES = {
     "code_signing": "code",
     "ocsp_signing": "OCSP answers",
 }
+_WORDS = {2: "two", 3: "three", 4: "four", 5: "five"}
 _TYPES = {"esign": "for signatures", "eseal": "for seals", "web": "of a web site"}
 
 
@@ -133,9 +134,17 @@ def _approval(profile: Profile) -> str:
         level = (profile.assurance_level or "").capitalize()
         return (
             "It names a person: it is issued only from an application at level"
-            f" {level} that two officers have approved."
+            f" {level} that {_officers(profile.approvals_demanded + 1)} have approved."
         )
+    if profile.approvals == 1:
+        return "It is issued only when an approving officer signed for it."
+    if profile.approvals:
+        return f"It is issued only when {_officers(profile.approvals)} signed for it."
     return "It names no person, so no application has to be approved."
+
+
+def _officers(count: int) -> str:
+    return f"{_WORDS.get(count, count)} officers"
 
 
 def _claims(qualified: Qualified | None) -> str:

@@ -79,6 +79,8 @@ class Profile:
     to some names and policies (RFC 5280 sections 4.2.1.10 and 4.2.1.11).
     `reuse_key` lets a subject renew a certificate with the key it has.
     `hold` lets it be suspended and returned; without it, it can only be revoked.
+    `approvals` is how many officers have to sign for each certificate; for one that names a person
+    it is one at least.
     `qualified` are its QCStatements (EN 319 412-5), which no profile has unless its owner may.
     `assurance_level` is the highest NSIS level a certificate of this profile can reach.
     """
@@ -106,7 +108,13 @@ class Profile:
     reuse_key: Flag = False
     hold: Flag = False
     qualified: Qualified | None = None
+    approvals: Annotated[int, Strict(), Field(ge=0, le=4)] = 0
     sha256: str = ""
+
+    @property
+    def approvals_demanded(self) -> int:
+        """How many different officers have to sign for each certificate."""
+        return max(self.approvals, int(self.names_person))
 
     def check_subject(self, subject: SubjectName) -> None:
         """Refuse a name whose attributes are not this profile's, in this profile's order."""
@@ -214,6 +222,10 @@ def _contradictions(raw: dict[str, object]) -> list[str]:
         ),
         "assurance_level: a profile that names a person states one (NSIS 3.2)": (
             raw.get("names_person") is not True or "assurance_level" in raw
+        ),
+        "approvals: authorities, OCSP signers and officers have ceremonies and ways of their own": (
+            not raw.get("approvals")
+            or not (authority or "ocsp_signing" in purposes or raw.get("name") == "staff")
         ),
         "ocsp_no_check: it is for OCSP signers (RFC 6960 4.2.2.2.1)": (
             raw.get("ocsp_no_check") is not True or "ocsp_signing" in purposes

@@ -17,6 +17,8 @@ CHANGES: dict[str, tuple[dict[str, object], str]] = {
         {"names_person": True, "assurance_level": "high"},
         "an application at level High that two officers have approved",
     ),
+    "an approval": ({"approvals": 1}, "only when an approving officer signed for it."),
+    "approvals": ({"approvals": 2}, "only when two officers signed for it."),
     "a mailbox": ({"email_addresses": True}, "Beside it stand e-mail addresses"),
     "no status": ({"status_urls": False}, "does not say where its status is found"),
     "only a CRL": ({"ocsp_url": False}, "Its status is found in the CRL."),
