@@ -21,12 +21,13 @@ from ca.foreign_certificates import read_certificates
 from ca.profiles import profile_names
 from ca.requests import parse_request
 from ca.signed_data import sign_detached, verify_detached
+from ca.spkac import parse_spkac
 from revocation.foreign_crls import read_crl
 from revocation.ocsp import parse_request as parse_ocsp_request
 from tests.support.ca_builders import NOW, a_key, an_issuer, an_rsa_key, self_signed
 from tests.support.certificate_samples import samples
 from tests.support.der_mutations import mutated, signed_again
-from tests.support.request_builders import a_request, a_request_for_numbers, an_rsa_modulus
+from tests.support.request_builders import a_request, a_request_for_numbers, a_spkac, an_rsa_modulus
 from tests.support.weak_keys import a_prime
 
 CONTENT = b'{"subject":"somebody"}'
@@ -94,6 +95,10 @@ def boundaries() -> list[Boundary]:
     return [
         Boundary("request", _parse_request_anew, (MalformedRequest, Refused), _requests(key), key,
                  "CERTIFICATE REQUEST"),
+        Boundary("SPKAC", lambda octets: parse_spkac(b"SPKAC=" + base64.b64encode(octets)),
+                 (MalformedRequest, Refused),
+                 [a_spkac(key), a_spkac(ec.generate_private_key(ec.SECP521R1())),
+                  a_spkac(an_rsa_key(2048))], key),
         Boundary("approval", lambda octets: verify_detached(octets, CONTENT), (MalformedRequest,),
                  [_approval(kind) for kind in ("EC-P256", "EC-P521", "RSA-2048")]),
         Boundary("OCSP request", parse_ocsp_request, (revocation.errors.MalformedRequest,),
