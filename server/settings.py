@@ -25,6 +25,7 @@ from server.settings_types import (
     OptionalTokenName,
     StatePath,
     Text,
+    TimeServer,
     TokenName,
     check_url,
     is_loopback,
@@ -295,6 +296,17 @@ class Alarms(Section):
     )
 
 
+class Clock(Section):
+    """The clock of this machine."""
+
+    time_server: TimeServer = Field(
+        default="", description="NTP server that doctor compares with, HOST or HOST:PORT, or empty."
+    )
+    tolerance_seconds: float = Field(
+        default=1.0, ge=0.01, le=60, description="Seconds that the clock may be off."
+    )
+
+
 class Logs(Section):
     """The log files under logs/ in the state directory."""
 
@@ -352,6 +364,7 @@ class Settings(Section):
     registers: Registers
     jobs: Jobs
     alarms: Alarms
+    clock: Clock
     logs: Logs
     serial: Serial
     keys: Keys
