@@ -29,6 +29,7 @@ from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
+from records.key_store import KeyStore
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.personal_data import PersonalData
@@ -71,6 +72,7 @@ class Assembly:
     applications: Applications
     publications: Publications
     erasures: Erasures
+    key_store: KeyStore
     job_runs: JobRuns
     alarm_book: AlarmBook
     policy: ProofingPolicy
@@ -197,6 +199,7 @@ class Assembly:
     def close(self) -> None:
         """Give back connections and tokens."""
         self.database.close()
+        self.key_store.database.close()
         self.tokens.close()
 
 
@@ -252,7 +255,8 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
-    personal = PersonalData(tokens.wrapping_key)
+    key_store = KeyStore(Database(settings.keystore.url.reveal()), tokens.vault_tokens())
+    personal = PersonalData(key_store)
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
     directories = (DIRECTORY,) if settings.directory.enabled else ()
@@ -271,6 +275,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         applications=Applications(database, personal),
         publications=Publications(database, personal),
         erasures=Erasures(database, personal, crls),
+        key_store=key_store,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
         policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
