@@ -17,6 +17,7 @@ from ca.profiles import Profile
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
+from ra.policies import shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
@@ -278,6 +279,6 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         key_store=key_store,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
-        policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
+        policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
         clock=ClockWatch(database),
     )
