@@ -58,8 +58,22 @@ class PersonalData:
         They end with the data key: whoever kept neither can neither open nor check what was
         sealed or committed to with them.
         """
-        key = self._key_to_seal(tx, subject_id, purpose)
-        return HKDF(SHA256(), 32, salt=None, info=_place(subject_id, purpose) + label).derive(key)
+        return self.derivation(tx, subject_id, purpose, make=True)(label)
+
+    def derivation(
+        self, tx: Connection, subject_id: str, purpose: str, *, make: bool = False
+    ) -> Callable[[bytes], bytes]:
+        """What `derive` gives for any label, with the key taken out once.
+
+        Raises:
+            Erased: there is no such key, and none is to be made.
+        """
+        find = self._key_to_seal if make else self._data_key
+        key = find(tx, subject_id, purpose)
+        if key is None:
+            raise Erased("the data key of this subject was destroyed")
+        place = _place(subject_id, purpose)
+        return lambda label: HKDF(SHA256(), 32, salt=None, info=place + label).derive(key)
 
     def _key_to_seal(self, tx: Connection, subject_id: str, purpose: str) -> bytes:
         place = _place(subject_id, purpose)

@@ -9,20 +9,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from server.settings_audit import Audit
 from server.settings_types import (
     DatabaseAddress,
     DatabaseUrl,
     Host,
     OptionalPath,
     OptionalTokenName,
+    Section,
     StatePath,
     Text,
     TokenName,
@@ -33,19 +33,6 @@ from server.settings_types import (
 )
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class Section(BaseModel):
-    """One table of the file; unknown keys and wrong types are refused, nothing is converted."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        validate_default=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-    )
 
 
 def _own_url(scheme: str) -> Callable[[dict[str, Any]], str]:
@@ -352,6 +339,7 @@ class Settings(Section):
     registers: Registers
     jobs: Jobs
     alarms: Alarms
+    audit: Audit
     logs: Logs
     serial: Serial
     keys: Keys

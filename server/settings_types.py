@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     ValidationInfo,
     WithJsonSchema,
@@ -22,6 +24,19 @@ _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*")
 _LABEL_OCTETS = 32
 _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql+psycopg://"
+
+
+class Section(BaseModel):
+    """One table of the file; unknown keys and wrong types are refused, nothing is converted."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        validate_default=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
 
 
 def refused(problem: str, way_out: str) -> PydanticCustomError:

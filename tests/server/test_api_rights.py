@@ -55,6 +55,7 @@ BY_OFFICERS = {
     ("post", f"{ERASURE}/approval"): (Act.ERASE, None),
     ("get", "/api/v1/audit/events"): (Act.AUDIT, None),
     ("get", "/api/v1/audit/head"): (Act.AUDIT, None),
+    ("post", "/api/v1/audit/events/9999999/openings"): (Act.OPEN_PAYLOADS, {"purpose": "dispute"}),
 }
 BY_OFFICER_OR_APPLICANT = {("get", APPLICATION), ("get", f"{APPLICATION}/certificate")}
 BY_APPLICANT = {("post", f"{APPLICATION}/erasure")}
