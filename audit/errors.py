@@ -109,7 +109,7 @@ class Break(StrEnum):
     PAYLOAD_ADDED = "a payload stands where the header speaks of none"
     PAYLOAD_ALTERED = "a payload is not the one that the header commits to"
     PAYLOAD_KEY_GONE = "a payload is still there though its key is destroyed"
-    PAYLOAD_GONE = "a payload, of this entry or one before, is gone, and no event declares that"
+    PAYLOAD_GONE = "a payload, of this entry or one after, is gone, and no event declares that"
     PAYLOAD_DECLARED = "the event declares more payloads gone than are missing before it"
 
 

@@ -134,7 +134,7 @@ def make_head(
         raise ClockBehind(now, latest.time)
     tree = _resume(store, latest, key.public_key(), origin) if latest else CompactRange()
     new = islice(store.entries(covered), size - covered)
-    tree = _extend(tree, new, _between(latest, now), _Reading())
+    tree = _extend(tree, new, _between(latest, now), _reading(store, _LOG_ALONE))
     if tree.size != size:
         raise ChainBroken(tree.size, Break.SEQUENCE)
     head = sign_head(key, Checkpoint(origin, size, tree.root(), now, schema_digest))

@@ -83,7 +83,7 @@ class PublicApp:
         self.ocsp = PublicOcsp(parts, self._issuer, self._tell, self.held, budget)
         self._issuers: dict[str, tuple[datetime, IssuerRecord]] = {}
         self._crls = CrlFiles()
-        self._checkpoint = PublicCheckpoint(parts.database)
+        self._checkpoint = PublicCheckpoint(parts)
         self._told = _NEVER
         self._ready_lock, self._ready_at = Lock(), float("-inf")
         self._ready_answer = _LATER
@@ -159,7 +159,7 @@ class PublicApp:
         method = environ["REQUEST_METHOD"]
         if place == "check":
             return "/check", self._check(environ, method, rest)
-        routes = {
+        routes: dict[str, Callable[[Environ, str], Answer]] = {
             "healthz": _alive,
             "readyz": self._ready,
             "crl": self._crl,

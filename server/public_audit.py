@@ -9,6 +9,7 @@ from threading import Lock
 
 from records.audit_log import audit_log
 from records.database import Database
+from server.assembly import Assembly
 from server.public_answer import NOT_FOUND, Answer
 
 CHECKPOINT = "checkpoint"
@@ -26,9 +27,9 @@ def latest_checkpoint(database: Database) -> bytes | None:
 class PublicCheckpoint:
     """Answers at /audit/checkpoint; however many ask, the database is asked once in a second."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, parts: Assembly) -> None:
         """Nothing is known yet."""
-        self._database, self._lock = database, Lock()
+        self._parts, self._lock = parts, Lock()
         self._asked_at, self._octets = float("-inf"), b""
 
     def __call__(self, _: object, rest: str) -> Answer:
@@ -37,7 +38,7 @@ class PublicCheckpoint:
             return NOT_FOUND
         with self._lock:
             if time.monotonic() - self._asked_at > _KNOWN_SECONDS:
-                self._octets = latest_checkpoint(self._database) or b""
+                self._octets = latest_checkpoint(self._parts.database) or b""
                 self._asked_at = time.monotonic()
             octets = self._octets
         return Answer("200 OK", octets, _KIND, _FRESH) if octets else NOT_FOUND

@@ -1,10 +1,10 @@
 """Everything that relying parties fetch, as files for a web server or an object store.
 
-CRLs, CA certificates, the latest head of the audit log, and the OCSP answers made ahead, each under the path that a GET asks for:
-the base64 of the request about one certificate without a nonce (RFC 6960 appendix A.1, RFC 5019
-section 5). Its `/` part directories, and `//` counts as one, as it does for a file system. The
-files are made from the records and compared with them, so that a copy that was interrupted goes on
-where it stood, and nothing is kept that is no longer so.
+CRLs, CA certificates, the latest head of the audit log, and the OCSP answers made ahead, each under
+the path that a GET asks for: the base64 of the request about one certificate without a nonce
+(RFC 6960 appendix A.1, RFC 5019 section 5). Its `/` part directories, and `//` counts as one, as it
+does for a file system. The files are made from the records and compared with them, so that a copy
+that was interrupted goes on where it stood, and nothing is kept that is no longer so.
 """
 
 import os
