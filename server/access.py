@@ -30,13 +30,16 @@ class Act(StrEnum):
     RELEASE = "lift holds"
     ERASE = "let erasures begin"
     AUDIT = "read the audit log"
+    OPEN_PAYLOADS = "open personal payloads of the audit log"
 
 
 RIGHTS: dict[Role, frozenset[Act]] = {
     Role.REGISTRATION_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.PROVE, Act.FIND}),
     Role.APPROVING_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.APPROVE, Act.FIND}),
-    Role.SECURITY_ADMINISTRATOR: frozenset({Act.FIND, Act.REVOKE, Act.RELEASE, Act.ERASE}),
-    Role.AUDITOR: frozenset({Act.AUDIT, Act.FIND}),
+    Role.SECURITY_ADMINISTRATOR: frozenset(
+        {Act.FIND, Act.REVOKE, Act.RELEASE, Act.ERASE, Act.OPEN_PAYLOADS}
+    ),
+    Role.AUDITOR: frozenset({Act.AUDIT, Act.FIND, Act.OPEN_PAYLOADS}),
 }
 
 

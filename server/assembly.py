@@ -61,6 +61,7 @@ class Assembly:
 
     settings: Settings
     database: Database
+    personal: PersonalData
     tokens: Tokens
     issuers: Issuers
     certificates: Certificates
@@ -264,6 +265,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     return Assembly(
         settings=settings,
         database=database,
+        personal=personal,
         tokens=tokens,
         issuers=Issuers(database),
         certificates=Certificates(database, personal, directories, compromised),

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from server.settings_audit import Audit
 from server.settings_section import Section
 from server.settings_types import (
     DatabaseAddress,
@@ -357,6 +358,7 @@ class Settings(Section):
     jobs: Jobs
     alarms: Alarms
     clock: Clock
+    audit: Audit
     logs: Logs
     serial: Serial
     keys: Keys

@@ -9,7 +9,7 @@ In SQLite a table without an integer key is made WITHOUT ROWID: a hidden row num
 to name a row, and REPLACE by it would take rows away past every trigger.
 """
 
-from records.tables.audit import audit_event, audit_head
+from records.tables.audit import audit_event, audit_head, audit_payload, audit_retention
 from records.tables.base import metadata
 from records.tables.cases import erasure
 from records.tables.certificates import (
@@ -40,6 +40,8 @@ __all__ = [
     "approval",
     "audit_event",
     "audit_head",
+    "audit_payload",
+    "audit_retention",
     "bulk_certificate",
     "bulk_revocation",
     "certificate",

@@ -13,9 +13,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from records.guards import GUARDS
 from records.tables import metadata
 from tests.support.attack_story import Story, copied
+from tests.support.attacks_audit import AUDIT_ATTACKS
 from tests.support.attacks_bulk import BULK_ATTACKS
 from tests.support.attacks_pki import (
-    AUDIT_ATTACKS,
     CERTIFICATE_ATTACKS,
     STATUS_ATTACKS,
     SUBJECT_ATTACKS,
@@ -35,7 +35,14 @@ SETTINGS = {
     "postgresql": (),
     "postgresql as a replica": (REPLICA,),
 }
-ROW_NUMBERED = {"audit_event", "audit_head", "publication", "status_observation", "vault_seal"}
+ROW_NUMBERED = {
+    "audit_event",
+    "audit_head",
+    "audit_retention",
+    "publication",
+    "status_observation",
+    "vault_seal",
+}
 
 
 @dataclass(frozen=True)
