@@ -12,9 +12,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from records.guards import GUARDS
 from records.tables import metadata
-from tests.support.attack_story import Story, copied
+from tests.support.attack_story import Story
 from tests.support.attacks_audit import AUDIT_ATTACKS
 from tests.support.attacks_bulk import BULK_ATTACKS
+from tests.support.attacks_cases import CASE_ATTACKS
 from tests.support.attacks_pki import (
     CERTIFICATE_ATTACKS,
     STATUS_ATTACKS,
@@ -24,6 +25,7 @@ from tests.support.attacks_ra import REGISTRATION_ATTACKS
 from tests.support.attacks_vault import VAULT_ATTACKS
 from tests.support.databases import ENGINES, Databases
 from tests.support.stores import Stores
+from tests.support.story_sql import copied
 
 StoryOf = Callable[[str], Story]
 
@@ -74,6 +76,7 @@ ATTACKS = [
         AUDIT_ATTACKS,
         BULK_ATTACKS,
         VAULT_ATTACKS,
+        CASE_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements

@@ -1,6 +1,6 @@
 """Attacks on certificates, status, keys and publication, by the code that refuses."""
 
-from tests.support.attack_story import copied, over
+from tests.support.story_sql import copied, over
 
 NEW = {"serial": "'01ff'"}
 AS_INTENT = {
