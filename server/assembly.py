@@ -19,6 +19,7 @@ from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
+from ra.policies import shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
@@ -35,6 +36,7 @@ from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
+from records.key_store import KeyStore
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.personal_data import PersonalData
@@ -66,6 +68,7 @@ class Assembly:
 
     settings: Settings
     database: Database
+    personal: PersonalData
     tokens: Tokens
     issuers: Issuers
     certificates: Certificates
@@ -78,6 +81,7 @@ class Assembly:
     applications: Applications
     publications: Publications
     erasures: Erasures
+    key_store: KeyStore
     job_runs: JobRuns
     alarm_book: AlarmBook
     cases: Cases
@@ -213,6 +217,7 @@ class Assembly:
     def close(self) -> None:
         """Give back connections and tokens."""
         self.database.close()
+        self.key_store.database.close()
         self.tokens.close()
 
 
@@ -268,13 +273,15 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
-    personal = PersonalData(tokens.wrapping_key)
+    key_store = KeyStore(Database(settings.keystore.url.reveal()), tokens.vault_tokens())
+    personal = PersonalData(key_store)
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
     directories = (DIRECTORY,) if settings.directory.enabled else ()
     return Assembly(
         settings=settings,
         database=database,
+        personal=personal,
         tokens=tokens,
         issuers=Issuers(database),
         certificates=Certificates(database, personal, directories, compromised),
@@ -287,12 +294,13 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         applications=Applications(database, personal),
         publications=Publications(database, personal),
         erasures=Erasures(database, personal, crls),
+        key_store=key_store,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
+        policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
         cases=Cases(database, personal),
         case_contents=CaseContents(database, personal),
         deliveries=Deliveries(database, personal),
         subject_acts=SubjectActs(database),
-        policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
         clock=ClockWatch(database),
     )

@@ -213,7 +213,7 @@ def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
         return 0
     folder = parts.settings.state / "public" / "audit"
     folder.mkdir(parents=True, exist_ok=True)
-    write_published(folder / "head.txt", head.text.encode())
+    write_published(folder / "checkpoint", head.text.encode())
     return 1
 
 

@@ -380,6 +380,7 @@ ROWS: tuple[Row, ...] = (
             "Set the clock. If it was ahead before, nothing is signed until that time has come.",
         ),
     ),
+    row(audit.errors.ProofMalformed, lambda _: _unreadable("the file holds no proof of a log")),
     row(audit.errors.HeadMalformed, lambda _: _unreadable("the file does not hold a signed head")),
     row(
         audit.errors.HeadForged,

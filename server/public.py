@@ -27,6 +27,7 @@ from server.clock import utc_now
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.public_answer import NOT_FOUND, Answer, Sent, not_allowed
+from server.public_audit import PublicCheckpoint
 from server.public_bodies import Bodies, TooManyWaiting
 from server.public_crl import KIND as CRL_KIND
 from server.public_crl import CrlFiles, read_address
@@ -83,6 +84,7 @@ class PublicApp:
         self.ocsp = PublicOcsp(parts, self._issuer, self._tell, self.held, budget)
         self._issuers: dict[str, tuple[datetime, IssuerRecord]] = {}
         self._crls = CrlFiles()
+        self._checkpoint = PublicCheckpoint(parts)
         self._told = _NEVER
         self._ready_lock, self._ready_at = Lock(), float("-inf")
         self._ready_answer = _LATER
@@ -158,7 +160,13 @@ class PublicApp:
         method = environ["REQUEST_METHOD"]
         if place in {"check", "privacy"}:
             return f"/{place}", self._for_people(environ, place, rest)
-        routes = {"healthz": _alive, "readyz": self._ready, "crl": self._crl, "ca": self._ca}
+        routes: dict[str, Callable[[Environ, str], Answer]] = {
+            "healthz": _alive,
+            "readyz": self._ready,
+            "crl": self._crl,
+            "ca": self._ca,
+            "audit": self._checkpoint,
+        }
         if place not in routes or (rest and place in {"healthz", "readyz"}):
             return "/other", NOT_FOUND
         if method not in {"GET", "HEAD"}:

@@ -9,7 +9,7 @@ In SQLite a table without an integer key is made WITHOUT ROWID: a hidden row num
 to name a row, and REPLACE by it would take rows away past every trigger.
 """
 
-from records.tables.audit import audit_event, audit_head
+from records.tables.audit import audit_event, audit_head, audit_payload, audit_retention
 from records.tables.base import metadata
 from records.tables.cases import erasure
 from records.tables.certificates import (
@@ -37,6 +37,7 @@ from records.tables.subject_cases import (
     case_part,
     subject_case,
 )
+from records.tables.vault import doomed_key, vault_seal
 from records.tables.watch import alarm, job_run, status_visible
 from records.tables.work import lease
 
@@ -46,6 +47,8 @@ __all__ = [
     "approval",
     "audit_event",
     "audit_head",
+    "audit_payload",
+    "audit_retention",
     "bulk_certificate",
     "bulk_revocation",
     "case_approval",
@@ -57,6 +60,7 @@ __all__ = [
     "crl",
     "crl_piece",
     "data_key",
+    "doomed_key",
     "erasure",
     "issuer",
     "issuer_certificate",
@@ -75,4 +79,5 @@ __all__ = [
     "status_visible",
     "subject",
     "subject_case",
+    "vault_seal",
 ]

@@ -88,6 +88,7 @@ BY_OFFICERS = {
     },
     ("get", "/api/v1/audit/events"): (Act.AUDIT, None),
     ("get", "/api/v1/audit/head"): (Act.AUDIT, None),
+    ("post", "/api/v1/audit/events/9999999/openings"): (Act.OPEN_PAYLOADS, {"purpose": "dispute"}),
 }
 BY_OFFICER_OR_APPLICANT = {("get", APPLICATION), ("get", f"{APPLICATION}/certificate")}
 BY_APPLICANT = {("post", f"{APPLICATION}/erasure")}
@@ -158,6 +159,7 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
             .replace("K7F2M9QX", "{case_id}")
             .replace("E-0123456789abcdef", "{case_id}")
             .replace("bulk-0123456789abcdef", "{bulk_id}")
+            .replace("9999999", "{sequence}")
             .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
         )
         for method, path in [*CLOSED, *BY_ANYONE]
@@ -171,7 +173,7 @@ def test_every_act_is_somebodys_and_no_role_has_all() -> None:
     assert all(rights < set(Act) for rights in RIGHTS.values())
     assert not RIGHTS[Role.REGISTRATION_OFFICER] & {Act.APPROVE, Act.ERASE, Act.REVOKE}
     assert not RIGHTS[Role.APPROVING_OFFICER] & {Act.PROVE, Act.ERASE}
-    assert RIGHTS[Role.AUDITOR] == {Act.AUDIT, Act.FIND}
+    assert RIGHTS[Role.AUDITOR] == {Act.AUDIT, Act.FIND, Act.OPEN_PAYLOADS}
     assert RIGHTS[Role.DATA_PROTECTION_OFFICER] == {Act.SEE_CASES, Act.FIND}
 
 

@@ -14,12 +14,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from audit.events import Event
 from audit.log import make_head
+from audit.payloads import Payload
+from audit.retention import RetentionPeriods
 from ca.identifiers import IssuerName
 from gdpr_erasure.saga import ErasureState
 from ra.applications import Application, refuse
 from ra.requirements import finding
 from records.audit_log import audit_log
+from records.audit_payloads import Told, append_told
+from records.audit_retention import retain
 from records.officers import Officer, Role
 from records.takeovers import Takeovers
 from records.visibility import Channel
@@ -78,6 +83,7 @@ class Story:
 
     def _tell(self) -> None:
         now = utc_now()
+        self._retention(now)
         self._officers(now)
         self._certificates(now)
         self._people(now)
@@ -90,9 +96,30 @@ class Story:
         with audit_log(self.stores.database) as log:
             head = make_head(log, key, now + timedelta(seconds=30), bytes(32), ORIGIN)
         assert head is not None
+        # A seal of an earlier erasure: the keys of this story's are still to die.
+        self._write(
+            "INSERT INTO vault_seal (epoch, began_at, sealed_at, tokens) VALUES (6, 0, 0, '[]')"
+        )
         self.names |= {"issuer": ISSUING, "head": head.size, "now": _micros(now)}
         self.names |= {"superseded": "issuing-2", "retired": "issuing-3"}
         self.names["imported"] = "issuing-2"
+
+    def _retention(self, now: datetime) -> None:
+        """An event of years ago, whose payload and header are gone; and one that stands."""
+        database, personal = self.stores.database, self.stores.personal
+        kept, gone = "subject-of-a-payload", "subject-of-none"
+        event = Event("case.closed", "system:job", "case/1", {})
+        for subject, told_at in ((gone, now - timedelta(days=2000)), (kept, now)):
+            self._write(
+                "INSERT INTO subject (id, kind, state, created_at) VALUES (:id, 'x', 'active', 0)",
+                id=subject,
+            )
+            with database.write() as tx:
+                told = Told(event, (Payload(subject, {"word": "a word"}),))
+                self.names["told"] = append_told(tx, [told], personal, told_at)
+            retain(database, RetentionPeriods(1, 1), "system:operator", now)
+        self._write("UPDATE subject SET state = 'erasing' WHERE id = :id", id=kept)
+        self.names["payload_subject"] = kept
 
     def _issuers(self, now: datetime) -> None:
         """One that gave way to a later generation, and one whose key was destroyed."""
