@@ -272,6 +272,15 @@ def test_a_refusal_and_an_extension_keep_their_reasons(room: CaseRoom, person: P
     assert cases.refusal(case.id) == REFUSAL
 
 
+def test_what_was_told_before_the_person_was_known_goes_over_to_the_person(
+    room: CaseRoom, person: Person
+) -> None:
+    cases, case = room.stores.cases, room.received(None)
+    told = cases.extend((case, extend(case, NOW)), "Tolv arkiver", "system:requester", NOW)
+    room.assessing(person.subject_id, told)
+    assert cases.extension(case.id) == "Tolv arkiver"
+
+
 def test_a_cancelled_case_keeps_no_package(room: CaseRoom, person: Person) -> None:
     case = room.cancelled(room.approved(person.subject_id))
     with pytest.raises(NotFound):
