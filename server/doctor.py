@@ -22,6 +22,7 @@ from records.crls import Crls
 from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.issuers import Issuers
+from records.key_store import KeyStore
 from records.personal_data import PersonalData
 from records.schema import check_schema
 from revocation.publication import CrlScope, crl_is_due
@@ -183,11 +184,13 @@ def _crl(settings: Settings, database: Database, record: IssuerRecord, now: date
 def _ocsp_signer(
     settings: Settings, database: Database, record: IssuerRecord, now: datetime
 ) -> Iterator[Finding]:
-    certificates = Certificates(database, PersonalData(Tokens(settings.hsm).wrapping_key))
     wanted = {"profile": "ocsp-signer", "issuer": record.name, "status": "issued"}
-    for newest in certificates.find(1, **wanted):
-        body = certificates.body(newest.issuer, newest.serial_number)
-        yield _expiry(f"OCSP signer of {record.name}", body, now, timedelta(0))
+    with closing(Database(settings.keystore.url.reveal())) as keys:
+        personal = PersonalData(KeyStore(keys, Tokens(settings.hsm).vault_tokens()))
+        certificates = Certificates(database, personal)
+        for newest in certificates.find(1, **wanted):
+            body = certificates.body(newest.issuer, newest.serial_number)
+            yield _expiry(f"OCSP signer of {record.name}", body, now, timedelta(0))
 
 
 def _staff_listener(settings: Settings, now: datetime) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from tests.support.attacks_pki import (
     SUBJECT_ATTACKS,
 )
 from tests.support.attacks_ra import REGISTRATION_ATTACKS
+from tests.support.attacks_vault import VAULT_ATTACKS
 from tests.support.databases import ENGINES, Databases
 from tests.support.stores import Stores
 
@@ -34,7 +35,7 @@ SETTINGS = {
     "postgresql": (),
     "postgresql as a replica": (REPLICA,),
 }
-ROW_NUMBERED = {"audit_event", "audit_head", "publication", "status_observation"}
+ROW_NUMBERED = {"audit_event", "audit_head", "publication", "status_observation", "vault_seal"}
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ ATTACKS = [
         REGISTRATION_ATTACKS,
         AUDIT_ATTACKS,
         BULK_ATTACKS,
+        VAULT_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements
