@@ -191,7 +191,7 @@ def alone(site: Site, signer: Path) -> float:
     record = site.parts.issuing_record()
     assert record.certificate is not None
     issuer = OcspIssuer(record.name, record.certificate, certificate, key)
-    responder = OcspResponder(issuer, site.parts.statuses, ocsp_policy(site.parts.settings))
+    responder = OcspResponder(issuer, site.parts.statuses, ocsp_policy(site.parts.settings, record))
     cert_ids, now = IssuerCertIds.of(record.certificate), utc_now()
     ready = responder.produce(DueResponse(site.serials[0], 0, Good()), now)
     statement = responder.statement(ready.bodies[CertIdHash.SHA1], ready.life)

@@ -59,7 +59,7 @@ def make_software_app() -> PublicApp:
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     assert record.certificate is not None
     issuer = OcspIssuer(record.name, record.certificate, certificate, key)
-    responder = OcspResponder(issuer, app.parts.statuses, ocsp_policy(app.parts.settings))
+    responder = OcspResponder(issuer, app.parts.statuses, ocsp_policy(app.parts.settings, record))
     made_here: Any = MadeHere(app.parts.statuses, responder)
     app.ocsp.parts = replace(app.parts, ocsp_responses=made_here)
     # Known for five minutes, which is longer than a bench.
