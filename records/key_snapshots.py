@@ -194,20 +194,21 @@ def _opened(path: Path) -> Iterator[Connection]:
 def _tops(tx: Connection, facts: StoreFacts, tokens: RootTokens) -> list[bytes]:
     """The top key as each token that is there gives it."""
     wrapped = select(epoch_root.c.token, epoch_root.c.wrapped)
-    rows = dict(tx.execute(wrapped.where(epoch_root.c.epoch == facts.epoch)).tuples().all())
-    found, missing = [], None
+    found = tx.execute(wrapped.where(epoch_root.c.epoch == facts.epoch))
+    rows = {row.token: row.wrapped for row in found}
+    tops, missing = [], None
     for token in tokens:
         octets = rows.get(token.name)
         if octets is None:
             continue
         try:
             root = token.key(facts.name, facts.epoch)
-            found.append(root.decrypt(octets, place_of_top(facts.name, facts.epoch)))
+            tops.append(root.decrypt(octets, place_of_top(facts.name, facts.epoch)))
         except HsmError as error:
             missing = missing or error
-    if not found:
+    if not tops:
         raise missing or DatabaseUnavailable("no token of the settings has a root of the snapshot")
-    return found
+    return tops
 
 
 def _try_buckets(tx: Connection, top: KeyWrap) -> None:
