@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from hsm.errors import HsmError
 from hsm.files import sync_folder
-from records.errors import DatabaseUnavailable, RecordsError
+from records.errors import DatabaseUnavailable, SnapshotFailed
 from records.key_rows import StoreFacts, current_epoch, facts_of
 from records.key_store import KeyStore
 from records.key_tables import bucket, epoch_root, key_metadata, stored_key
@@ -32,15 +32,6 @@ from records.key_wrapping import (
 
 _PREFIX = "keystore-"
 _PAGE = 5000
-
-
-class SnapshotFailed(RecordsError):
-    """A snapshot cannot be written, or does not open: which one, and why."""
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path}: {why}")
-        self.path = path
-        self.why = why
 
 
 class Snapshots:

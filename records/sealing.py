@@ -85,6 +85,11 @@ class Vault:
         state = epoch_state(self.keys)
         return state is not None and (state.facts.completed_at is None or self._wants_epoch())
 
+    def is_complete(self) -> bool:
+        """Whether the seal that began the epoch in force came to its end."""
+        state = epoch_state(self.keys)
+        return state is None or state.facts.completed_at is not None
+
     def seal(self, now: datetime, *, rotate: bool = False) -> SealOutcome:
         """Carry an unfinished seal on, then seal if a key was doomed, or in any case to rotate.
 

@@ -29,12 +29,12 @@ from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
-from records.key_store import KeyStore
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
+from records.sealing import Vault
 from records.statuses import Statuses
 from records.visibility import Visibility
 from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
@@ -46,6 +46,7 @@ from server.held_pins import AskPin
 from server.replica import ReplicaResponses
 from server.settings import Settings
 from server.tokens import Tokens
+from server.vault import SealPace, key_store_of, vault_of
 
 if TYPE_CHECKING:
     from publish_ldap.directory import Directory
@@ -72,11 +73,12 @@ class Assembly:
     applications: Applications
     publications: Publications
     erasures: Erasures
-    key_store: KeyStore
+    vault: Vault
     job_runs: JobRuns
     alarm_book: AlarmBook
     policy: ProofingPolicy
     clock: ClockWatch
+    seal_pace: SealPace
     crl_work: CrlWork = field(default_factory=CrlWork)
 
     def issuer(self, name: str) -> Issuer:
@@ -199,7 +201,7 @@ class Assembly:
     def close(self) -> None:
         """Give back connections and tokens."""
         self.database.close()
-        self.key_store.database.close()
+        self.vault.keys.database.close()
         self.tokens.close()
 
 
@@ -255,7 +257,7 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
-    key_store = KeyStore(Database(settings.keystore.url.reveal()), tokens.vault_tokens())
+    key_store = key_store_of(settings, tokens)
     personal = PersonalData(key_store)
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
@@ -275,9 +277,10 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         applications=Applications(database, personal),
         publications=Publications(database, personal),
         erasures=Erasures(database, personal, crls),
-        key_store=key_store,
+        vault=vault_of(settings, database, key_store),
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
         policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
         clock=ClockWatch(database),
+        seal_pace=SealPace(settings.keystore.seal_minutes * 60, settings.keystore.seal_at_once),
     )

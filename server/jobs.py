@@ -46,6 +46,7 @@ from server.observations import alarms_now
 from server.own_certificates import ensure_ocsp_signer, ocsp_policy, ocsp_responder
 from server.probe import PublicProbe
 from server.tokens import AUDIT_KEY
+from server.vault import seal_when_due
 from server.watch import observe, watch_status
 
 _BATCH = 100
@@ -201,6 +202,11 @@ def carry_on_erasures(parts: Assembly, _: Metrics, __: datetime) -> int:
     return _each(cases, lambda case: saga.carry_on(case, utc_now).state != case.state)
 
 
+def seal_keys(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Let keys die that were destroyed: in the key store at once, in old copies with a seal."""
+    return seal_when_due(parts.vault, parts.seal_pace, now)
+
+
 def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Sign a head over the newest events, and put a copy where anyone can keep it."""
     digest = digest_in_force(parts.database)
@@ -255,6 +261,7 @@ JOBS: dict[str, Job] = {
     "watch-status": watch_status,
     "watch-alarms": watch_alarms,
     "carry-on-erasures": carry_on_erasures,
+    "seal-keys": seal_keys,
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,
 }

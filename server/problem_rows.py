@@ -71,6 +71,17 @@ def _broken_rules(error: ca.errors.Refused) -> Problem:
     )
 
 
+def _backup_refused(error: records.errors.BackupRefused) -> Problem:
+    return Problem(
+        type="backup-refused",
+        title="This backup is refused",
+        status=422,
+        detail=sentence(error.why),
+        rule=error.rule,
+        way_out=error.way_out,
+    )
+
+
 def _requirements(error: ra.errors.Refused) -> Problem:
     first = error.findings[0]
     concerns = f" ({', '.join(first.concerns)})" if first.concerns else ""
@@ -258,6 +269,8 @@ ROWS: tuple[Row, ...] = (
     row(records.errors.Conflict, lambda e: conflict(sentence(f"{e.what} is {e.state}"))),
     row(records.errors.Erased, lambda _: absent("What you ask for was erased.")),
     row(records.errors.DatabaseUnavailable, lambda e: unavailable(sentence(e.why))),
+    row(records.errors.SnapshotFailed, lambda e: unavailable(f"Snapshot {e.path}: {e.why}.")),
+    row(records.errors.BackupRefused, _backup_refused),
     row(gdpr_erasure.errors.Refused, _erasure_refused),
     row(
         gdpr_erasure.errors.Conflict,

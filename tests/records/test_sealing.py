@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from hsm.errors import KeyNotFound, TokenUnavailable
-from records.errors import Conflict, DatabaseUnavailable, Erased, RuleBroken
-from records.key_snapshots import SnapshotFailed, facts_in, probe, put_back
+from records.errors import Conflict, DatabaseUnavailable, Erased, RuleBroken, SnapshotFailed
+from records.key_snapshots import facts_in, probe, put_back
 from records.key_store import KeyStore
 from records.key_tables import bucket, stored_key
 from records.key_wrapping import DamagedData

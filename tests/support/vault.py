@@ -73,6 +73,9 @@ class SoftwareRoots:
         self._ask()
         return self.roots.setdefault((store, epoch), SoftwareWrappingKey())
 
+    def check(self, store: str) -> None:
+        self.epochs(store)
+
     def destroy(self, store: str, epoch: int) -> None:
         self._ask()
         self.roots.pop((store, epoch), None)
