@@ -43,6 +43,7 @@ from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
+from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
 from server.tokens import Tokens
@@ -79,6 +80,7 @@ class Assembly:
     policy: ProofingPolicy
     clock: ClockWatch
     seal_pace: SealPace
+    published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
 
     def issuer(self, name: str) -> Issuer:
@@ -100,7 +102,8 @@ class Assembly:
         return IssuingKey(record.name, record.certificate, self._able(record).key)
 
     def _able(self, record: IssuerRecord) -> Issuer:
-        """The issuer with its key, if that is at hand."""
+        """The issuer with its key, if that is at hand. Raises: as `issuer`, BackupRefused."""
+        self.published.check(record, self.crl_file(record.name), self.crls)
         if record.is_root and not self.tokens.is_online(record.token):
             raise IssuerOffline(record.name, record.token)
         try:

@@ -28,6 +28,7 @@ from records.crls import Crls
 from records.database import Database
 from records.erasures import Erasures
 from records.issuers import Issuers
+from records.key_store import KeyStore
 from records.officers import Officer, Officers, Role
 from records.personal_data import PersonalData
 from records.publications import Publications
@@ -65,8 +66,12 @@ class Stores:
     further_keys: dict[IssuerName, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.key_store = key_store_of(self.database, self.roots)
-        self.personal = PersonalData(self.key_store)
+        self.use(key_store_of(self.database, self.roots))
+
+    def use(self, key_store: KeyStore) -> None:
+        """Make every store anew, with this key store."""
+        self.key_store = key_store
+        self.personal = PersonalData(key_store)
         self.issuers = Issuers(self.database)
         self.certificates = Certificates(self.database, self.personal, (DIRECTORY,))
         self.statuses = Statuses(self.database)
