@@ -252,5 +252,5 @@ def test_the_reasons_of_a_published_crl_are_kept(database: Database) -> None:
     first, second = (stores.statuses.status_of(*place) for place in places)
     assert isinstance(first, Revoked)
     assert isinstance(second, Revoked)
-    assert (first.reason, first.revoked_at) == (Reason.KEY_COMPROMISE, at)
+    assert (first.reason, first.at) == (Reason.KEY_COMPROMISE, at)
     assert second.reason is Reason.CERTIFICATE_HOLD
