@@ -1,6 +1,6 @@
 """Whether a copy of the records opens for the living and for nobody else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Table, select
@@ -85,7 +85,7 @@ def _values(tx: Connection, table: Table, column: ColumnElement[bytes]) -> Itera
     if "subject_id" in table.columns:
         # A certificate about nobody stands in clear.
         query = query.where(table.columns["subject_id"].is_not(None))
-    rows = tx.execute(query.execution_options(yield_per=_PAGE))
+    rows: Iterable[tuple[bytes | str]] = tx.execute(query.execution_options(yield_per=_PAGE))
     # SQLite lets whoever alters a row put text where octets belong.
     return (value.encode() if isinstance(value, str) else bytes(value) for (value,) in rows)
 

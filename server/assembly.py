@@ -14,14 +14,21 @@ from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
 from ca.profiles import Profile
+from gdpr_erasure.case_parts import Collector, PackageRenderer
+from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
+from ra.policies import shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
 from records.bulk_revocations import BulkRevocations
+from records.case_acts import SubjectActs
+from records.case_contents import CaseContents
+from records.case_deliveries import Deliveries
+from records.cases import Cases
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
@@ -43,6 +50,7 @@ from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
+from server.notices import NoNotifier, Notifier
 from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
@@ -62,6 +70,7 @@ class Assembly:
 
     settings: Settings
     database: Database
+    personal: PersonalData
     tokens: Tokens
     issuers: Issuers
     certificates: Certificates
@@ -77,11 +86,20 @@ class Assembly:
     vault: Vault
     job_runs: JobRuns
     alarm_book: AlarmBook
+    cases: Cases
+    case_contents: CaseContents
+    deliveries: Deliveries
+    subject_acts: SubjectActs
     policy: ProofingPolicy
     clock: ClockWatch
     seal_pace: SealPace
     published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
+    renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
+    """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
+    further_collectors: list[Collector] = field(default_factory=list)
+    """Other systems that hold data of the person, beside our own records."""
+    notifier: Notifier = field(default_factory=NoNotifier)
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -268,6 +286,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     return Assembly(
         settings=settings,
         database=database,
+        personal=personal,
         tokens=tokens,
         issuers=Issuers(database),
         certificates=Certificates(database, personal, directories, compromised),
@@ -283,7 +302,11 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         vault=vault_of(settings, database, key_store),
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
-        policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
+        policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
+        cases=Cases(database, personal),
+        case_contents=CaseContents(database, personal),
+        deliveries=Deliveries(database, personal),
+        subject_acts=SubjectActs(database),
         clock=ClockWatch(database),
         seal_pace=SealPace(settings.keystore.seal_minutes * 60, settings.keystore.seal_at_once),
     )

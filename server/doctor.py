@@ -1,7 +1,7 @@
 """What an operator would look at first when something is wrong, looked at in one go.
 
-Nothing is signed and no token is opened, so that it can be run beside a service in trouble; the
-keys themselves are `tillid hsm verify`.
+Nothing is signed, nothing set and no token opened, so that it can be run beside a service in
+trouble; the keys themselves are `tillid hsm verify`.
 """
 
 from collections.abc import Iterator
@@ -26,6 +26,7 @@ from records.schema import check_schema
 from revocation.publication import CrlScope, crl_is_due
 from server.assembly import crl_policy
 from server.doctor_vault import Finding, examine_vault
+from server.ntp import NoTime, clock_offset
 from server.settings import Settings
 from server.tokens import Tokens
 from server.vault import key_store_of
@@ -51,6 +52,7 @@ def examine(settings: Settings, now: datetime, *, fix: bool = False) -> Iterator
             return
         yield Finding("database", ok=True, sentence="Schema and guards are this version's.")
         yield _clock(database, now)
+        yield _time_server(settings)
         for record in Issuers(database).all():
             if record.certificate is not None:
                 yield _crl(settings, database, record, now)
@@ -130,6 +132,25 @@ def _clock(database: Database, now: datetime) -> Finding:
             way_out="Set the clock; until then nothing that is signed has a true date.",
         )
     return Finding("clock", ok=True, sentence="The clock is not behind the last audit head.")
+
+
+def _time_server(settings: Settings) -> Finding:
+    of, check = settings.clock, "time server"
+    if not of.time_server:
+        return Finding(check, ok=True, sentence="None is set, so the clock was not compared.")
+    try:
+        offset = clock_offset(of.time_server)
+    except NoTime as error:
+        return Finding(
+            check,
+            ok=False,
+            sentence=f"{of.time_server} {error.why}.",
+            way_out="See whether UDP gets there, or name another with clock.time_server.",
+        )
+    said = f"The clock is {abs(offset):.3f} s {'behind' if offset > 0 else 'ahead of'} it."
+    ok = abs(offset) <= of.tolerance_seconds
+    way_out = "" if ok else "Let chrony or systemd-timesyncd keep the clock: dates are signed."
+    return Finding(check, ok, said, way_out)
 
 
 def _crl(settings: Settings, database: Database, record: IssuerRecord, now: datetime) -> Finding:

@@ -34,6 +34,7 @@ from revocation.published_files import write_published
 from server.alarms import AlarmName
 from server.assembly import AUDIT_ORIGIN, Assembly
 from server.bulk_issuance import FIRST_BATCH, next_size
+from server.case_jobs import case_work
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
 from server.errors import IssuerOffline
@@ -45,8 +46,8 @@ from server.metrics import Metrics
 from server.observations import alarms_now
 from server.own_certificates import ensure_ocsp_signer, ocsp_policy, ocsp_responder
 from server.probe import PublicProbe
+from server.seal_job import seal_keys
 from server.tokens import AUDIT_KEY
-from server.vault import seal_when_due
 from server.watch import observe, watch_status
 
 _BATCH = 100
@@ -202,11 +203,6 @@ def carry_on_erasures(parts: Assembly, _: Metrics, __: datetime) -> int:
     return _each(cases, lambda case: saga.carry_on(case, utc_now).state != case.state)
 
 
-def seal_keys(parts: Assembly, _: Metrics, now: datetime) -> int:
-    """Let keys die that were destroyed: in the key store at once, in old copies with a seal."""
-    return seal_when_due(parts.vault, parts.seal_pace, now)
-
-
 def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Sign a head over the newest events, and put a copy where anyone can keep it."""
     digest = digest_in_force(parts.database)
@@ -218,7 +214,7 @@ def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
         return 0
     folder = parts.settings.state / "public" / "audit"
     folder.mkdir(parents=True, exist_ok=True)
-    write_published(folder / "head.txt", head.text.encode())
+    write_published(folder / "checkpoint", head.text.encode())
     return 1
 
 
@@ -262,6 +258,7 @@ JOBS: dict[str, Job] = {
     "watch-alarms": watch_alarms,
     "carry-on-erasures": carry_on_erasures,
     "seal-keys": seal_keys,
+    "close-cases": lambda parts, _, now: _each(case_work(parts, now), lambda act: act()),
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,
 }

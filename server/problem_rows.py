@@ -14,6 +14,7 @@ import publish_ldap.errors
 import ra.errors
 import records.errors
 import revocation.errors
+from server.case_problems import CASE_ROWS
 from server.errors import (
     AlreadyServing,
     IssuerOffline,
@@ -26,7 +27,7 @@ from server.errors import (
     StateRefused,
     TokenOffline,
 )
-from server.problem_kinds import absent, conflict, malformed, sentence, state, unavailable
+from server.problem_kinds import absent, conflict, malformed, refused, sentence, state, unavailable
 from server.problems import FieldProblem, Problem, ProblemRaised, Row, row
 from server.revocation_problems import REVOCATION_ROWS
 
@@ -68,17 +69,6 @@ def _broken_rules(error: ca.errors.Refused) -> Problem:
             FieldProblem(f.rule, f"{f.sentence} ({f.clause})", f.way_out)
             for f in error.findings[1:]
         ),
-    )
-
-
-def _backup_refused(error: records.errors.BackupRefused) -> Problem:
-    return Problem(
-        type="backup-refused",
-        title="This backup is refused",
-        status=422,
-        detail=sentence(error.why),
-        rule=error.rule,
-        way_out=error.way_out,
     )
 
 
@@ -270,8 +260,9 @@ ROWS: tuple[Row, ...] = (
     row(records.errors.Erased, lambda _: absent("What you ask for was erased.")),
     row(records.errors.DatabaseUnavailable, lambda e: unavailable(sentence(e.why))),
     row(records.errors.SnapshotFailed, lambda e: unavailable(f"Snapshot {e.path}: {e.why}.")),
-    row(records.errors.BackupRefused, _backup_refused),
+    row(records.errors.BackupRefused, refused),
     row(gdpr_erasure.errors.Refused, _erasure_refused),
+    *CASE_ROWS,
     row(
         gdpr_erasure.errors.Conflict,
         lambda e: conflict(f"The erasure {e.case_id} is {e.state}."),
@@ -391,6 +382,7 @@ ROWS: tuple[Row, ...] = (
             "Set the clock. If it was ahead before, nothing is signed until that time has come.",
         ),
     ),
+    row(audit.errors.ProofMalformed, lambda _: _unreadable("the file holds no proof of a log")),
     row(audit.errors.HeadMalformed, lambda _: _unreadable("the file does not hold a signed head")),
     row(
         audit.errors.HeadForged,

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from server.settings_audit import Audit
 from server.settings_section import Section
 from server.settings_types import (
     DatabaseAddress,
@@ -24,6 +25,7 @@ from server.settings_types import (
     OptionalTokenName,
     StatePath,
     Text,
+    TimeServer,
     TokenName,
     check_url,
     is_loopback,
@@ -286,6 +288,17 @@ class Alarms(Section):
     )
 
 
+class Clock(Section):
+    """The clock of this machine."""
+
+    time_server: TimeServer = Field(
+        default="", description="NTP server that doctor compares with, HOST or HOST:PORT, or empty."
+    )
+    tolerance_seconds: float = Field(
+        default=1.0, ge=0.01, le=60, description="Seconds that the clock may be off."
+    )
+
+
 class Logs(Section):
     """The log files under logs/ in the state directory."""
 
@@ -317,6 +330,14 @@ class Session(Section):
     minutes: int = Field(default=60, ge=1, le=1440, description="Minutes until signing in again.")
 
 
+class Cases(Section):
+    """Data-subject cases."""
+
+    delivery_days: int = Field(
+        default=32, ge=1, le=90, description="Days that what was delivered can be fetched."
+    )
+
+
 class Keys(Section):
     """Keys that are not certified."""
 
@@ -344,8 +365,11 @@ class Settings(Section):
     registers: Registers
     jobs: Jobs
     alarms: Alarms
+    clock: Clock
+    audit: Audit
     logs: Logs
     serial: Serial
+    cases: Cases
     keys: Keys
     links: Links
     session: Session

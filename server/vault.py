@@ -1,8 +1,6 @@
 """The key store of an installation: joined with its tokens, sealed by a job, checked at start."""
 
-import time
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from hsm.errors import HsmError, KeyUnfit
 from records.database import Database
@@ -58,23 +56,3 @@ class SealPace:
         """Remember how it went; None stands for a try that failed."""
         done = outcome is not None and outcome.complete
         self._next = monotonic + (self.every_seconds if done else _RETRY_SECONDS)
-
-
-def seal_when_due(vault: Vault, pace: SealPace, now: datetime) -> int:
-    """Drop doomed keys at once; seal, sweep and renew snapshots when it is time.
-
-    How many keys were dropped, snapshots written and epochs begun.
-    """
-    dropped = vault.drop_doomed()
-    if not pace.is_time(time.monotonic(), dropped):
-        return dropped
-    outcome = None
-    try:
-        swept = vault.sweep()
-        outcome = vault.seal(now)
-    finally:
-        pace.sealed(time.monotonic(), outcome)
-    if outcome.waiting_for:
-        waiting = ", ".join(outcome.waiting_for)
-        get_logger("vault").warning("vault.seal_waits", tokens=waiting, epoch=outcome.epoch)
-    return dropped + swept + outcome.snapshots + outcome.began

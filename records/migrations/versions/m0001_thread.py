@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("header", sa.LargeBinary(), nullable=False),
         sa.Column("leaf_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("payloads", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_event")),
     )
     op.create_table(
