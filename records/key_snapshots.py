@@ -119,7 +119,7 @@ def probe(path: Path, tokens: RootTokens) -> StoreFacts:
     Raises: SnapshotFailed; HsmError when there is no root of it, or no token.
     """
     with _opened(path) as tx:
-        if tx.exec_driver_sql("PRAGMA integrity_check").scalar_one() != "ok":
+        if tx.exec_driver_sql("PRAGMA quick_check").scalar_one() != "ok":
             raise SnapshotFailed(path, "the file is damaged")
         facts = facts_of(tx)
         try:
