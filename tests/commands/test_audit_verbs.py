@@ -338,7 +338,7 @@ def test_followed_events_come_a_line_each(logged: Logged, monkeypatch: pytest.Mo
 
     told: list[int] = []
     monkeypatch.setattr("threading.Event.wait", next_look)
-    code, out, _ = logged.tillid.told("audit", "tail", "--lines", 0, "--follow")
+    code, out, _ = logged.tillid.told("audit", "tail", "--lines", 1, "--follow")
     assert code == 0
     shown = [json.loads(line)["n"] for line in out.splitlines() if line.startswith("{")]
-    assert shown == told[:2]
+    assert shown[1:] == told[:2]
