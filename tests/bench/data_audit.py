@@ -49,7 +49,9 @@ class Figure:
 
     def __str__(self) -> str:
         each = self.seconds / self.times * 1e6
-        return f"| {self.what} | {self.times:,} | {each:,.1f} µs | {self.times / self.seconds:,.0f} |"
+        return (
+            f"| {self.what} | {self.times:,} | {each:,.1f} µs | {self.times / self.seconds:,.0f} |"
+        )
 
 
 def measure(events: int = EVENTS) -> list[Figure]:
