@@ -42,11 +42,13 @@ class Applications:
         """Keep a new application; whoever shows the secret later is its applicant."""
         columns = operational_columns(new)
         with self._database.write() as tx:
-            tx.execute(
-                insert(subject).values(
-                    id=new.subject_id, kind="natural_person", state="active", created_at=now
+            # Whoever corrects the own data is there already (GDPR Art. 16).
+            if not tx.execute(select(subject.c.id).where(subject.c.id == new.subject_id)).first():
+                tx.execute(
+                    insert(subject).values(
+                        id=new.subject_id, kind="natural_person", state="active", created_at=now
+                    )
                 )
-            )
             tx.execute(
                 insert(application).values(
                     id=new.id,

@@ -188,16 +188,18 @@ _SUBJECT_GUARDS = (
         "PKI15",
         "data_key",
         "DELETE",
-        "EXISTS (SELECT 1 FROM certificate c WHERE c.subject_id = OLD.subject_id) OR EXISTS"
-        " (SELECT 1 FROM subject s WHERE s.id = OLD.subject_id AND s.state <> 'erasing')",
+        # What was delivered goes earlier than the person: see CASE14.
+        "OLD.purpose <> 'delivery' AND (EXISTS (SELECT 1 FROM certificate c"
+        " WHERE c.subject_id = OLD.subject_id) OR EXISTS"
+        " (SELECT 1 FROM subject s WHERE s.id = OLD.subject_id AND s.state <> 'erasing'))",
         "a data key is destroyed only in an erasure, after the certificates it opens are gone",
     ),
     Guard(
         "PKI16",
         "data_key",
         "INSERT",
-        same_row("data_key", "subject_id", "purpose"),
-        "a data key is never overwritten",
+        f"{same_row('data_key', 'subject_id', 'purpose')} OR {same_row('data_key', 'key_ref')}",
+        "a data key is never overwritten, nor given to two",
     ),
     Guard("PKI16", "data_key", "UPDATE", "1 = 1", "a data key is never overwritten"),
 )

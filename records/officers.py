@@ -38,6 +38,9 @@ class Role(StrEnum):
     APPROVING_OFFICER = "approving_officer"
     SECURITY_ADMINISTRATOR = "security_administrator"
     AUDITOR = "auditor"
+    CASE_MANAGER = "case_manager"
+    CASE_APPROVER = "case_approver"
+    DATA_PROTECTION_OFFICER = "data_protection_officer"
 
     @property
     def label(self) -> str:

@@ -14,6 +14,8 @@ from records.audit_log import audit_log
 from records.audit_payloads import Opening, open_for
 from server.access import Act, acting_officer, officer_of
 from server.api_applications import register_applications
+from server.api_case_requesters import register_case_requesters
+from server.api_cases import register_cases
 from server.api_models import (
     AuditQuery,
     CasePath,
@@ -42,6 +44,8 @@ def api(parts: Assembly) -> APIBlueprint:
         register_statuses,
         register_revocations,
         _erasures,
+        register_cases,
+        register_case_requesters,
         _audit,
     ):
         register(blueprint, parts)

@@ -2,7 +2,8 @@
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from server.settings_types import Section, refused
+from server.settings_section import Section
+from server.settings_types import refused
 
 
 class Audit(Section):

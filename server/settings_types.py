@@ -9,9 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     WithJsonSchema,
@@ -24,19 +22,6 @@ _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*")
 _LABEL_OCTETS = 32
 _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql+psycopg://"
-
-
-class Section(BaseModel):
-    """One table of the file; unknown keys and wrong types are refused, nothing is converted."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        validate_default=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-    )
 
 
 def refused(problem: str, way_out: str) -> PydanticCustomError:
@@ -131,6 +116,17 @@ def _host(host: str) -> str:
 
 Host = Annotated[Text, AfterValidator(_host)]
 """An IP address or a host name, without brackets or port."""
+
+
+def _time_server(place: str) -> str:
+    host, colon, port = place.rpartition(":") if place.count(":") == 1 else (place, "", "")
+    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+        raise refused("has no port after its colon", "Write HOST, or HOST:PORT.")
+    return f"{_host(host)}{colon}{port}" if place else place
+
+
+TimeServer = Annotated[Text, AfterValidator(_time_server)]
+"""A host, and a port unless it is the usual one; or empty."""
 
 
 def local_url(scheme: str, host: str, port: int) -> str:

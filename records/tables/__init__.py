@@ -30,6 +30,14 @@ from records.tables.people import (
 )
 from records.tables.registration import application, approval
 from records.tables.status import crl, crl_piece, ocsp_response, status_change, status_observation
+from records.tables.subject_cases import (
+    case_approval,
+    case_delivery,
+    case_file,
+    case_part,
+    subject_case,
+)
+from records.tables.vault import doomed_key, vault_seal
 from records.tables.watch import alarm, job_run, status_visible
 from records.tables.work import lease
 
@@ -43,11 +51,16 @@ __all__ = [
     "audit_retention",
     "bulk_certificate",
     "bulk_revocation",
+    "case_approval",
+    "case_delivery",
+    "case_file",
+    "case_part",
     "certificate",
     "compromised_key",
     "crl",
     "crl_piece",
     "data_key",
+    "doomed_key",
     "erasure",
     "issuer",
     "issuer_certificate",
@@ -65,4 +78,6 @@ __all__ = [
     "status_observation",
     "status_visible",
     "subject",
+    "subject_case",
+    "vault_seal",
 ]

@@ -26,13 +26,13 @@ from records.audit_log import audit_log
 from records.audit_payloads import Told, append_told
 from records.audit_retention import retain
 from records.officers import Officer, Role
-from records.tables import metadata
 from records.takeovers import Takeovers
 from records.visibility import Channel
 from revocation.causes import Cause, Grounds
 from revocation.foreign_crls import ForeignCrl
 from revocation.selections import Selection
 from server.clock import utc_now
+from tests.support.case_story import tell_cases
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
     ALONE,
@@ -51,6 +51,7 @@ from tests.support.stores import (
     submitted,
     verified,
 )
+from tests.support.story_sql import copied
 
 ORIGIN = "tillid/audit"
 
@@ -89,10 +90,16 @@ class Story:
         self._applications(now)
         self._issuers(now)
         self._bulk_revocations(now)
+        live = str(self.names["live_subject"])
+        self.names |= tell_cases(self.stores, live, self.proofer, now)
         key = ec.generate_private_key(ec.SECP256R1())
         with audit_log(self.stores.database) as log:
             head = make_head(log, key, now + timedelta(seconds=30), bytes(32), ORIGIN)
         assert head is not None
+        # A seal of an earlier erasure: the keys of this story's are still to die.
+        self._write(
+            "INSERT INTO vault_seal (epoch, began_at, sealed_at, tokens) VALUES (6, 0, 0, '[]')"
+        )
         self.names |= {"issuer": ISSUING, "head": head.size, "now": _micros(now)}
         self.names |= {"superseded": "issuing-2", "retired": "issuing-3"}
         self.names["imported"] = "issuing-2"
@@ -296,24 +303,6 @@ class Story:
     def _write(self, statement: str, **values: object) -> None:
         with self.stores.database.write() as tx:
             tx.execute(text(statement), values)
-
-
-def copied(table: str, where: str, *, verb: str = "INSERT INTO", **changes: str) -> str:
-    """An INSERT of a row that is there already, with some columns changed."""
-    columns = metadata.tables[table].columns.keys()
-    values = (changes.get(column, column) for column in columns)
-    return (
-        f"{verb} {table} ({', '.join(columns)})"  # noqa: S608
-        f" SELECT {', '.join(values)} FROM {table} WHERE {where}"
-    )
-
-
-def over(table: str, where: str, key: str, assignment: str, **changes: str) -> list[str]:
-    """The same row once more: REPLACE, which SQLite knows, and ON CONFLICT, which both know."""
-    return [
-        copied(table, where, verb="REPLACE INTO", **changes),
-        f"{copied(table, where, **changes)} ON CONFLICT ({key}) DO UPDATE SET {assignment}",
-    ]
 
 
 def _micros(time: datetime) -> int:

@@ -1,6 +1,6 @@
 """Attacks on the log, its payloads and its heads, by the code that refuses."""
 
-from tests.support.attack_story import copied, over
+from tests.support.story_sql import copied, over
 
 NEWEST = "(SELECT MAX(e.sequence) FROM audit_event e)"
 

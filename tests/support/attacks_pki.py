@@ -1,6 +1,6 @@
 """Attacks on certificates, status, keys and publication, by the code that refuses."""
 
-from tests.support.attack_story import copied, over
+from tests.support.story_sql import copied, over
 
 NEW = {"serial": "'01ff'"}
 AS_INTENT = {
@@ -155,9 +155,17 @@ SUBJECT_ATTACKS = {
             "data_key",
             "subject_id = :live_subject AND purpose = 'core'",
             "subject_id, purpose",
-            "wrapped = excluded.wrapped",
+            "key_ref = excluded.key_ref",
         ),
-        "UPDATE data_key SET wrapped = wrapped WHERE subject_id = :live_subject",
+        copied("data_key", "subject_id = :live_subject AND purpose = 'core'", purpose="'new'"),
+        *over(
+            "data_key",
+            "subject_id = :live_subject AND purpose = 'core'",
+            "key_ref",
+            "purpose = excluded.purpose",
+            purpose="'new'",
+        ),
+        "UPDATE data_key SET key_ref = key_ref WHERE subject_id = :live_subject",
     ),
 }
 STATUS_ATTACKS = {
