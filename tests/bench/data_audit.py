@@ -1,7 +1,8 @@
 """What the audit log costs: appending with a payload beside a plain insert, and verifying it all.
 
 Part of `./dev bench data`; runs alone as `.venv/bin/python tests/bench/data_audit.py [EVENTS]`.
-Keys are in memory, so that the log is measured and not a token; the database is SQLite in a file.
+The root of the keys is in memory, so that the log is measured and not a token; the database is a
+file of SQLite.
 """
 
 import sys
@@ -30,7 +31,7 @@ from records.prepared import Prepared
 from records.schema import migrate
 from records.tables import lease, subject
 from server.clock import utc_now
-from tests.support.stores import SoftwareWrappingKey
+from tests.support.vault import key_store_of
 
 EVENTS = 100_000
 _SUBJECTS = 1000
@@ -57,9 +58,8 @@ class Figure:
 def measure(events: int = EVENTS) -> list[Figure]:
     """Append that many events and verify them, with keys and without."""
     key = ec.generate_private_key(ec.SECP256R1())
-    wrapping = SoftwareWrappingKey()
-    personal = PersonalData(lambda: wrapping)
     with _a_database() as database:
+        personal = PersonalData(key_store_of(database))
         _subjects(database)
         figures = [
             Figure("a plain insert, in batches", events, _insert(database, events)),

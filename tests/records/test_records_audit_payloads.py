@@ -32,7 +32,7 @@ from records.personal_data import DamagedData, PersonalData
 from records.tables import audit_event, audit_payload, subject
 from tests.support.at_once import at_once
 from tests.support.databases import take_away
-from tests.support.stores import SoftwareWrappingKey
+from tests.support.vault import key_store_of
 
 ORIGIN = "tillid/audit"
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -46,8 +46,7 @@ class Log:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        wrapping = SoftwareWrappingKey()
-        self.personal = PersonalData(lambda: wrapping)
+        self.personal = PersonalData(key_store_of(database))
         with database.write() as tx:
             for name in SUBJECTS:
                 row = {"id": name, "kind": "x", "state": "active", "created_at": NOW}
