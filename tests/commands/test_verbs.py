@@ -211,6 +211,9 @@ def test_a_request_that_is_none_is_malformed(
     assert tillid("cert", "show", path).code == 2
 
 
+_SUBMITTED = "application.submitted"
+
+
 def test_officers_act_with_the_rights_of_their_role(
     tillid: Operator, installed: Installed, tmp_path: Path
 ) -> None:
@@ -228,6 +231,12 @@ def test_officers_act_with_the_rights_of_their_role(
     (tmp_path / "signature").write_bytes(b"\xff")
     given = ("--signature", tmp_path / "signature", "--identity", approver)
     assert tillid("application", "approve", of, *given).code == 2
+    told = tillid("audit", "tail", "--lines", 9999).result["events"]
+    (event,) = (each["n"] for each in told if (each["e"], each["o"]) == (_SUBMITTED, of))
+    opening = ("audit", "open", event, "--purpose", "dispute", "--identity")
+    assert tillid(*opening, clerk).code == 5
+    assert tillid(*opening, auditor).result["payloads"][0]["content"]["surname"]
+    assert tillid("audit", "open", 0, "--purpose", "dispute", "--identity", admin).code == 3
     done = tillid("application", "approve", of, "--identity", approver)
     assert done.result["state"] == "fulfilled"
     assert tillid("application", "approve", of, "--identity", approver).code == 7
