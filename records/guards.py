@@ -1,15 +1,16 @@
 """What the database itself refuses, whoever asks and whatever the program believes.
 
 The codes are PKI (certificates, keys and publication), REV (bulk revocation), RA (applications,
-officers, four eyes) and AUD (the log); PKI19 stands for every table at once. Whoever owns the
-database can take a guard away, which `records.schema` notices, or write what the program would have
-written.
+officers, four eyes), ERA (erasures), RET (orders about keeping) and AUD (the log); PKI19 stands for
+every table at once. Whoever owns the database can take a guard away, which `records.schema`
+notices, or write what the program would have written.
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping
 
 from records.guards_bulk import BULK_GUARDS
+from records.guards_erasure import ERASURE_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
 from records.triggers import Effect, Guard, Trigger, render
@@ -36,7 +37,7 @@ AUD_GUARDS = (
     Guard("AUD03", "audit_head", "DELETE", "1 = 1", "a signed head is not deleted"),
 )
 # In this order: the guard that locks the subject (PKI18) comes before those that count on it.
-GUARDS = (*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS)
+GUARDS = (*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS, *ERASURE_GUARDS)
 
 
 _RESPONSE_DUE = (
@@ -75,8 +76,9 @@ EFFECTS = (
         "DELETE",
         "OLD.revoked_at IS NOT NULL",
         "INSERT INTO revocation_residue"
-        " (issuer, serial, revoked_at, reason, not_after, crl_entry, shard) VALUES (OLD.issuer,"
-        " OLD.serial, OLD.revoked_at, OLD.reason, OLD.not_after, OLD.crl_entry, OLD.shard)",
+        " (issuer, serial, revoked_at, reason, not_after, crl_entry, shard, erased_at) VALUES"
+        " (OLD.issuer, OLD.serial, OLD.revoked_at, OLD.reason, OLD.not_after, OLD.crl_entry,"
+        " OLD.shard, {now})",
     ),
     # CRL and OCSP made from the residue follow at once, so that they can be seen to hold the same.
     Effect(

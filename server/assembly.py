@@ -14,6 +14,7 @@ from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
 from ca.profiles import Profile
+from gdpr_erasure.cases import KeyVault
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
@@ -25,12 +26,15 @@ from records.bulk_revocations import BulkRevocations
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
+from records.directory_debts import DirectoryDebts
+from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
+from records.orders import Orders
 from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
@@ -40,6 +44,7 @@ from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
+from server.erasure_rules import DIRECTORY, PresentKeys, erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.replica import ReplicaResponses
@@ -49,7 +54,6 @@ from server.tokens import Tokens
 if TYPE_CHECKING:
     from publish_ldap.directory import Directory
 
-DIRECTORY = "main"
 AUDIT_ORIGIN = "tillid/audit"
 
 
@@ -71,10 +75,14 @@ class Assembly:
     applications: Applications
     publications: Publications
     erasures: Erasures
+    erasure_work: ErasureWork
+    orders: Orders
+    debts: DirectoryDebts
     job_runs: JobRuns
     alarm_book: AlarmBook
     policy: ProofingPolicy
     clock: ClockWatch
+    vault: KeyVault = field(default_factory=PresentKeys)
     crl_work: CrlWork = field(default_factory=CrlWork)
 
     def issuer(self, name: str) -> Issuer:
@@ -270,7 +278,10 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         officers=Officers(database, personal),
         applications=Applications(database, personal),
         publications=Publications(database, personal),
-        erasures=Erasures(database, personal, crls),
+        erasures=Erasures(database, crls, erasure_rules(settings)),
+        erasure_work=ErasureWork(database),
+        orders=Orders(database),
+        debts=DirectoryDebts(database),
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
         policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),

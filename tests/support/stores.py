@@ -17,6 +17,7 @@ from ca.issuers import IssuerRecord
 from ca.key_quality import spki_sha256
 from ca.names import SubjectName
 from ca.profiles import load_profile
+from gdpr_erasure.cases import ErasureRules
 from hsm.errors import IntegrityFailed
 from ra.applications import Application, ApplicationId, RequestedCertificate, start_proofing
 from ra.approvals import ApprovedApplication, approve
@@ -29,9 +30,12 @@ from records.bulk_revocations import BulkRevocations
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
+from records.directory_debts import DirectoryDebts
+from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.issuers import Issuers
 from records.officers import Officer, Officers, Role
+from records.orders import Orders
 from records.personal_data import PersonalData
 from records.publications import Publications
 from records.statuses import Statuses
@@ -81,6 +85,7 @@ class Stores:
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
 
+    rules: ErasureRules = field(default_factory=ErasureRules)
     further_keys: dict[IssuerName, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,7 +99,10 @@ class Stores:
         self.officers = Officers(self.database, self.personal)
         self.applications = Applications(self.database, self.personal)
         self.publications = Publications(self.database, self.personal)
-        self.erasures = Erasures(self.database, self.personal, self.crls)
+        self.erasures = Erasures(self.database, self.crls, self.rules)
+        self.work = ErasureWork(self.database)
+        self.orders = Orders(self.database)
+        self.debts = DirectoryDebts(self.database)
 
     def issuer(self) -> Issuer:
         """The issuer, made at the first request."""
