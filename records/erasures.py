@@ -131,6 +131,8 @@ class Erasures:
             RuleBroken: ERA06, who may not approve, or another digest.
         """
         with self._database.write() as tx:
+            # Two persons at once are one after the other, so that the second is seen to be it.
+            tx.execute(select(erasure.c.id).where(erasure.c.id == case.id).with_for_update())
             who = select(officer.c.person_id).where(officer.c.id == by.officer_id)
             person = tx.execute(who).scalar() or by.officer_id
             of = erasure_approval.c

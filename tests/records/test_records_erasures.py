@@ -32,14 +32,22 @@ from tests.support.at_once import at_once
 from tests.support.erasures import (
     TO_NOTIFIED,
     administrators,
-    advanced,
     approved,
     frozen,
     ready,
     requested,
     to_sealed,
 )
-from tests.support.stores import DIRECTORY, Person, Stores, a_person, contents
+from tests.support.stores import (
+    DIRECTORY,
+    Person,
+    Stores,
+    a_person,
+    contents,
+    order_of,
+    signed,
+)
+from tests.support.stores import approved as approved_application
 
 NOW = utc_now()
 NSIS = (BUILT_IN["nsis"],)
@@ -234,12 +242,27 @@ def test_the_saga_revokes_what_is_in_force_and_on_hold(
 
 
 def test_a_certificate_that_is_being_made_is_waited_for(
-    stores: Stores, two: tuple[Officer, Officer], person: Person
+    stores: Stores, two: tuple[Officer, Officer]
 ) -> None:
-    case = frozen(stores, requested(stores, person.subject_id, NOW), two, NOW)
-    with stores.database.write() as tx:
-        tx.exec_driver_sql("DELETE FROM lease")  # nothing is being made: it goes on
-    assert stores.erasures.revoke(case, NOW) is not None
+    application = approved_application(stores)
+    made = stores.intend(order_of(application), NOW)
+    case = frozen(stores, requested(stores, application.subject_id, NOW), two, NOW)
+
+    assert stores.erasures.revoke(case, NOW) is None
+    stores.certificates.record_certificates([(made, signed(made))], NOW)
+    after = stores.erasures.revoke(case, NOW)
+    assert after is not None
+    assert after.evidence["revoked"]["certificates"] == 1  # type: ignore[index]
+
+
+def test_two_persons_who_approve_at_once_let_it_begin(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = requested(stores, person.subject_id, NOW)
+
+    at_once([partial(approved, stores, case, [officer], NOW) for officer in two])
+
+    assert stores.erasures.erasure(case.id).state is ErasureState.APPROVED
 
 
 def test_what_was_seen_is_kept_from_step_to_step(
@@ -306,8 +329,8 @@ def test_what_a_duty_keeps_stays_under_its_own_key_and_goes_later(
     part = stores.erasures.finish(to_sealed(stores, part, NOW), "the first", NOW)
     assert part.state is ErasureState.SCHEDULED
     for statement in (
-        f"DELETE FROM application WHERE subject_id = '{person.subject_id}'",
-        f"UPDATE application SET keep_until = NULL WHERE subject_id = '{person.subject_id}'",
+        f"DELETE FROM application WHERE subject_id = '{person.subject_id}'",  # noqa: S608
+        f"UPDATE application SET keep_until = NULL WHERE subject_id = '{person.subject_id}'",  # noqa: S608
     ):
         with pytest.raises(RuleBroken) as refusal, stores.database.write() as tx:
             tx.exec_driver_sql(statement)
@@ -346,7 +369,7 @@ def test_a_certificate_that_is_kept_until_its_expiry_stays_revoked(
     }
     assert isinstance(stores.statuses.status_of(*person.place), Revoked)
     with pytest.raises(RuleBroken) as refusal, stores.database.write() as tx:
-        tx.exec_driver_sql(f"DELETE FROM data_key WHERE subject_id = '{person.subject_id}'")
+        tx.exec_driver_sql(f"DELETE FROM data_key WHERE subject_id = '{person.subject_id}'")  # noqa: S608
     assert refusal.value.code == "PKI15"
 
 
@@ -361,8 +384,7 @@ def test_nothing_is_destroyed_under_a_legal_hold(
     assert stores.erasures.destroy(case, 7, NOW) is None
     assert contents(stores.database) == before
     with pytest.raises(RuleBroken) as refusal, stores.database.write() as tx:
-        tx.exec_driver_sql(f"DELETE FROM publication WHERE subject_id = '{person.subject_id}'")
-        tx.exec_driver_sql(f"DELETE FROM certificate WHERE subject_id = '{person.subject_id}'")
+        tx.exec_driver_sql(f"DELETE FROM certificate WHERE subject_id = '{person.subject_id}'")  # noqa: S608
     assert refusal.value.code == "PKI34"
 
     ends = stores.orders.ask(NewOrder("release", "BS 1/26", hold_id=hold.id), two[1].id, NOW)
