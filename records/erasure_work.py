@@ -32,6 +32,14 @@ class ErasureWork:
             )
             return tuple(tx.execute(found.order_by(of.updated_at).limit(limit)).scalars())
 
+    def unanswered(self) -> tuple[tuple[str, datetime, ErasureState], ...]:
+        """Cases that have neither ended nor come to a first receipt, and when they were opened."""
+        of = erasure.c
+        answered = (ErasureState.DONE, ErasureState.CANCELLED, ErasureState.SCHEDULED)
+        query = select(of.id, of.requested_at, of.state).where(of.state.not_in(answered))
+        with self._database.read() as tx:
+            return tuple((row[0], row[1], ErasureState(row[2])) for row in tx.execute(query))
+
     def claim(self, case_id: str, holder: str, now: datetime) -> Erasure | None:
         """The case for this worker alone; None while it is another's, or ended meanwhile.
 

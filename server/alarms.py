@@ -36,6 +36,7 @@ class AlarmName(StrEnum):
     AUDIT_UNSEALED = "AUDIT_UNSEALED"
     CLOCK_BEHIND = "CLOCK_BEHIND"
     DISK_FULL = "DISK_FULL"
+    ERASURE_LATE = "ERASURE_LATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,8 @@ class Observations:
     jobs: tuple[JobRun, ...]
     audit: AuditSeen
     disk: Disk
+    late_erasures: tuple[tuple[str, datetime], ...] = ()
+    """Cases without an answer from the day on which somebody has to look, with that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,10 @@ def alarms(seen: Observations, limits: Limits, now: datetime) -> list[Alarm]:
         *_certificates(seen, now),
         *_audit(seen, now),
     ]
+    for case, since in seen.late_erasures:
+        said = "The month for an answer to a request for erasure runs out (GDPR 12(3))."
+        way = f"See tillid erase receipt show {case}, which says what it waits for."
+        found.append(Alarm(AlarmName.ERASURE_LATE, case, since, said, way))
     if seen.disk.free < seen.disk.wanted:
         free = f"{seen.disk.free // 1_000_000} MB are free in the state directory."
         way = "Make room: without it no CRL can be written and, on SQLite, nothing be recorded."

@@ -33,17 +33,6 @@ STEPS = (
     *("frozen", "revoked", "visible", "withdrawn", "told", "notified"),
     *("destroyed", "rechecked", "sealed", "done"),
 )
-    "frozen",
-    "revoked",
-    "visible",
-    "withdrawn",
-    "told",
-    "notified",
-    "destroyed",
-    "rechecked",
-    "sealed",
-    "done",
-]
 
 
 def test_nothing_happens_before_two_persons_approved_the_rulings() -> None:

@@ -245,11 +245,11 @@ class Story:
     def _erasures(self, now: datetime) -> None:
         """A request with one approval, files that are kept, a hold, and what is asked for."""
         stores, (first, second) = self.stores, self.administrators
-        asked, kept, held = (a_person(stores, now) for _ in range(3))
+        asked, kept, held, sued = (a_person(stores, now) for _ in range(4))
         case = requested(stores, asked.subject_id, now)
         stores.erasures.approve(case, Approval(first.id, case.assessment.sha256), now, now)
         stores.publish_all(now)
-        for person in (kept, held):
+        for person in (kept, held, sued):
             self._revoke(person, now)
         stores.withdraw_all(now)
         nsis = (BUILT_IN["nsis"],)
@@ -257,8 +257,14 @@ class Story:
         assert stores.erasures.destroy(part, 0, now) is not None
         until_expiry = (BUILT_IN["keep_until_expiry"],)
         ready(stores, held.subject_id, self.administrators, now, until_expiry)
-        hold = stores.orders.ask(NewOrder("hold", "B 1", held.subject_id), first.id, now)
-        stores.orders.approve(hold.id, second.id, now)
+        ready(stores, sued.subject_id, self.administrators, now)
+        self._write(
+            "INSERT INTO subject (id, kind, state, created_at)"
+            " VALUES ('subject-0', 'natural_person', 'erasing', 0)"
+        )
+        for subject in (held.subject_id, sued.subject_id, "subject-0"):
+            hold = stores.orders.ask(NewOrder("hold", "B 1", subject), first.id, now)
+            stores.orders.approve(hold.id, second.id, now)
         new = NewOrder("release", "B 1", hold_id=hold.id)
         self.names |= {
             "asked_case": case.id,
@@ -266,6 +272,9 @@ class Story:
             "asked_serial": asked.place[1].hex,
             "rulings": case.assessment.sha256,
             "kept_subject": kept.subject_id,
+            "sued_subject": sued.subject_id,
+            "sued_serial": sued.place[1].hex,
+            "bare_subject": "subject-0",
             "held_subject": held.subject_id,
             "held_serial": held.place[1].hex,
             "hold": hold.id,

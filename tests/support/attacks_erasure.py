@@ -111,8 +111,10 @@ ERASURE_ATTACKS = {
         "UPDATE certificate SET keep_until = keep_until - 1 WHERE serial = :held_serial",
     ),
     "PKI34": (
-        "DELETE FROM application WHERE subject_id = :held_subject",
-        "DELETE FROM data_key WHERE subject_id = :held_subject AND purpose = 'audit'",
+        "DELETE FROM application WHERE subject_id = :sued_subject",
+        "DELETE FROM certificate WHERE serial = :sued_serial",
+        "DELETE FROM data_key WHERE subject_id = :sued_subject AND purpose = 'evidence'",
+        "DELETE FROM subject WHERE id = :bare_subject",
     ),
     "PKI35": ("DELETE FROM data_key WHERE subject_id = :kept_subject AND purpose = 'evidence'",),
     "RET01": (
