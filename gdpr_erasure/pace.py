@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from gdpr_erasure.cases import ErasureState
+from gdpr_erasure.erasures import ErasureState
 from publish_ldap.publication import retry_delay
 
 _LONGEST: Final = timedelta(hours=1)

@@ -25,7 +25,7 @@ from audit.heads import parse_head, verify_head
 from audit.tree import leaf_hash, verify_inclusion
 from ca.certificates import sign_octets
 from ca.signatures import SigningKey
-from gdpr_erasure.cases import AuditProof, Erasure
+from gdpr_erasure.erasures import AuditProof, Erasure
 from gdpr_erasure.errors import ReceiptInvalid
 
 REMAINS = {

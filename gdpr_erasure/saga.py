@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from ca.failpoints import reach
 from ca.signatures import SigningKey
-from gdpr_erasure.cases import (
+from gdpr_erasure.erasures import (
     Approval,
     Erasure,
     ErasureRules,

@@ -8,7 +8,7 @@ from itertools import islice
 from threading import Lock
 
 from audit.tree import node_hash
-from gdpr_erasure.cases import AuditProof
+from gdpr_erasure.erasures import AuditProof
 from records.audit_log import audit_log
 from records.database import Database
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from audit.events import Event
 from ca.identifiers import IssuerName, SerialNumber
-from gdpr_erasure.cases import Erasure
+from gdpr_erasure.erasures import Erasure
 from records.audit_log import append
 from records.database import Database
 from records.erasure_rows import case_in

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select
 
-from gdpr_erasure.cases import DirectoryPolicy
+from gdpr_erasure.erasures import DirectoryPolicy
 from records.erasure_inventory import remaining
 from records.orders import hold_of
 from records.tables import (

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, or_, select, update
 
 from ca.identifiers import IssuerName, SerialNumber
-from gdpr_erasure.cases import Erasure, ErasureState, Place
+from gdpr_erasure.erasures import Erasure, ErasureState, Place
 from gdpr_erasure.errors import Conflict
 from gdpr_erasure.retention import Trigger, read_assessment
 from records.errors import NotFound

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
 
-from gdpr_erasure.cases import RESTING, Erasure, ErasureState
+from gdpr_erasure.erasures import RESTING, Erasure, ErasureState
 from records.database import Database
 from records.erasure_rows import case_in
 from records.tables import erasure

@@ -1,4 +1,4 @@
-"""Erasure cases; implements `gdpr_erasure.cases.ErasureStore`."""
+"""Erasure cases; implements `gdpr_erasure.erasures.ErasureStore`."""
 
 import json
 import secrets
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from audit.events import Detail, Event
-from gdpr_erasure.cases import (
+from gdpr_erasure.erasures import (
     PERSONS,
     Approval,
     AuditProof,

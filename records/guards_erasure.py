@@ -4,7 +4,7 @@ ERA is about cases; PKI33 to PKI35 about what is kept, whoever asks; RET about o
 persons.
 """
 
-from gdpr_erasure.cases import PERSONS, STEPS
+from gdpr_erasure.erasures import PERSONS, STEPS
 from records.triggers import Guard, changed, same_row
 
 _STEP = " OR ".join(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from flask import Response, jsonify, request
 from flask_openapi3.blueprint import APIBlueprint
 
-from gdpr_erasure.cases import Approval
+from gdpr_erasure.erasures import Approval
 from gdpr_erasure.saga import cancel_erasure
 from ra.errors import MalformedField
 from records.orders import NewOrder, Order

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from gdpr_erasure.cases import Erasure
+from gdpr_erasure.erasures import Erasure
 from gdpr_erasure.retention import Assessment
 from ra.applications import Application
 from records.bulk_revocations import BulkRevocation

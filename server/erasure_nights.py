@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime, timedelta
 
-from gdpr_erasure.cases import NewErasure
+from gdpr_erasure.erasures import NewErasure
 from gdpr_erasure.receipt import sign_receipt
 from gdpr_erasure.retention import Assessment, Context, Trigger, assess
 from gdpr_erasure.saga import request_erasure

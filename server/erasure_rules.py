@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gdpr_erasure.cases import DirectoryPolicy, ErasureRules, SealEvidence
+from gdpr_erasure.erasures import DirectoryPolicy, ErasureRules, SealEvidence
 from server.clock import utc_now
 from server.settings import Settings
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gdpr_erasure.cases import (
+from gdpr_erasure.erasures import (
     Approval,
     Erasure,
     NewErasure,

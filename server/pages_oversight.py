@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request, url_for
 
 from audit.errors import HeaderMalformed
 from audit.events import Header, parse_header
-from gdpr_erasure.cases import Approval, ErasureState
+from gdpr_erasure.erasures import Approval, ErasureState
 from gdpr_erasure.saga import cancel_erasure
 from records.audit_log import audit_log
 from records.errors import NotFound

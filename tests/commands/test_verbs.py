@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gdpr_erasure.cases import NewErasure
+from gdpr_erasure.erasures import NewErasure
 from gdpr_erasure.saga import ERASE_ALL, request_erasure
 from records.officers import Role
 from server.assembly import Assembly

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import gdpr_erasure.saga
-from gdpr_erasure.cases import ErasureRules, ErasureState, evidence_text
+from gdpr_erasure.erasures import ErasureRules, ErasureState, evidence_text
 from gdpr_erasure.errors import Conflict, ReceiptInvalid, Refused
 from gdpr_erasure.policies import BUILT_IN
 from gdpr_erasure.receipt import is_holder, new_holder, verify_receipt

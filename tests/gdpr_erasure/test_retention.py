@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gdpr_erasure.cases import ErasureState, month_after
+from gdpr_erasure.erasures import ErasureState, month_after
 from gdpr_erasure.errors import PolicyUnknown
 from gdpr_erasure.pace import is_late, next_try
 from gdpr_erasure.policies import BUILT_IN, ERASE, add_years, find_policies, kept

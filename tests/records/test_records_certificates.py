@@ -10,7 +10,7 @@ from sqlalchemy import text
 from ca.errors import Conflict
 from ca.identifiers import SerialNumber
 from ca.issuance import CertificateOrder, PreparedCertificate
-from gdpr_erasure.cases import Erasure
+from gdpr_erasure.erasures import Erasure
 from ra.applications import Application
 from records.database import Database
 from records.errors import Erased, NotFound, RuleBroken

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from gdpr_erasure.cases import (
+from gdpr_erasure.erasures import (
     Approval,
     DirectoryPolicy,
     DirectorySeen,

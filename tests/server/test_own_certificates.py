@@ -19,7 +19,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ca.identifiers import IssuerName, SerialNumber
-from gdpr_erasure.cases import Place
+from gdpr_erasure.erasures import Place
 from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.officers import Role

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from gdpr_erasure.cases import Erasure, NewErasure
+from gdpr_erasure.erasures import Erasure, NewErasure
 from gdpr_erasure.saga import ERASE_ALL, request_erasure
 from ra.applications import withdraw
 from records.officers import Role

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from audit.log import make_head
 from ca.identifiers import IssuerName
-from gdpr_erasure.cases import Approval
+from gdpr_erasure.erasures import Approval
 from gdpr_erasure.policies import BUILT_IN
 from ra.applications import Application, refuse
 from ra.requirements import finding

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from gdpr_erasure.cases import Approval, Erasure, ErasureState, NewErasure
+from gdpr_erasure.erasures import Approval, Erasure, ErasureState, NewErasure
 from gdpr_erasure.retention import RetentionPolicy
 from gdpr_erasure.saga import ERASE_ALL, reassessed, request_erasure
 from records.officers import Officer, Role

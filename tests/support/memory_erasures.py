@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from audit.events import Event, seal_event
 from audit.heads import Checkpoint, sign_head
 from ca.identifiers import IssuerName, SerialNumber
-from gdpr_erasure.cases import (
+from gdpr_erasure.erasures import (
     PERSONS,
     STEPS,
     Approval,

@@ -17,7 +17,7 @@ from ca.issuers import IssuerRecord
 from ca.key_quality import spki_sha256
 from ca.names import SubjectName
 from ca.profiles import load_profile
-from gdpr_erasure.cases import ErasureRules
+from gdpr_erasure.erasures import ErasureRules
 from hsm.errors import IntegrityFailed
 from ra.applications import Application, ApplicationId, RequestedCertificate, start_proofing
 from ra.approvals import ApprovedApplication, approve
