@@ -26,6 +26,7 @@ NOUNS = {
     "revocation": "Many certificates at once: plan a revocation, run it, watch it.",
     "crl": "Certificate revocation lists: issue and show.",
     "static-files": "What relying parties fetch, as files for a web server; nginx's configuration.",
+    "case": "Data-subject cases: take in, identify, prepare, approve, answer.",
     "erase": "Erasure cases: plan, request, approve, cancel, run, receipts.",
     "retention": "What is kept and until when: plan, run, legal holds, shorter periods.",
     "audit": "The audit log: verify it, read its end.",

@@ -9,7 +9,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select
 
+from audit.payloads import DROPPED
 from gdpr_erasure.erasures import DirectoryPolicy
+from records.audit_payloads import erase_payloads
+from records.case_contents import forget_cases
 from records.erasure_inventory import remaining
 from records.orders import hold_of
 from records.tables import (
@@ -46,10 +49,12 @@ def destroy_all(
         delete(approval).where(approval.c.application_id.in_(ids))
     ).rowcount
     counts["applications"] = tx.execute(delete(application).where(gone)).rowcount
+    counts["cases"] = forget_cases(tx, of)
     bodies, files = remaining(tx, of)
     needed = ["core"] * bool(bodies) + ["evidence"] * bool(files)
     doomed = and_(data_key.c.subject_id == of, data_key.c.purpose.not_in(needed))
     counts["keys"] = tx.execute(delete(data_key).where(doomed)).rowcount
+    counts[DROPPED] = erase_payloads(tx, of)  # after the keys: whoever adds one waits for them
     counts["left"] = bodies + files
     if not counts["left"]:
         tx.execute(delete(retention_order).where(retention_order.c.subject_id == of))

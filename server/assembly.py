@@ -14,15 +14,22 @@ from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
 from ca.profiles import Profile
+from gdpr_erasure.case_parts import Collector, PackageRenderer
+from gdpr_erasure.cases import CaseKind
 from gdpr_erasure.erasures import KeyVault
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
+from ra.policies import shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
 from records.bulk_revocations import BulkRevocations
+from records.case_acts import SubjectActs
+from records.case_contents import CaseContents
+from records.case_deliveries import Deliveries
+from records.cases import Cases
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
@@ -32,6 +39,7 @@ from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
+from records.key_store import KeyStore
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.orders import Orders
@@ -47,6 +55,7 @@ from server.crl_work import CrlWork
 from server.erasure_rules import DIRECTORY, PresentKeys, erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
+from server.notices import NoNotifier, Notifier
 from server.replica import ReplicaResponses
 from server.settings import Settings
 from server.tokens import Tokens
@@ -63,6 +72,7 @@ class Assembly:
 
     settings: Settings
     database: Database
+    personal: PersonalData
     tokens: Tokens
     issuers: Issuers
     certificates: Certificates
@@ -78,12 +88,22 @@ class Assembly:
     erasure_work: ErasureWork
     orders: Orders
     debts: DirectoryDebts
+    key_store: KeyStore
     job_runs: JobRuns
     alarm_book: AlarmBook
+    cases: Cases
+    case_contents: CaseContents
+    deliveries: Deliveries
+    subject_acts: SubjectActs
     policy: ProofingPolicy
     clock: ClockWatch
     vault: KeyVault = field(default_factory=PresentKeys)
     crl_work: CrlWork = field(default_factory=CrlWork)
+    renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
+    """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
+    further_collectors: list[Collector] = field(default_factory=list)
+    """Other systems that hold data of the person, beside our own records."""
+    notifier: Notifier = field(default_factory=NoNotifier)
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -205,6 +225,7 @@ class Assembly:
     def close(self) -> None:
         """Give back connections and tokens."""
         self.database.close()
+        self.key_store.database.close()
         self.tokens.close()
 
 
@@ -260,13 +281,15 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
-    personal = PersonalData(tokens.wrapping_key)
+    key_store = KeyStore(Database(settings.keystore.url.reveal()), tokens.vault_tokens())
+    personal = PersonalData(key_store)
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
     directories = (DIRECTORY,) if settings.directory.enabled else ()
     return Assembly(
         settings=settings,
         database=database,
+        personal=personal,
         tokens=tokens,
         issuers=Issuers(database),
         certificates=Certificates(database, personal, directories, compromised),
@@ -282,8 +305,13 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         erasure_work=ErasureWork(database),
         orders=Orders(database),
         debts=DirectoryDebts(database),
+        key_store=key_store,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
-        policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
+        policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
+        cases=Cases(database, personal),
+        case_contents=CaseContents(database, personal),
+        deliveries=Deliveries(database, personal),
+        subject_acts=SubjectActs(database),
         clock=ClockWatch(database),
     )

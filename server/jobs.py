@@ -33,6 +33,7 @@ from revocation.published_files import write_published
 from server.alarms import AlarmName
 from server.assembly import AUDIT_ORIGIN, Assembly
 from server.bulk_issuance import FIRST_BATCH, next_size
+from server.case_jobs import case_work
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
 from server.erasure_nights import (
@@ -234,7 +235,7 @@ def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
         return 0
     folder = parts.settings.state / "public" / "audit"
     folder.mkdir(parents=True, exist_ok=True)
-    write_published(folder / "head.txt", head.text.encode())
+    write_published(folder / "checkpoint", head.text.encode())
     return 1
 
 
@@ -280,6 +281,7 @@ JOBS: dict[str, Job] = {
     "directory-debts": pay_directory_debts,
     "after-care": look_after_erasures,
     "retention": apply_retention,
+    "close-cases": lambda parts, _, now: _each(case_work(parts, now), lambda act: act()),
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,
 }

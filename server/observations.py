@@ -19,6 +19,7 @@ from server.alarms import (
     Alarm,
     AnswerSeen,
     AuditSeen,
+    CaseSeen,
     CertificateSeen,
     ChangeSeen,
     CrlSeen,
@@ -68,6 +69,7 @@ def look(parts: Assembly, now: datetime) -> Observations:
             for case, asked, state in parts.erasure_work.unanswered()
             if is_late(asked, state, now)
         ),
+        cases=tuple(CaseSeen(case.id, case.clock) for case in parts.cases.open_cases()),
     )
 
 

@@ -14,6 +14,7 @@ import publish_ldap.errors
 import ra.errors
 import records.errors
 import revocation.errors
+from server.case_problems import CASE_ROWS
 from server.errors import (
     AlreadyServing,
     IssuerOffline,
@@ -259,6 +260,7 @@ ROWS: tuple[Row, ...] = (
     row(records.errors.Erased, lambda _: absent("What you ask for was erased.")),
     row(records.errors.DatabaseUnavailable, lambda e: unavailable(sentence(e.why))),
     row(gdpr_erasure.errors.Refused, _erasure_refused),
+    *CASE_ROWS,
     row(
         gdpr_erasure.errors.PolicyUnknown,
         lambda e: malformed(
@@ -388,6 +390,7 @@ ROWS: tuple[Row, ...] = (
             "Set the clock. If it was ahead before, nothing is signed until that time has come.",
         ),
     ),
+    row(audit.errors.ProofMalformed, lambda _: _unreadable("the file holds no proof of a log")),
     row(audit.errors.HeadMalformed, lambda _: _unreadable("the file does not hold a signed head")),
     row(
         audit.errors.HeadForged,

@@ -15,10 +15,10 @@ from records.errors import Conflict, NotFound, RuleBroken
 from records.tables import issuer_certificate
 from revocation.publication import NEVER
 from server.clock import utc_now
-from tests.support.attack_story import copied
 from tests.support.attacks_pki import AS_INTENT
 from tests.support.ca_builders import a_root
 from tests.support.stores import ISSUING, Stores, place_of, server_order
+from tests.support.story_sql import copied
 
 SECOND = IssuerName("issuing-2")
 
