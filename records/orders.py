@@ -6,7 +6,7 @@ commits: both lock the subject.
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -17,6 +17,7 @@ from records.errors import Conflict, NotFound
 from records.tables import application, certificate, erasure, retention_order, subject
 
 _CLOSED = ("fulfilled", "rejected", "withdrawn", "lapsed")
+_A_WHILE = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +117,20 @@ class Orders:
             return tuple(_order(row) for row in tx.execute(newest))
 
     def ended_subjects(self, now: datetime, limit: int = 1000) -> tuple[str, ...]:
-        """Applicants whose certificates have all ended, with no open application and no case.
+        """Applicants whose certificates all ended a while ago, with no application and no case.
 
-        Who holds a certificate in force, or waits for one, is not looked at.
+        Who holds a certificate in force, or waits for one, is not looked at; nor who may still ask
+        for another one in the place of what has just ended.
         """
-        of = subject.c
+        of, since = subject.c, now - _A_WHILE
         live = select(certificate.c.subject_id).where(
             certificate.c.subject_id == of.id,
-            certificate.c.status != "revoked",
-            certificate.c.not_after >= now,
+            certificate.c.not_after >= since,
+            (certificate.c.status != "revoked") | (certificate.c.decided_at >= since),
         )
         waiting = select(application.c.id).where(
-            application.c.subject_id == of.id, application.c.state.not_in(_CLOSED)
+            application.c.subject_id == of.id,
+            application.c.state.not_in(_CLOSED) | (application.c.updated_at >= since),
         )
         cases = select(erasure.c.id).where(erasure.c.subject_id == of.id)
         found = (

@@ -165,7 +165,7 @@ def alarms(seen: Observations, limits: Limits, now: datetime) -> list[Alarm]:
     for case, since in seen.late_erasures:
         said = "The month for an answer to a request for erasure runs out (GDPR 12(3))."
         way = f"See tillid erase receipt show {case}, which says what it waits for."
-        found.append(Alarm(AlarmName.ERASURE_LATE, case, since, said, way))
+        found.append(Alarm(AlarmName.ERASURE_LATE, f"erasure.{case.lower()}", since, said, way))
     if seen.disk.free < seen.disk.wanted:
         free = f"{seen.disk.free // 1_000_000} MB are free in the state directory."
         way = "Make room: without it no CRL can be written and, on SQLite, nothing be recorded."

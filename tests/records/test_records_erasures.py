@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+import ra.errors
 from gdpr_erasure.erasures import (
     Approval,
     DirectoryPolicy,
@@ -20,6 +21,7 @@ from gdpr_erasure.errors import Conflict, Refused
 from gdpr_erasure.policies import BUILT_IN
 from gdpr_erasure.record_classes import RecordClass
 from gdpr_erasure.saga import ERASE_ALL, approve_erasure, cancel_erasure, request_erasure
+from ra.applications import ApplicationState
 from records.database import Database
 from records.erasures import Erasures
 from records.errors import NotFound, RuleBroken
@@ -333,6 +335,9 @@ def test_what_a_duty_keeps_stays_under_its_own_key_and_goes_later(
     }
     part = stores.erasures.finish(to_sealed(stores, part, NOW), "the first", NOW)
     assert part.state is ErasureState.SCHEDULED
+    with pytest.raises(ra.errors.NotFound):
+        stores.applications.get(person.application.id)
+    assert stores.applications.in_state(ApplicationState.FULFILLED, ApplicationState.APPROVED) == ()
     for statement in (
         f"DELETE FROM application WHERE subject_id = '{person.subject_id}'",  # noqa: S608
         f"UPDATE application SET keep_until = NULL WHERE subject_id = '{person.subject_id}'",  # noqa: S608
@@ -559,3 +564,43 @@ def test_residue_that_is_still_listed_is_not_purged(
     assert stores.count("revocation_residue") == 1
     (erased,) = stores.debts.erased_since(DIRECTORY, NOW - timedelta(hours=1))
     assert (erased.issuer, erased.serial) == person.place
+
+
+def test_the_night_finds_only_whose_everything_ended_a_while_ago(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    good = a_person(stores, NOW)
+
+    assert stores.orders.ended_subjects(NOW) == ()
+    later = NOW + timedelta(days=40)
+    assert stores.orders.ended_subjects(later) == (person.subject_id,)
+    assert good.subject_id not in stores.orders.ended_subjects(later)
+    requested(stores, person.subject_id, later)
+    assert stores.orders.ended_subjects(later) == ()
+    assert two[0].subject_id not in stores.orders.ended_subjects(NOW + timedelta(days=9000))
+
+
+def test_a_race_between_a_hold_and_the_destruction_loses_nothing_that_is_held(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = ready(stores, person.subject_id, two, NOW)
+    hold = stores.orders.ask(NewOrder("hold", "BS 1/26", person.subject_id), two[0].id, NOW)
+    before = stores.count("certificate")
+
+    held, gone = at_once(
+        [
+            partial(was_held, stores, hold.id, two[1].id),
+            partial(stores.erasures.destroy, case, 7, NOW),
+        ]
+    )
+
+    assert held is (gone is None)
+    assert stores.count("certificate") == before - (gone is not None)
+
+
+def was_held(stores: Stores, order: str, officer: str) -> bool:
+    try:
+        stores.orders.approve(order, officer, NOW)
+    except NotFound:
+        return False
+    return True
