@@ -33,37 +33,37 @@ def register_erasures(blueprint: APIBlueprint, parts: Assembly) -> None:
         "/applications/<application_id>/erasure-plan",
         summary="What an erasure would delete and keep; nothing is written",
     )
-    def plan(path: ApplicationPath) -> Response:
+    def plan_erasure(path: ApplicationPath) -> Response:
         acting_officer(parts, request, Act.ERASE)
         subject = parts.orders.subject_of(path.application_id)
         return jsonify(assessment_view(planned(parts, subject, utc_now())))
 
     @blueprint.post("/erasures", summary="Open a case for somebody who asked in another way")
-    def open_case(body: ErasureBody) -> tuple[Response, int]:
+    def open_erasure_case(body: ErasureBody) -> tuple[Response, int]:
         officer = acting_officer(parts, request, Act.ERASE)
         subject = parts.orders.subject_of(body.application_id)
         return jsonify(erasure_view(open_erasure(parts, subject, officer.id, utc_now()))), 201
 
     @blueprint.get("/erasures", summary="Every erasure case")
-    def cases() -> Response:
+    def erasure_cases() -> Response:
         acting_officer(parts, request, Act.ERASE)
         return jsonify([erasure_view(each) for each in parts.erasures.all()])
 
     @blueprint.get("/erasures/<case_id>", summary="One erasure case, with its receipts")
-    def one_case(path: CasePath) -> Response:
+    def one_erasure(path: CasePath) -> Response:
         acting_officer(parts, request, Act.ERASE)
         return jsonify(erasure_view(parts.erasures.erasure(path.case_id)))
 
     @blueprint.post(
         "/erasures/<case_id>/approval", summary="Approve the rulings; the second person begins it"
     )
-    def approve_case(path: CasePath, body: ErasureApprovalBody) -> Response:
+    def approve_erasure(path: CasePath, body: ErasureApprovalBody) -> Response:
         officer = acting_officer(parts, request, Act.ERASE)
         by = Approval(officer.id, body.rulings_sha256)
         return jsonify(erasure_view(approve(parts, path.case_id, by, utc_now())))
 
     @blueprint.post("/erasures/<case_id>/cancellation", summary="End a case before it is frozen")
-    def cancel_case(path: CasePath) -> Response:
+    def cancel_erasure_case(path: CasePath) -> Response:
         officer = acting_officer(parts, request, Act.ERASE)
         after = cancel_erasure(parts.erasures, path.case_id, officer.id, utc_now())
         return jsonify(erasure_view(after))
@@ -73,7 +73,7 @@ def register_retention(blueprint: APIBlueprint, parts: Assembly) -> None:
     """What is kept: the plan of the night, and orders of two persons."""
 
     @blueprint.get("/retention/plan", summary="Whose time to be kept has ended, and why")
-    def plan() -> Response:
+    def plan_retention() -> Response:
         acting_officer(parts, request, Act.ERASE)
         now = utc_now()
         return jsonify(
@@ -84,12 +84,12 @@ def register_retention(blueprint: APIBlueprint, parts: Assembly) -> None:
         )
 
     @blueprint.get("/retention/orders", summary="Orders about keeping, the newest first")
-    def orders() -> Response:
+    def retention_orders() -> Response:
         acting_officer(parts, request, Act.ERASE)
         return jsonify([order_view(each) for each in parts.orders.all()])
 
     @blueprint.post("/retention/orders", summary="Ask for a hold, its end, or a shorter period")
-    def ask(body: OrderBody) -> tuple[Response, int]:
+    def ask_order(body: OrderBody) -> tuple[Response, int]:
         officer = acting_officer(parts, request, Act.ERASE)
         order = parts.orders.ask(_new_order(parts, body), officer.id, utc_now())
         return jsonify(order_view(order)), 201
