@@ -57,7 +57,10 @@ def destroy_all(
     counts[DROPPED] = erase_payloads(tx, of)  # after the keys: whoever adds one waits for them
     counts["left"] = bodies + files
     if not counts["left"]:
-        tx.execute(delete(retention_order).where(retention_order.c.subject_id == of))
+        mine = retention_order.c.subject_id == of
+        # A hold before its release: without that it would be in force again.
+        tx.execute(delete(retention_order).where(mine, retention_order.c.kind == "hold"))
+        tx.execute(delete(retention_order).where(mine))
         tx.execute(delete(subject).where(subject.c.id == of))
     return counts
 

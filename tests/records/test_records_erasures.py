@@ -570,6 +570,8 @@ def test_the_night_finds_only_whose_everything_ended_a_while_ago(
     stores: Stores, person: Person, two: tuple[Officer, Officer]
 ) -> None:
     good = a_person(stores, NOW)
+    with stores.database.write() as tx:
+        tx.exec_driver_sql("UPDATE application SET state = 'fulfilled'")
 
     assert stores.orders.ended_subjects(NOW) == ()
     later = NOW + timedelta(days=40)
