@@ -109,10 +109,11 @@ def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 def produce_ocsp_responses(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Make the OCSP responses that are due, and forget those of expired certificates."""
-    responses, validity = parts.ocsp_responses, ocsp_policy(parts.settings).validity
+    responses = parts.ocsp_responses
     answering = [record for record in parts.issuers.all() if record.answers_ocsp]
     for record in answering:
-        responses.make_due(record.name, now + validity, now)
+        ends = now + ocsp_policy(parts.settings, record).validity
+        responses.make_due(record.name, ends, now)
     waiting = {record: responses.count_due(record.name, now) for record in answering}
     metrics.ocsp_responses_due.set(sum(waiting.values()))
     for record in waiting:

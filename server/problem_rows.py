@@ -29,6 +29,7 @@ from server.errors import (
 )
 from server.problem_kinds import absent, conflict, malformed, sentence, state, unavailable
 from server.problems import FieldProblem, Problem, ProblemRaised, Row, row
+from server.registration_problems import REGISTRATION_ROWS
 from server.revocation_problems import REVOCATION_ROWS
 
 
@@ -333,6 +334,7 @@ ROWS: tuple[Row, ...] = (
         revocation.errors.Unavailable,
         lambda _: unavailable("A CRL could not be written, or a status could not be read."),
     ),
+    *REGISTRATION_ROWS,
     *REVOCATION_ROWS,
     row(revocation.errors.CrlRefused, lambda e: unavailable(f"The CRL was held back: {e}.")),
     row(

@@ -356,9 +356,7 @@ class Alarms(Section):
 class Clock(Section):
     """The clock of this machine."""
 
-    time_server: TimeServer = Field(
-        default="", description="NTP server that doctor compares with, HOST or HOST:PORT, or empty."
-    )
+    time_server: TimeServer = Field(default="", description="NTP server that doctor asks.")
     tolerance_seconds: float = Field(
         default=1.0, ge=0.01, le=60, description="Seconds that the clock may be off."
     )

@@ -24,9 +24,11 @@ from ca.issuers import IssuerRecord
 from records.answer_rows import EVER, AnswerRow, answer_rows
 from revocation.cert_ids import CertIdHash, IssuerCertIds
 from revocation.ocsp import ResponseStatus, error_response
+from revocation.ocsp_policy import LONGEST_VALIDITY
 from revocation.publication import COMPLETE, DELTA, CrlRecord
 from revocation.published_files import is_published, write_published, write_streamed
 from server.assembly import Assembly, crl_place
+from server.own_certificates import ocsp_policy
 from server.public_audit import CHECKPOINT, latest_checkpoint
 
 UNAUTHORIZED = "unauthorized.ocsp"
@@ -73,7 +75,10 @@ class StaticFiles:
         return changed
 
     def _longest(self) -> timedelta:
-        return timedelta(minutes=self.parts.settings.ocsp.validity_minutes)
+        """How long the response of any issuer may be valid."""
+        records = self.parts.issuers.all()
+        policies = (ocsp_policy(self.parts.settings, record) for record in records)
+        return max((policy.validity for policy in policies), default=LONGEST_VALIDITY)
 
     def _keep(self, path: Path, content: bytes) -> int:
         with suppress(OSError):

@@ -135,6 +135,7 @@ def upgrade() -> None:
         sa.Column("crl_shards", sa.Integer(), server_default="0", nullable=False),
         sa.Column("crl_deltas", sa.Integer(), server_default="0", nullable=False),
         sa.Column("crl_keep_expired_seconds", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("ocsp_validity_seconds", sa.Integer(), nullable=True),
         sa.Column("status_version", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", records.database.UtcTime(), nullable=False),
         sa.Column("key_destroyed_at", records.database.UtcTime(), nullable=True),
