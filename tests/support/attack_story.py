@@ -264,13 +264,13 @@ class Story:
     def _erase(self, person: Person, now: datetime, *, ends: bool = True) -> None:
         case = ready(self.stores, person.subject_id, self.administrators, now)
         if not ends:
-            self.names["case"] = case.id
+            self.names["erasure_begun"] = case.id
             return
         destroyed = self.stores.erasures.destroy(case, 0, now)
         assert destroyed is not None
         sealed = to_sealed(self.stores, destroyed, now)
         self.stores.erasures.finish(sealed, "receipt", now)
-        self.names["done_case"] = case.id
+        self.names["erasure_done"] = case.id
 
     def _erasures(self, now: datetime) -> None:
         """A request with one approval, files that are kept, a hold, and what is asked for."""
@@ -297,7 +297,7 @@ class Story:
             stores.orders.approve(hold.id, second.id, now)
         new = NewOrder("release", "B 1", hold_id=hold.id)
         self.names |= {
-            "asked_case": case.id,
+            "erasure_asked": case.id,
             "asked_subject": asked.subject_id,
             "asked_serial": asked.place[1].hex,
             "rulings": case.assessment.sha256,

@@ -1,8 +1,8 @@
 """Attacks on erasure cases, what is kept, and orders of two persons, by the code that refuses."""
 
-from tests.support.attack_story import copied, over
+from tests.support.story_sql import copied, over
 
-_CASE = "id = :asked_case"
+_CASE = "id = :erasure_asked"
 NEW = {"id": "'E-1'", "subject_id": "'subject-1'"}
 _APPROVAL = (
     "INSERT INTO erasure_approval (case_id, rulings_sha256, person_id, officer_id, at)"
@@ -13,7 +13,7 @@ _APPROVAL = (
 def approval(**changes: str) -> str:
     """The second person's approval of the request, in some way changed."""
     values = {
-        "case": ":asked_case",
+        "case": ":erasure_asked",
         "rulings": ":rulings",
         "person": ":second_person",
         "officer": ":second_admin",
@@ -21,7 +21,7 @@ def approval(**changes: str) -> str:
     return _APPROVAL.format(**(values | changes))
 
 
-def case(change: str, of: str = ":asked_case") -> str:
+def case(change: str, of: str = ":erasure_asked") -> str:
     return f"UPDATE erasure SET {change} WHERE id = {of}"  # noqa: S608
 
 
@@ -41,10 +41,10 @@ ERASURE_ATTACKS = {
         case("state = 'frozen'"),
         case("state = 'destroyed'"),
         case("state = 'done'"),
-        case("state = 'cancelled'", ":case"),
-        case("state = 'requested'", ":case"),
-        case("state = 'done'", ":case"),
-        case("state = 'rechecked'", ":done_case"),
+        case("state = 'cancelled'", ":erasure_begun"),
+        case("state = 'requested'", ":erasure_begun"),
+        case("state = 'done'", ":erasure_begun"),
+        case("state = 'rechecked'", ":erasure_done"),
     ),
     "ERA03": (case("state = 'approved'"),),
     "ERA04": (
@@ -61,37 +61,40 @@ ERASURE_ATTACKS = {
                 "subject_id = NULL",
             )
         ),
-        case("rulings = '{}'", ":case"),
-        case("rulings_sha256 = 'ab'", ":case"),
-        case("subject_id = NULL", ":case"),
+        case("rulings = '{}'", ":erasure_begun"),
+        case("rulings_sha256 = 'ab'", ":erasure_begun"),
+        case("subject_id = NULL", ":erasure_begun"),
     ),
-    "ERA05": ("DELETE FROM erasure WHERE id = :asked_case", "DELETE FROM erasure WHERE id = :case"),
+    "ERA05": (
+        "DELETE FROM erasure WHERE id = :erasure_asked",
+        "DELETE FROM erasure WHERE id = :erasure_begun",
+    ),
     "ERA06": (
         approval(officer=":proofer", person="(SELECT person_id FROM officer WHERE id = :proofer)"),
         approval(officer="'nobody'"),
         approval(person="'another'"),
         approval(person=":first_person", officer=":first"),
         approval(rulings="'ab'"),
-        approval(case=":case"),
+        approval(case=":erasure_begun"),
         approval(case="'E-1'"),
         *over(
             "erasure_approval",
-            "case_id = :asked_case",
+            "case_id = :erasure_asked",
             "case_id, rulings_sha256, person_id",
             "at = 1",
             at="1",
         ),
     ),
     "ERA07": (
-        "UPDATE erasure_approval SET at = 1 WHERE case_id = :asked_case",
-        "DELETE FROM erasure_approval WHERE case_id = :case",
+        "UPDATE erasure_approval SET at = 1 WHERE case_id = :erasure_asked",
+        "DELETE FROM erasure_approval WHERE case_id = :erasure_begun",
     ),
     "ERA08": (
-        "INSERT INTO erasure_receipt (case_id, number, text, at) VALUES (:case, 1, 'x', 0)",
-        "INSERT INTO erasure_receipt (case_id, number, text, at) VALUES (:done_case, 3, 'x', 0)",
-        *over("erasure_receipt", "case_id = :done_case", "case_id, number", "text = 'x'"),
-        "UPDATE erasure_receipt SET text = 'x' WHERE case_id = :done_case",
-        "DELETE FROM erasure_receipt WHERE case_id = :done_case",
+        "INSERT INTO erasure_receipt (case_id, number, text, at) VALUES (:erasure_begun, 1, 'x', 0)",
+        "INSERT INTO erasure_receipt (case_id, number, text, at) VALUES (:erasure_done, 3, 'x', 0)",
+        *over("erasure_receipt", "case_id = :erasure_done", "case_id, number", "text = 'x'"),
+        "UPDATE erasure_receipt SET text = 'x' WHERE case_id = :erasure_done",
+        "DELETE FROM erasure_receipt WHERE case_id = :erasure_done",
     ),
     "ERA09": (
         (
