@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 
 from audit.events import Event
 from ca.failpoints import reach
+from gdpr_erasure.erasures import SealEvidence
 from hsm.errors import HsmError
 from records.database import Database
-from records.doomed_keys import DoomedKeys, Seal, SealEvidence
+from records.doomed_keys import DoomedKeys, Seal
 from records.errors import Conflict, DatabaseUnavailable
 from records.key_epochs import (
     EpochState,

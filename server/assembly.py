@@ -32,12 +32,15 @@ from records.cases import Cases
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
+from records.directory_debts import DirectoryDebts
+from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
+from records.orders import Orders
 from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
@@ -48,6 +51,7 @@ from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
+from server.erasure_rules import DIRECTORY, erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier, Notifier
@@ -60,7 +64,6 @@ from server.vault import SealPace, key_store_of, vault_of
 if TYPE_CHECKING:
     from publish_ldap.directory import Directory
 
-DIRECTORY = "main"
 AUDIT_ORIGIN = "tillid/audit"
 
 
@@ -83,6 +86,9 @@ class Assembly:
     applications: Applications
     publications: Publications
     erasures: Erasures
+    erasure_work: ErasureWork
+    orders: Orders
+    debts: DirectoryDebts
     vault: Vault
     job_runs: JobRuns
     alarm_book: AlarmBook
@@ -298,7 +304,10 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         officers=Officers(database, personal),
         applications=Applications(database, personal),
         publications=Publications(database, personal),
-        erasures=Erasures(database, personal, crls),
+        erasures=Erasures(database, crls, erasure_rules(settings)),
+        erasure_work=ErasureWork(database),
+        orders=Orders(database),
+        debts=DirectoryDebts(database),
         vault=vault_of(settings, database, key_store),
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),

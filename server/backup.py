@@ -19,12 +19,13 @@ from records.restoring import Relearned, Restoring
 from records.schema import migrate
 from revocation.foreign_crls import ForeignCrl, read_crl
 from server.assembly import Assembly
+from server.erasures import open_erasure
 from server.errors import AlreadyServing
 from server.settings import Settings
 from server.tokens import Tokens
 from server.vault import key_store_of, vault_of
 
-_APPROVER = "system:restore"
+_OPENER = "system:restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,11 @@ def settle(parts: Assembly, files: Iterable[Path], now: datetime) -> Settled:
 
 
 def _carry_erasure_on(parts: Assembly, subject_id: str, now: datetime) -> None:
-    """Open a case that was decided before the backup was put back; the saga ends it."""
-    case = parts.erasures.open_erasure(subject_id, now)
-    if case.state == "requested":
-        parts.erasures.approve(case, _APPROVER, now)
+    """Open a case anew that was decided after the backup was made; two persons let it begin.
+
+    Nothing of the person can be read or issued meanwhile: the keys are gone, the subject is closed.
+    """
+    open_erasure(parts, subject_id, _OPENER, now)
 
 
 def _published(

@@ -265,6 +265,16 @@ ROWS: tuple[Row, ...] = (
     row(gdpr_erasure.errors.Refused, _erasure_refused),
     *CASE_ROWS,
     row(
+        gdpr_erasure.errors.PolicyUnknown,
+        lambda e: malformed(
+            ca.errors.MalformedRequest(f"retention policy {e.name}", "there is none of that name")
+        ),
+    ),
+    row(
+        gdpr_erasure.errors.ReceiptInvalid,
+        lambda e: malformed(ca.errors.MalformedRequest("receipt", e.check)),
+    ),
+    row(
         gdpr_erasure.errors.Conflict,
         lambda e: conflict(f"The erasure {e.case_id} is {e.state}."),
     ),

@@ -10,7 +10,6 @@ from cryptography import x509
 from sqlalchemy import text
 
 from ca.identifiers import SerialNumber
-from gdpr_erasure.saga import ErasureState
 from hsm.errors import KeyNotFound
 from records.backup_file import decrypted, encrypt_to, make_backup_key, read_backup_key
 from records.backup_proof import prove
@@ -18,7 +17,6 @@ from records.backups import create_backup, load_dump, opened_backup
 from records.database import Database
 from records.errors import BackupRefused, Erased
 from records.key_snapshots import Snapshots, probe
-from records.officers import Role
 from records.restoring import Restoring
 from records.schema import check_schema
 from records.sealing import Vault
@@ -27,6 +25,7 @@ from revocation.reasons import Reason
 from revocation.status import Good, Revoked
 from server.clock import utc_now
 from tests.support.databases import Databases, take_away
+from tests.support.erasures import administrators, ready
 from tests.support.stores import ISSUING, Person, Stores, a_person, place_of, server_order
 
 KEY = bytes(range(32))
@@ -110,12 +109,8 @@ def erase(stores: Stores, person: Person) -> None:
     place = stores.revoked(person.certificate, now)
     stores.observe_all(place, now)
     stores.withdraw_all(now)
-    store = stores.erasures
-    officer = stores.officer(Role.SECURITY_ADMINISTRATOR, now)
-    case = store.approve(store.open_erasure(person.subject_id, now), officer.id, now)
-    for state in (ErasureState.FROZEN, ErasureState.VISIBLE, ErasureState.WITHDRAWN):
-        case = store.advance(case, state, {}, now)
-    store.destroy(case, now)
+    case = ready(stores, person.subject_id, administrators(stores, now), now)
+    assert stores.erasures.destroy(case, stores.key_store.current_epoch(), now) is not None
 
 
 def test_an_old_backup_opens_for_the_living_and_brings_nobody_back(
