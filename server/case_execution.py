@@ -28,7 +28,8 @@ from gdpr_erasure.envelopes import (
     seal_to_certificate,
     seal_to_passphrase,
 )
-from gdpr_erasure.saga import ErasureState, approve_erasure, request_erasure
+from gdpr_erasure.erasures import Approval, ErasureState, NewErasure
+from gdpr_erasure.saga import request_erasure
 from ra.levels import AssuranceLevel
 from records.case_acts import ACTOR
 from records.case_deliveries import Delivery
@@ -38,6 +39,7 @@ from records.officers import Officer
 from revocation.causes import Cause, Grounds
 from server.assembly import Assembly
 from server.cases import notify
+from server.erasures import approve, policies
 
 _MOST = 10_000  # certificates of one person
 
@@ -158,7 +160,9 @@ def _is_live(record: CertificateRecord, application_id: str) -> bool:
 
 
 def erase(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> tuple[Case, str]:
-    """Revoke what is live, and let the erasure begin (NSIS ISS-REV-L7); gives its number.
+    """Revoke what is live, and open the erasure (NSIS ISS-REV-L7); gives its number.
+
+    The officer's is the first of two approvals of its rulings.
 
     Raises:
         CaseConflict: the case is not an approved one of erasure.
@@ -170,12 +174,13 @@ def erase(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> tup
         raise CaseConflict(case.id, case.state)
     of_person = parts.certificates.find(_MOST, subject_id=str(case.subject_id))
     _revoke(parts, iter(of_person), now, Cause.ERASURE)
-    erasure = request_erasure(parts.erasures, str(case.subject_id), now)
+    new = NewErasure(str(case.subject_id))
+    erasure = request_erasure(parts.erasures, policies(parts.settings), new, now)
     reach("case.acted")
     # First the case, then the erasure, which may be done before anything else is written.
     after = case if begun else _done(parts, case, officer, now)
-    if erasure.state is ErasureState.REQUESTED:
-        approve_erasure(parts.erasures, erasure.id, officer.id, now)
+    if erasure.state is ErasureState.REQUESTED and not erasure.approvals:
+        approve(parts, erasure.id, Approval(officer.id, erasure.assessment.sha256), now)
     return after, erasure.id
 
 

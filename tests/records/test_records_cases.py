@@ -22,7 +22,6 @@ from gdpr_erasure.cases import (
     step,
     submit,
 )
-from gdpr_erasure.saga import ErasureState
 from ra.levels import AssuranceLevel
 from records.database import Database
 from records.errors import Conflict, Erased, NotFound, RecordsError, RuleBroken
@@ -37,6 +36,7 @@ from tests.support.case_records import (
     CaseRoom,
     sha256,
 )
+from tests.support.erasures import administrators, ready
 from tests.support.stores import Person, Stores, a_person
 
 NOW = utc_now()
@@ -333,11 +333,8 @@ def test_the_erasure_of_a_person_leaves_cases_that_name_nobody(
     stores.crl(NOW)
     stores.observe_all(place, NOW)
     stores.withdraw_all(NOW)
-    erasure = stores.erasures.open_erasure(person.subject_id, NOW)
-    erasure = stores.erasures.approve(erasure, "officer-0123456789abcdef", NOW)
-    for state in (ErasureState.FROZEN, ErasureState.VISIBLE, ErasureState.WITHDRAWN):
-        erasure = stores.erasures.advance(erasure, state, {}, NOW)
-    stores.erasures.destroy(erasure, NOW)
+    erasure = ready(stores, person.subject_id, administrators(stores, NOW), NOW)
+    stores.erasures.destroy(erasure, 0, NOW)
     left = stores.cases.get(case.id)
     assert (left.subject_id, left.state) == (None, CaseState.DELIVERED)
     with pytest.raises(Erased):
