@@ -32,6 +32,8 @@ NOUNS = {
     "retention": "What is kept and until when: plan, run, legal holds, shorter periods.",
     "audit": "The audit log: verify it, read its end.",
     "db": "The database: migrate and check it.",
+    "key": "The keys of personal data: show, seal, rotate.",
+    "backup": "Backups of the records: create, prove, restore.",
     "hsm": "Tokens and their keys: make, list, verify, attest, change PINs.",
     "status": "What relying parties are told, how soon they see changes, and alarms.",
     "doctor": "Look at everything that is known to break, and mend what can be mended.",

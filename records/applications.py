@@ -152,6 +152,16 @@ class Applications:
             ).all()
             return tuple(self._application(tx, row) for row in rows)
 
+    def of_subject(self, subject_id: str) -> tuple[Application, ...]:
+        """All applications of a person, the oldest first."""
+        with self._database.read() as tx:
+            rows = tx.execute(
+                select(application)
+                .where(application.c.subject_id == subject_id)
+                .order_by(application.c.created_at)
+            ).all()
+            return tuple(self._application(tx, row) for row in rows)
+
     def _require_unchanged(self, tx: Connection, before: Application) -> None:
         # Compared as a whole: two officers may act within one tick of the clock.
         row = _row(tx, before.id, lock=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, inspect, select, update
 
 from audit.events import Detail, Event
 from gdpr_erasure.erasures import SealEvidence
@@ -33,6 +33,11 @@ class DoomedKeys:
     def __init__(self, database: Database) -> None:
         """Use the database of the records."""
         self._database = database
+
+    def is_there(self) -> bool:
+        """Whether the database has such a table: one that is to be restored may be empty."""
+        with self._database.read() as tx:
+            return inspect(tx).has_table(doomed_key.name)
 
     def pending(self) -> list[str]:
         """References of keys that no seal has ended yet."""

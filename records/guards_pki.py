@@ -291,7 +291,8 @@ _STATUS_GUARDS = (
         "INSERT",
         "EXISTS (SELECT 1 FROM crl c WHERE c.issuer = NEW.issuer AND c.shard = NEW.shard"
         " AND c.number = NEW.number - 1"
-        " AND (c.this_update > NEW.this_update OR c.version > NEW.version))",
+        " AND (c.this_update > NEW.this_update"
+        " OR (c.version > NEW.version AND NEW.version >= 0)))",
         "a CRL does not go back behind the one before it",
     ),
     Guard("PKI20", "crl", "UPDATE", "1 = 1", "a CRL that was signed does not change"),

@@ -16,7 +16,6 @@ from ca.key_quality import read_compromised
 from ca.profiles import Profile
 from gdpr_erasure.case_parts import Collector, PackageRenderer
 from gdpr_erasure.cases import CaseKind
-from gdpr_erasure.erasures import KeyVault
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
@@ -39,26 +38,28 @@ from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
-from records.key_store import KeyStore
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.orders import Orders
 from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
+from records.sealing import Vault
 from records.statuses import Statuses
 from records.visibility import Visibility
 from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
-from server.erasure_rules import DIRECTORY, PresentKeys, erasure_rules
+from server.erasure_rules import DIRECTORY, erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier, Notifier
+from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
 from server.tokens import Tokens
+from server.vault import SealPace, key_store_of, vault_of
 
 if TYPE_CHECKING:
     from publish_ldap.directory import Directory
@@ -88,7 +89,7 @@ class Assembly:
     erasure_work: ErasureWork
     orders: Orders
     debts: DirectoryDebts
-    key_store: KeyStore
+    vault: Vault
     job_runs: JobRuns
     alarm_book: AlarmBook
     cases: Cases
@@ -97,7 +98,8 @@ class Assembly:
     subject_acts: SubjectActs
     policy: ProofingPolicy
     clock: ClockWatch
-    vault: KeyVault = field(default_factory=PresentKeys)
+    seal_pace: SealPace
+    published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
     renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
     """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
@@ -124,7 +126,8 @@ class Assembly:
         return IssuingKey(record.name, record.certificate, self._able(record).key)
 
     def _able(self, record: IssuerRecord) -> Issuer:
-        """The issuer with its key, if that is at hand."""
+        """The issuer with its key, if that is at hand. Raises: as `issuer`, BackupRefused."""
+        self.published.check(record, self.crl_file(record.name), self.crls)
         if record.is_root and not self.tokens.is_online(record.token):
             raise IssuerOffline(record.name, record.token)
         try:
@@ -225,7 +228,7 @@ class Assembly:
     def close(self) -> None:
         """Give back connections and tokens."""
         self.database.close()
-        self.key_store.database.close()
+        self.vault.keys.database.close()
         self.tokens.close()
 
 
@@ -281,7 +284,7 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
-    key_store = KeyStore(Database(settings.keystore.url.reveal()), tokens.vault_tokens())
+    key_store = key_store_of(settings, tokens)
     personal = PersonalData(key_store)
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
@@ -305,7 +308,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         erasure_work=ErasureWork(database),
         orders=Orders(database),
         debts=DirectoryDebts(database),
-        key_store=key_store,
+        vault=vault_of(settings, database, key_store),
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
         policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
@@ -314,4 +317,5 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         deliveries=Deliveries(database, personal),
         subject_acts=SubjectActs(database),
         clock=ClockWatch(database),
+        seal_pace=SealPace(settings.keystore.seal_minutes * 60, settings.keystore.seal_at_once),
     )

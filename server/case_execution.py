@@ -24,7 +24,7 @@ from gdpr_erasure.cases import (
 )
 from gdpr_erasure.envelopes import (
     can_decrypt,
-    new_passphrase,
+    passphrase_of,
     seal_to_certificate,
     seal_to_passphrase,
 )
@@ -69,11 +69,12 @@ def deliver(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> H
         )
     package = parts.cases.package(case.id)
     certificate = _readable_certificate(parts, case, now)
-    passphrase = None if certificate is not None else new_passphrase()
+    passphrase = None
     if certificate is not None:
         envelope = seal_to_certificate(package, certificate)
     else:
-        envelope = seal_to_passphrase(package, str(passphrase))
+        passphrase = passphrase_of(parts.deliveries.passphrase_seed(case))
+        envelope = seal_to_passphrase(package, passphrase)
     made = Delivery(
         case_id=case.id,
         package_sha256=hashlib.sha256(package).hexdigest(),
@@ -86,6 +87,18 @@ def deliver(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> H
     delivered = parts.deliveries.deliver(case, envelope, made, officer.id, now)
     notify(parts, delivered)
     return Handed(delivered, made, passphrase)
+
+
+def passphrase_again(parts: Assembly, case: Case) -> str:
+    """The passphrase of a delivery that is still open, to be told once more.
+
+    Raises:
+        NotFound: nothing was delivered under a passphrase, or it is gone.
+    """
+    delivery = parts.deliveries.get(case.id)
+    if delivery.method != "passphrase" or delivery.ended_at is not None:
+        raise NotFound("passphrase of case", case.id)
+    return passphrase_of(parts.deliveries.passphrase_seed(case))
 
 
 def carry_out(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> Case:

@@ -1,29 +1,10 @@
-"""What one installation has decided about erasures, and the vault of one that has no epochs."""
+"""What one installation has decided about erasures."""
 
-from dataclasses import dataclass
-
-from gdpr_erasure.erasures import DirectoryPolicy, ErasureRules, SealEvidence
-from server.clock import utc_now
+from gdpr_erasure.erasures import DirectoryPolicy, ErasureRules
 from server.settings import Settings
 
 DIRECTORY = "main"
 """Our name for the directory of the settings."""
-
-
-@dataclass(frozen=True, slots=True)
-class PresentKeys:
-    """A vault without epochs: what wraps the data keys is never replaced.
-
-    A deleted data key is gone from the database; a backup that was taken before still holds it.
-    """
-
-    def current_epoch(self) -> int:
-        """There is only one."""
-        return 0
-
-    def sealed_since(self, epoch: int) -> SealEvidence:
-        """At once, on no token: the receipt says so."""
-        return SealEvidence(epoch, (), utc_now())
 
 
 def erasure_rules(settings: Settings) -> ErasureRules:

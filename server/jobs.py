@@ -52,6 +52,7 @@ from server.logs import get_logger
 from server.metrics import Metrics
 from server.observations import alarms_now
 from server.own_certificates import ensure_ocsp_signer, ocsp_policy, ocsp_responder
+from server.seal_job import seal_keys
 from server.tokens import AUDIT_KEY
 from server.watch import observe, watch_status
 
@@ -279,6 +280,7 @@ JOBS: dict[str, Job] = {
     "watch-status": watch_status,
     "watch-alarms": watch_alarms,
     "carry-on-erasures": carry_on_erasures,
+    "seal-keys": seal_keys,
     "directory-debts": pay_directory_debts,
     "after-care": look_after_erasures,
     "retention": apply_retention,

@@ -95,7 +95,9 @@ class AuditPages:
             start = max(before - _PAGE, 0)
             entries = list(log.page(start, before))
             head = log.latest_head()
-        events = [(entry.sequence, _header(entry.header)) for entry in reversed(entries)]
+        events = [
+            (entry.sequence, _header(entry.header), not entry.header) for entry in reversed(entries)
+        ]
         return render(
             "audit",
             events=events,

@@ -27,7 +27,7 @@ from server.errors import (
     StateRefused,
     TokenOffline,
 )
-from server.problem_kinds import absent, conflict, malformed, sentence, state, unavailable
+from server.problem_kinds import absent, conflict, malformed, refused, sentence, state, unavailable
 from server.problems import FieldProblem, Problem, ProblemRaised, Row, row
 from server.registration_problems import REGISTRATION_ROWS
 from server.revocation_problems import REVOCATION_ROWS
@@ -260,6 +260,8 @@ ROWS: tuple[Row, ...] = (
     row(records.errors.Conflict, lambda e: conflict(sentence(f"{e.what} is {e.state}"))),
     row(records.errors.Erased, lambda _: absent("What you ask for was erased.")),
     row(records.errors.DatabaseUnavailable, lambda e: unavailable(sentence(e.why))),
+    row(records.errors.SnapshotFailed, lambda e: unavailable(f"Snapshot {e.path}: {e.why}.")),
+    row(records.errors.BackupRefused, refused),
     row(gdpr_erasure.errors.Refused, _erasure_refused),
     *CASE_ROWS,
     row(

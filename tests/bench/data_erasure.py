@@ -29,9 +29,9 @@ from records.database import Database
 from records.schema import migrate
 from records.tables import subject
 from server.clock import utc_now
-from server.erasure_rules import PresentKeys
 from tests.support.databases import take_away
 from tests.support.erasures import administrators, approved, requested
+from tests.support.memory_erasures import MemoryVault
 from tests.support.stores import Stores, server_order
 
 GUARDS_IN_THE_WAY = ("pki01", "pki04", "pki11", "pki15")
@@ -80,7 +80,7 @@ def erase_all(stores: Stores, ids: list[str]) -> None:
     """Every case from its request to its receipt; one head of the log covers them all."""
     by = administrators(stores, utc_now())
     key, probe = ec.generate_private_key(ec.SECP256R1()), AnswersAtOnce()
-    saga = Saga(stores.erasures, probe, key, PresentKeys(), probe)
+    saga = Saga(stores.erasures, probe, key, MemoryVault(), probe)
     cases: list[Erasure] = []
     for one in ids:
         case = requested(stores, one, utc_now())

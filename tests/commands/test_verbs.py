@@ -213,11 +213,14 @@ def test_a_request_that_is_none_is_malformed(
     assert tillid("cert", "show", path).code == 2
 
 
+_SUBMITTED = "application.submitted"
+
+
 def test_officers_act_with_the_rights_of_their_role(
     tillid: Operator, installed: Installed, tmp_path: Path
 ) -> None:
     of = vetted(installed.parts, installed.parts.officers.all()[0][0]).id
-    clerk, approver, admin, auditor = (installed.identity(role) for role in Role)
+    clerk, approver, admin, auditor = (installed.identity(role) for role in list(Role)[:4])
     listed = tillid("application", "list", "--identity", clerk)
     assert of in {one["id"] for one in listed.result["applications"]}
     for verb in ("show", "conclude", "approve"):
@@ -230,6 +233,12 @@ def test_officers_act_with_the_rights_of_their_role(
     (tmp_path / "signature").write_bytes(b"\xff")
     given = ("--signature", tmp_path / "signature", "--identity", approver)
     assert tillid("application", "approve", of, *given).code == 2
+    told = tillid("audit", "tail", "--lines", 9999).result["events"]
+    (event,) = (each["n"] for each in told if (each["e"], each["o"]) == (_SUBMITTED, of))
+    opening = ("audit", "open", event, "--purpose", "dispute", "--identity")
+    assert tillid(*opening, clerk).code == 5
+    assert tillid(*opening, auditor).result["payloads"][0]["content"]["surname"]
+    assert tillid("audit", "open", 0, "--purpose", "dispute", "--identity", admin).code == 3
     done = tillid("application", "approve", of, "--identity", approver)
     assert done.result["state"] == "fulfilled"
     assert tillid("application", "approve", of, "--identity", approver).code == 7
@@ -251,7 +260,7 @@ def second_administrator(tillid: Operator, installed: Installed) -> Path:
 
 def test_an_erasure_is_approved_by_two_persons(tillid: Operator, installed: Installed) -> None:
     of = applied(installed.parts)
-    admin, auditor = (installed.identity(r) for r in list(Role)[2:])
+    admin, auditor = (installed.identity(r) for r in list(Role)[2:4])
     second = second_administrator(tillid, installed)
     assert tillid("erase", "plan", of.id, "--identity", admin).result["rulings"]
     dry = tillid("erase", "request", of.id, "--dry-run", "--identity", admin)
@@ -382,3 +391,43 @@ def test_an_empty_state_directory_says_what_to_do_first(
     assert (ended.code, "tillid db migrate" in ended.problem["detail"]) == (8, True)
     assert tillid("db", "migrate").code == 0
     assert tillid("ca", "list").result == {"issuers": []}
+
+
+def test_a_case_is_taken_to_its_delivery_by_officers(
+    tillid: Operator, installed: Installed, tmp_path: Path
+) -> None:
+    of = applied(installed.parts).id
+    manager, approver, dpo = (installed.identity(role) for role in list(Role)[4:7])
+    clerk = installed.identity(Role.REGISTRATION_OFFICER)
+    opened = tillid("case", "open", "access", "--application", of, "--identity", manager)
+    case = opened.result["id"]
+    assert opened.result["secret"]
+    assert tillid("case", "open", "access", "--identity", dpo).code == 5
+    proof = ("case", "identify", case, "--application", of, "--evidence", "passport, desk 4")
+    assert tillid(*proof, "--level", "Low", "--identity", clerk).code == 4
+    assert tillid(*proof, "--level", "High", "--identity", clerk).code == 0
+    letter = tmp_path / "brev.txt"
+    letter.write_text("Hej", encoding="utf-8")
+    added = tillid("case", "add-file", case, letter, "--for-requester", "--identity", manager)
+    assert added.result["octets"] == 3
+    prepared = tillid("case", "prepare", case, "--identity", manager)
+    assert (prepared.code, prepared.result["state"]) == (6, "awaiting_approval")
+    out = tmp_path / "package.zip"
+    read = ("case", "read", case, "--what", "package", "--purpose", "approval", "--out", out)
+    digest = tillid(*read, "--identity", approver).result["sha256"]
+    assert digest == prepared.result["package_sha256"]
+    approve = ("case", "approve", case, "--sha256", digest, "--identity")
+    assert tillid(*approve, manager).code == 5
+    assert tillid(*approve, approver).code == 6
+    assert tillid(*approve, approver).code in {4, 7}
+    assert tillid("case", "deliver", case, "--dry-run", "--identity", manager).code == 0
+    assert tillid("case", "deliver", case, "--identity", manager).code == 7
+    listed = tillid("case", "list", "--state", "awaiting_approval", "--identity", dpo)
+    assert case in {one["id"] for one in listed.result["cases"]}
+    assert tillid("case", "show", case, "--identity", dpo).result["files"][0]["number"] == 1
+    assert tillid("case", "resume", case, "--identity", approver).result["state"] == "assessing"
+    told = ("--reasons", "r", "--complaint", "c", "--court", " ", "--identity", manager)
+    assert tillid("case", "refuse", case, *told).code == 4
+    assert tillid("case", "extend", case, "--reason", "r", "--identity", manager).code == 0
+    assert tillid("case", "withdraw", case, "--identity", manager).result["state"] == "cancelled"
+    assert tillid("case", "show", "K0000000", "--identity", dpo).code == 3

@@ -287,8 +287,8 @@ def test_destruction_deletes_everything_and_leaves_the_residue(
     assert done.evidence["destroyed"] == {
         "applications": 1,
         "approvals": 1,
-        "certificates": 1,
         "cases": 0,
+        "certificates": 1,
         "keys": 3,
         "left": 0,
         "owed": 0,

@@ -90,7 +90,10 @@ ERASURE_ATTACKS = {
         "DELETE FROM erasure_approval WHERE case_id = :erasure_begun",
     ),
     "ERA08": (
-        "INSERT INTO erasure_receipt (case_id, number, text, at) VALUES (:erasure_begun, 1, '', 0)",
+        (
+            "INSERT INTO erasure_receipt (case_id, number, text, at)"
+            " VALUES (:erasure_begun, 1, 'x', 0)"
+        ),
         "INSERT INTO erasure_receipt (case_id, number, text, at) VALUES (:erasure_done, 3, 'x', 0)",
         *over("erasure_receipt", "case_id = :erasure_done", "case_id, number", "text = 'x'"),
         "UPDATE erasure_receipt SET text = 'x' WHERE case_id = :erasure_done",

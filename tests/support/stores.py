@@ -33,6 +33,7 @@ from records.directory_debts import DirectoryDebts
 from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.issuers import Issuers
+from records.key_store import KeyStore
 from records.officers import Officer, Officers, Role
 from records.orders import Orders
 from records.personal_data import PersonalData
@@ -71,8 +72,12 @@ class Stores:
     further_keys: dict[IssuerName, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.key_store = key_store_of(self.database, self.roots)
-        self.personal = PersonalData(self.key_store)
+        self.use(key_store_of(self.database, self.roots))
+
+    def use(self, key_store: KeyStore) -> None:
+        """Make every store anew, with this key store."""
+        self.key_store = key_store
+        self.personal = PersonalData(key_store)
         self.issuers = Issuers(self.database)
         self.certificates = Certificates(self.database, self.personal, (DIRECTORY,))
         self.statuses = Statuses(self.database)
