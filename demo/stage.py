@@ -219,6 +219,9 @@ port = {staff}
 [registers]
 adapter = "fake"  # test equipment: it knows nobody real
 
+[keystore]
+seal_at_once = true  # by default seals are made in batches, once an hour
+
 [directory]
 enabled = true
 url = "{slapd.url}"
