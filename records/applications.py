@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from audit.events import Event
 from ca.issuance import Approval as SignedPackage
+from gdpr_erasure.consents import ConsentKind, ConsentState, ConsentText, Statement, text_for
 from ra.applications import Application, ApplicationId, ApplicationState
 from ra.approvals import Approval, ApprovedApplication
 from ra.documents import (
@@ -26,6 +27,7 @@ from ra.levels import AssuranceLevel
 from records.audit_log import append
 from records.database import Database
 from records.personal_data import PersonalData
+from records.publication_consents import record_consent
 from records.tables import application, approval, subject
 
 
@@ -37,8 +39,14 @@ class Applications:
         self._database = database
         self._personal = personal
 
-    def add(self, new: Application, secret: str, now: datetime) -> None:
-        """Keep a new application; whoever shows the secret later is its applicant."""
+    def add(
+        self, new: Application, secret: str, now: datetime, text: ConsentText | None = None
+    ) -> None:
+        """Keep a new application; whoever shows the secret later is its applicant.
+
+        A consent to publication goes into the ledger with it, to the text that was read, or to the
+        English one in force.
+        """
         columns = operational_columns(new)
         with self._database.write() as tx:
             tx.execute(
@@ -58,6 +66,10 @@ class Applications:
                     **self._changing(tx, new),
                 )
             )
+            if new.requested.publication_consent:
+                read = text or text_for(ConsentKind.PUBLICATION, "en", now)
+                said = Statement(read, ConsentState.GIVEN, "system:applicant")
+                record_consent(tx, self._personal, new.subject_id, said, now)
             _tell(tx, new, "system:applicant", now)
 
     def get(self, application_id: str) -> Application:

@@ -27,6 +27,7 @@ from records.crls import Crls
 from records.database import Database
 from records.errors import NotFound
 from records.personal_data import PersonalData
+from records.publication_consents import forget_consents
 from records.tables import (
     application,
     approval,
@@ -166,6 +167,7 @@ class Erasures:
                 "applications": tx.execute(
                     delete(application).where(application.c.subject_id == of)
                 ).rowcount,
+                "consents": forget_consents(tx, of),
                 "keys": self._personal.destroy(tx, of),
             }
             tx.execute(delete(subject).where(subject.c.id == of))

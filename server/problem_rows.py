@@ -139,6 +139,17 @@ def _erasure_refused(error: gdpr_erasure.errors.Refused) -> Problem:
     )
 
 
+def _consent_refused(error: gdpr_erasure.errors.ConsentRefused) -> Problem:
+    return Problem(
+        type="refused",
+        title="This is no consent",
+        status=422,
+        detail=sentence(error.sentence),
+        rule="GDPR Art. 7",
+        way_out="Look at the texts in force and at what was said before, then say it anew.",
+    )
+
+
 def _not_allowed(error: NotAllowed) -> Problem:
     return Problem(
         type="not-allowed",
@@ -259,6 +270,7 @@ ROWS: tuple[Row, ...] = (
     row(records.errors.Erased, lambda _: absent("What you ask for was erased.")),
     row(records.errors.DatabaseUnavailable, lambda e: unavailable(sentence(e.why))),
     row(gdpr_erasure.errors.Refused, _erasure_refused),
+    row(gdpr_erasure.errors.ConsentRefused, _consent_refused),
     row(
         gdpr_erasure.errors.Conflict,
         lambda e: conflict(f"The erasure {e.case_id} is {e.state}."),

@@ -18,6 +18,7 @@ from records.tables.certificates import (
     certificate,
     revocation_residue,
 )
+from records.tables.consents import consent, disclosure
 from records.tables.directories import publication
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
 from records.tables.people import (
@@ -43,9 +44,11 @@ __all__ = [
     "bulk_revocation",
     "certificate",
     "compromised_key",
+    "consent",
     "crl",
     "crl_piece",
     "data_key",
+    "disclosure",
     "erasure",
     "issuer",
     "issuer_certificate",

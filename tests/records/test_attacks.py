@@ -14,6 +14,7 @@ from records.guards import GUARDS
 from records.tables import metadata
 from tests.support.attack_story import Story, copied
 from tests.support.attacks_bulk import BULK_ATTACKS
+from tests.support.attacks_consents import CONSENT_ATTACKS
 from tests.support.attacks_pki import (
     AUDIT_ATTACKS,
     CERTIFICATE_ATTACKS,
@@ -65,6 +66,7 @@ ATTACKS = [
         REGISTRATION_ATTACKS,
         AUDIT_ATTACKS,
         BULK_ATTACKS,
+        CONSENT_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements

@@ -28,6 +28,7 @@ from revocation.causes import Cause, Grounds
 from revocation.foreign_crls import ForeignCrl
 from revocation.selections import Selection
 from server.clock import utc_now
+from tests.support.consents import consent_story
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
     ALONE,
@@ -83,6 +84,7 @@ class Story:
         self._applications(now)
         self._issuers(now)
         self._bulk_revocations(now)
+        consent_story(self.stores, self.names, now)
         key = ec.generate_private_key(ec.SECP256R1())
         with audit_log(self.stores.database) as log:
             head = make_head(log, key, now + timedelta(seconds=30), bytes(32), ORIGIN)

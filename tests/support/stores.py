@@ -33,6 +33,7 @@ from records.erasures import Erasures
 from records.issuers import Issuers
 from records.officers import Officer, Officers, Role
 from records.personal_data import PersonalData
+from records.publication_consents import Consents
 from records.publications import Publications
 from records.statuses import Statuses
 from records.tables import metadata
@@ -94,6 +95,7 @@ class Stores:
         self.officers = Officers(self.database, self.personal)
         self.applications = Applications(self.database, self.personal)
         self.publications = Publications(self.database, self.personal)
+        self.consents = Consents(self.database, self.personal, (DIRECTORY,))
         self.erasures = Erasures(self.database, self.personal, self.crls)
 
     def issuer(self) -> Issuer:
