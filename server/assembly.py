@@ -31,7 +31,9 @@ from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
+from records.person_files import PersonFiles
 from records.personal_data import PersonalData
+from records.publication_consents import Consents
 from records.publications import Publications
 from records.schema import check_schema
 from records.statuses import Statuses
@@ -71,6 +73,8 @@ class Assembly:
     applications: Applications
     publications: Publications
     erasures: Erasures
+    consents: Consents
+    person_files: PersonFiles
     job_runs: JobRuns
     alarm_book: AlarmBook
     policy: ProofingPolicy
@@ -271,6 +275,8 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         applications=Applications(database, personal),
         publications=Publications(database, personal),
         erasures=Erasures(database, personal, crls),
+        consents=Consents(database, personal, directories),
+        person_files=PersonFiles(database, personal),
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
         policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),

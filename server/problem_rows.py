@@ -21,12 +21,22 @@ from server.errors import (
     NoRegisters,
     NotAllowed,
     NotSignedIn,
+    PackageDamaged,
     ServiceFailed,
     SettingsRefused,
     StateRefused,
     TokenOffline,
 )
-from server.problem_kinds import absent, conflict, malformed, sentence, state, unavailable
+from server.problem_kinds import (
+    absent,
+    conflict,
+    consent_refused,
+    malformed,
+    package_damaged,
+    sentence,
+    state,
+    unavailable,
+)
 from server.problems import FieldProblem, Problem, ProblemRaised, Row, row
 from server.revocation_problems import REVOCATION_ROWS
 
@@ -136,17 +146,6 @@ def _erasure_refused(error: gdpr_erasure.errors.Refused) -> Problem:
         detail=sentence(error.sentence),
         rule=error.rule,
         way_out=sentence(error.way_out),
-    )
-
-
-def _consent_refused(error: gdpr_erasure.errors.ConsentRefused) -> Problem:
-    return Problem(
-        type="refused",
-        title="This is no consent",
-        status=422,
-        detail=sentence(error.sentence),
-        rule="GDPR Art. 7",
-        way_out="Look at the texts in force and at what was said before, then say it anew.",
     )
 
 
@@ -270,7 +269,8 @@ ROWS: tuple[Row, ...] = (
     row(records.errors.Erased, lambda _: absent("What you ask for was erased.")),
     row(records.errors.DatabaseUnavailable, lambda e: unavailable(sentence(e.why))),
     row(gdpr_erasure.errors.Refused, _erasure_refused),
-    row(gdpr_erasure.errors.ConsentRefused, _consent_refused),
+    row(gdpr_erasure.errors.ConsentRefused, consent_refused),
+    row(PackageDamaged, package_damaged),
     row(
         gdpr_erasure.errors.Conflict,
         lambda e: conflict(f"The erasure {e.case_id} is {e.state}."),
