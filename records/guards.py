@@ -1,9 +1,9 @@
 """What the database itself refuses, whoever asks and whatever the program believes.
 
-The codes are PKI (certificates, keys and publication), REV (bulk revocation), RA (applications,
-officers, four eyes), CON and DIS (consents and disclosures) and AUD (the log); PKI19 stands for
-every table at once. Whoever owns the database can take a guard away, which `records.schema`
-notices, or write what the program would have written.
+The codes are PKI (certificates, keys and publication), KEY (keys on their way out of the key
+store), REV (bulk revocation), RA (applications, officers, four eyes), CON and DIS (consents and
+disclosures) and AUD (the log); PKI19 stands for every table at once. Whoever owns the database can
+take a guard away, which `records.schema` notices, or write what the program would have written.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from records.guards_bulk import BULK_GUARDS
 from records.guards_consents import CONSENT_EFFECTS, CONSENT_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
+from records.guards_vault import KEY_DOOMED, KEY_GUARDS
 from records.triggers import Effect, Guard, Trigger, render
 
 AUD_GUARDS = (
@@ -37,7 +38,7 @@ AUD_GUARDS = (
     Guard("AUD03", "audit_head", "DELETE", "1 = 1", "a signed head is not deleted"),
 )
 # In this order: the guard that locks the subject (PKI18) comes before those that count on it.
-GUARDS = (*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS, *CONSENT_GUARDS)
+GUARDS = (*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS, *KEY_GUARDS, *CONSENT_GUARDS)
 
 
 _RESPONSE_DUE = (
@@ -121,6 +122,7 @@ EFFECTS = (
         "DELETE FROM ocsp_response WHERE issuer = OLD.issuer AND serial = OLD.serial",
     ),
     *CONSENT_EFFECTS,
+    KEY_DOOMED,
 )
 
 

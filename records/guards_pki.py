@@ -195,8 +195,8 @@ _SUBJECT_GUARDS = (
         "PKI16",
         "data_key",
         "INSERT",
-        same_row("data_key", "subject_id", "purpose"),
-        "a data key is never overwritten",
+        f"{same_row('data_key', 'subject_id', 'purpose')} OR {same_row('data_key', 'key_ref')}",
+        "a data key is never overwritten, nor given to two",
     ),
     Guard("PKI16", "data_key", "UPDATE", "1 = 1", "a data key is never overwritten"),
 )

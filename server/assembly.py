@@ -17,6 +17,7 @@ from ca.profiles import Profile
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
+from ra.policies import shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
@@ -29,6 +30,7 @@ from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
+from records.key_store import KeyStore
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.person_files import PersonFiles
@@ -75,6 +77,7 @@ class Assembly:
     erasures: Erasures
     consents: Consents
     person_files: PersonFiles
+    key_store: KeyStore
     job_runs: JobRuns
     alarm_book: AlarmBook
     policy: ProofingPolicy
@@ -201,6 +204,7 @@ class Assembly:
     def close(self) -> None:
         """Give back connections and tokens."""
         self.database.close()
+        self.key_store.database.close()
         self.tokens.close()
 
 
@@ -256,7 +260,8 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
-    personal = PersonalData(tokens.wrapping_key)
+    key_store = KeyStore(Database(settings.keystore.url.reveal()), tokens.vault_tokens())
+    personal = PersonalData(key_store)
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
     directories = (DIRECTORY,) if settings.directory.enabled else ()
@@ -277,8 +282,9 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         erasures=Erasures(database, personal, crls),
         consents=Consents(database, personal, directories),
         person_files=PersonFiles(database, personal),
+        key_store=key_store,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
-        policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
+        policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
         clock=ClockWatch(database),
     )

@@ -9,14 +9,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from server.settings_section import Section
 from server.settings_types import (
     DatabaseAddress,
     DatabaseUrl,
@@ -25,27 +24,16 @@ from server.settings_types import (
     OptionalTokenName,
     StatePath,
     Text,
+    TimeServer,
     TokenName,
     check_url,
     is_loopback,
     local_url,
     refused,
 )
+from server.settings_vault import Keystore
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class Section(BaseModel):
-    """One table of the file; unknown keys and wrong types are refused, nothing is converted."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        validate_default=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-    )
 
 
 def _own_url(scheme: str) -> Callable[[dict[str, Any]], str]:
@@ -144,6 +132,10 @@ class Hsm(Section):
     ocsp_standby: OptionalTokenName = Field(
         default="", description="Token with OCSP keys of its own, used while service_token is down."
     )
+    vault_standby: OptionalTokenName = Field(
+        default="",
+        description="Token with a root of its own over the key store, beside service_token.",
+    )
     pin_directory: StatePath = Field(
         default=Path("softhsm/pins"), description="Directory of the PIN files, LABEL.pin."
     )
@@ -166,9 +158,9 @@ class Hsm(Section):
             raise refused(f"is the same as hsm.{first}", "Name another token, or leave it empty.")
         return standby
 
-    @field_validator("ocsp_standby")
+    @field_validator("ocsp_standby", "vault_standby")
     @classmethod
-    def _answers_by_itself(cls, standby: str, info: ValidationInfo) -> str:
+    def _works_by_itself(cls, standby: str, info: ValidationInfo) -> str:
         for other in ("root_token", "service_token", "service_standby"):
             if standby and standby == info.data.get(other):
                 raise refused(f"is the same as hsm.{other}", "Name another token, or none.")
@@ -311,6 +303,17 @@ class Alarms(Section):
     )
 
 
+class Clock(Section):
+    """The clock of this machine."""
+
+    time_server: TimeServer = Field(
+        default="", description="NTP server that doctor compares with, HOST or HOST:PORT, or empty."
+    )
+    tolerance_seconds: float = Field(
+        default=1.0, ge=0.01, le=60, description="Seconds that the clock may be off."
+    )
+
+
 class Logs(Section):
     """The log files under logs/ in the state directory."""
 
@@ -360,6 +363,7 @@ class Settings(Section):
     public: Public
     staff: Staff
     database: Database
+    keystore: Keystore
     hsm: Hsm
     ocsp: Ocsp
     crl: Crl
@@ -369,6 +373,7 @@ class Settings(Section):
     registers: Registers
     jobs: Jobs
     alarms: Alarms
+    clock: Clock
     logs: Logs
     serial: Serial
     keys: Keys
@@ -379,6 +384,15 @@ class Settings(Section):
     def _listeners_do_not_collide(self) -> Self:
         if (self.public.host, self.public.port) == (self.staff.host, self.staff.port):
             raise refused("staff.port is the same as public.port", "Change one of the two.")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_are_apart_from_the_records(self) -> Self:
+        if self.keystore.url == self.database.url:
+            raise refused(
+                "keystore.url is the same as database.url",
+                "A backup of the records must not hold their keys: name another database.",
+            )
         return self
 
 

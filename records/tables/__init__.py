@@ -31,6 +31,7 @@ from records.tables.people import (
 )
 from records.tables.registration import application, approval
 from records.tables.status import crl, crl_piece, ocsp_response, status_change, status_observation
+from records.tables.vault import doomed_key, vault_seal
 from records.tables.watch import alarm, job_run, status_visible
 from records.tables.work import lease
 
@@ -49,6 +50,7 @@ __all__ = [
     "crl_piece",
     "data_key",
     "disclosure",
+    "doomed_key",
     "erasure",
     "issuer",
     "issuer_certificate",
@@ -66,4 +68,5 @@ __all__ = [
     "status_observation",
     "status_visible",
     "subject",
+    "vault_seal",
 ]

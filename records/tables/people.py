@@ -29,7 +29,7 @@ data_key = Table(
     metadata,
     Column("subject_id", String(40), nullable=False, info=BY_CERTIFICATE),
     Column("purpose", String(20), nullable=False, info=OPERATIONAL),
-    Column("wrapped", LargeBinary, nullable=False, info=RANDOM),
+    Column("key_ref", String(32), nullable=False, unique=True, info=RANDOM),
     PrimaryKeyConstraint("subject_id", "purpose"),
     sqlite_with_rowid=False,
 )

@@ -22,6 +22,7 @@ from tests.support.attacks_pki import (
     SUBJECT_ATTACKS,
 )
 from tests.support.attacks_ra import REGISTRATION_ATTACKS
+from tests.support.attacks_vault import VAULT_ATTACKS
 from tests.support.databases import ENGINES, Databases
 from tests.support.stores import Stores
 
@@ -35,7 +36,7 @@ SETTINGS = {
     "postgresql": (),
     "postgresql as a replica": (REPLICA,),
 }
-ROW_NUMBERED = {"audit_event", "audit_head", "publication", "status_observation"}
+ROW_NUMBERED = {"audit_event", "audit_head", "publication", "status_observation", "vault_seal"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ ATTACKS = [
         AUDIT_ATTACKS,
         BULK_ATTACKS,
         CONSENT_ATTACKS,
+        VAULT_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements

@@ -154,9 +154,17 @@ SUBJECT_ATTACKS = {
             "data_key",
             "subject_id = :live_subject AND purpose = 'core'",
             "subject_id, purpose",
-            "wrapped = excluded.wrapped",
+            "key_ref = excluded.key_ref",
         ),
-        "UPDATE data_key SET wrapped = wrapped WHERE subject_id = :live_subject",
+        copied("data_key", "subject_id = :live_subject AND purpose = 'core'", purpose="'new'"),
+        *over(
+            "data_key",
+            "subject_id = :live_subject AND purpose = 'core'",
+            "key_ref",
+            "purpose = excluded.purpose",
+            purpose="'new'",
+        ),
+        "UPDATE data_key SET key_ref = key_ref WHERE subject_id = :live_subject",
     ),
 }
 STATUS_ATTACKS = {

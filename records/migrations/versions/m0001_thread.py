@@ -98,8 +98,9 @@ def upgrade() -> None:
         "data_key",
         sa.Column("subject_id", sa.String(length=40), nullable=False),
         sa.Column("purpose", sa.String(length=20), nullable=False),
-        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.Column("key_ref", sa.String(length=32), nullable=False),
         sa.PrimaryKeyConstraint("subject_id", "purpose", name=op.f("pk_data_key")),
+        sa.UniqueConstraint("key_ref", name=op.f("uq_data_key_key_ref")),
         sqlite_with_rowid=False,
     )
     op.create_table(
