@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from sqlalchemy import (
@@ -46,8 +46,18 @@ _CLOSED = (ErasureState.REQUESTED, ErasureState.DONE)
 class Erasures:
     """The erasure table, and the one transaction that deletes a person."""
 
-    def __init__(self, database: Database, personal: PersonalData, crls: Crls) -> None:
-        """Use the database, the door whose keys die, and where observations are kept."""
+    def __init__(
+        self,
+        database: Database,
+        personal: PersonalData,
+        crls: Crls,
+        forget: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Use the database, the door whose keys die, and where observations are kept.
+
+        `forget` takes a person out of what lies outside the database, before the person is erased.
+        """
+        self._forget = forget
         self._database = database
         self._personal = personal
         self._crls = crls
@@ -151,6 +161,8 @@ class Erasures:
     def destroy(self, case: Erasure, now: datetime) -> Erasure:
         """Delete everything about the person; the database checks each delete once more."""
         of = str(case.subject_id)
+        # Before the transaction: a person who is found no more and still there is no harm.
+        self._forget(of)
         with self._database.write() as tx:
             places = _places_of_subject(tx, of)
             applications = select(application.c.id).where(application.c.subject_id == of)

@@ -30,12 +30,15 @@ class Act(StrEnum):
     RELEASE = "lift holds"
     ERASE = "let erasures begin"
     AUDIT = "read the audit log"
+    SEE_PERSONS = "see everything about a person"
 
 
 RIGHTS: dict[Role, frozenset[Act]] = {
     Role.REGISTRATION_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.PROVE, Act.FIND}),
     Role.APPROVING_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.APPROVE, Act.FIND}),
-    Role.SECURITY_ADMINISTRATOR: frozenset({Act.FIND, Act.REVOKE, Act.RELEASE, Act.ERASE}),
+    Role.SECURITY_ADMINISTRATOR: frozenset(
+        {Act.FIND, Act.REVOKE, Act.RELEASE, Act.ERASE, Act.SEE_PERSONS}
+    ),
     Role.AUDITOR: frozenset({Act.AUDIT, Act.FIND}),
 }
 

@@ -11,6 +11,7 @@ from gdpr_erasure.saga import approve_erasure
 from records.audit_log import audit_log
 from server.access import Act, acting_officer, officer_of
 from server.api_applications import register_applications
+from server.api_consents import register_consents
 from server.api_models import (
     AuditQuery,
     CasePath,
@@ -20,6 +21,7 @@ from server.api_models import (
 )
 from server.api_revocations import register_revocations
 from server.api_statuses import place_of, register_statuses
+from server.api_subjects import register_subjects
 from server.api_views import certificate_view, erasure_view
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -37,6 +39,8 @@ def api(parts: Assembly) -> APIBlueprint:
         register_statuses,
         register_revocations,
         _erasures,
+        register_subjects,
+        register_consents,
         _audit,
     ):
         register(blueprint, parts)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ from records.personal_data import PersonalData
 from records.publication_consents import Consents
 from records.publications import Publications
 from records.schema import check_schema
+from records.search_index import SearchIndex, WrappingKey, index_database
 from records.statuses import Statuses
 from records.visibility import Visibility
 from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
@@ -48,7 +50,7 @@ from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.replica import ReplicaResponses
 from server.settings import Settings
-from server.tokens import Tokens
+from server.tokens import Tokens, wrapping_key_of
 
 if TYPE_CHECKING:
     from publish_ldap.directory import Directory
@@ -77,6 +79,7 @@ class Assembly:
     erasures: Erasures
     consents: Consents
     person_files: PersonFiles
+    search: SearchIndex
     key_store: KeyStore
     job_runs: JobRuns
     alarm_book: AlarmBook
@@ -205,6 +208,8 @@ class Assembly:
         """Give back connections and tokens."""
         self.database.close()
         self.key_store.database.close()
+        if self.search.database is not self.database:
+            self.search.database.close()
         self.tokens.close()
 
 
@@ -257,11 +262,19 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
     return ReplicaResponses(database, timedelta(seconds=settings.public.replica_seconds))
 
 
+def _index_key(settings: Settings, tokens: Tokens) -> WrappingKey:
+    """The key in the token that wraps the key of the search index."""
+    return wrapping_key_of(tokens.open(settings.hsm.service_token), "search-index")
+
+
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
     key_store = KeyStore(Database(settings.keystore.url.reveal()), tokens.vault_tokens())
     personal = PersonalData(key_store)
+    search = SearchIndex(
+        index_database(database, settings.state), partial(_index_key, settings, tokens)
+    )
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
     directories = (DIRECTORY,) if settings.directory.enabled else ()
@@ -279,9 +292,10 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         officers=Officers(database, personal),
         applications=Applications(database, personal),
         publications=Publications(database, personal),
-        erasures=Erasures(database, personal, crls),
+        erasures=Erasures(database, personal, crls, search.forget),
         consents=Consents(database, personal, directories),
         person_files=PersonFiles(database, personal),
+        search=search,
         key_store=key_store,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),

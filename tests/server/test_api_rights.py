@@ -24,6 +24,8 @@ APPLICATION = "/api/v1/applications/A-ABCDEFGHIJ"
 CERTIFICATE = "/api/v1/certificates/issuing/01abcdef0123456789abcdef"
 BULK = "/api/v1/revocations/bulk-0123456789abcdef"
 ERASURE = "/api/v1/erasures/E-0123456789abcdef"
+SUBJECT = "/api/v1/subjects/subject-0123456789abcdef"
+SEARCH = {"by": "name", "value": "nobody", "purpose": "audit"}
 DOCUMENT = {"mrz_lines": [], "features_seen": [], "presence": "in_person"}
 DIGEST = "0" * 64
 ANSWER = {"sha256": DIGEST, "read": True, "accepted": True}
@@ -53,13 +55,22 @@ BY_OFFICERS = {
     ("get", "/api/v1/erasures"): (Act.ERASE, None),
     ("get", ERASURE): (Act.ERASE, None),
     ("post", f"{ERASURE}/approval"): (Act.ERASE, None),
+    ("post", f"{APPLICATION}/consents"): (Act.PROVE, {"state": "withdrawn"}),
+    ("post", "/api/v1/subjects/search"): (Act.SEE_PERSONS, SEARCH),
+    ("post", f"{SUBJECT}/opening"): (Act.SEE_PERSONS, {"purpose": "audit"}),
+    ("post", f"{SUBJECT}/package"): (Act.SEE_PERSONS, {"purpose": "audit"}),
     ("get", "/api/v1/audit/events"): (Act.AUDIT, None),
     ("get", "/api/v1/audit/head"): (Act.AUDIT, None),
 }
-BY_OFFICER_OR_APPLICANT = {("get", APPLICATION), ("get", f"{APPLICATION}/certificate")}
+BY_OFFICER_OR_APPLICANT = {
+    ("get", APPLICATION),
+    ("get", f"{APPLICATION}/certificate"),
+    ("get", f"{APPLICATION}/consents"),
+}
 BY_APPLICANT = {("post", f"{APPLICATION}/erasure")}
 BY_ANYONE = {
     ("get", "/api/v1/terms"): None,
+    ("get", "/api/v1/consents/texts"): None,
     ("post", "/api/v1/applications"): APPLY,
     ("post", "/api/v1/enrolments"): {"token": "x", "certificate_request": ""},
 }
@@ -114,6 +125,7 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
             method,
             path.replace("A-ABCDEFGHIJ", "{application_id}")
             .replace("E-0123456789abcdef", "{case_id}")
+            .replace("subject-0123456789abcdef", "{subject_id}")
             .replace("bulk-0123456789abcdef", "{bulk_id}")
             .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
         )
