@@ -84,8 +84,14 @@ def portability_files(file: PersonFile) -> dict[str, bytes]:
 
 
 def sign_package(parts: Assembly, package: Mapping[str, bytes], now: datetime) -> dict[str, bytes]:
+    """The files with a manifest, signed by the audit key."""
+    return signed_with(audit_key(parts), package, now)
+
+
+def signed_with(
+    key: ec.EllipticCurvePrivateKey, package: Mapping[str, bytes], now: datetime
+) -> dict[str, bytes]:
     """The files with a manifest: form, time, digest of each file; ECDSA over it, DER in base64."""
-    key = audit_key(parts)
     signed = {
         "form": _FORM,
         "made_at": now.isoformat(),

@@ -9,6 +9,7 @@ import pytest
 from gdpr_erasure.errors import Conflict
 from gdpr_erasure.saga import Erasure, ErasureState
 from records.database import Database
+from records.erasures import Erasures
 from records.errors import NotFound, RuleBroken
 from revocation.publication import NewPieces
 from revocation.status import Revoked
@@ -219,3 +220,22 @@ def test_an_erased_certificate_that_expires_is_not_looked_for_again(
     stores.crl(expiry + timedelta(days=1))
 
     assert stores.erasures.erasure(case.id).places == ()
+
+
+def test_a_person_is_forgotten_outside_before_the_rows_are_deleted(
+    stores: Stores, person: Person
+) -> None:
+    there: list[tuple[str, int]] = []
+    erasures = Erasures(
+        stores.database,
+        stores.personal,
+        stores.crls,
+        lambda of: there.append((of, stores.count("subject"))),
+    )
+    case = ready(stores, person)
+    before = stores.count("subject")
+    erasures.destroy(case, NOW)
+
+    assert there == [(person.subject_id, before)]
+    assert stores.count("consent") == 0
+    assert stores.count("disclosure") == 0
