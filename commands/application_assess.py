@@ -90,7 +90,8 @@ def _assess_lines(text: str, policy: "Policy") -> "list[CaseAssessment]":
     from ra.case_reader import CaseFault, parse_case
 
     found = []
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
+    lines = text.removesuffix("\n").split("\n") if text else []
+    for number, line in enumerate(lines, start=1):
         try:
             found.append(assess_case(parse_case(line), policy))
         except CaseFault as fault:

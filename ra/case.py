@@ -65,6 +65,8 @@ class OnRecord:
     genuine: bool = True
     expired_by_issuer: bool = False
     register_answered: bool = True
+    source_answered: bool = True
+    """It is known how the credential stands that was logged in with."""
     basic_missing: tuple[str, ...] = ()
     """Checks without a result that every level demands."""
     missing: tuple[str, ...] = ()

@@ -90,6 +90,12 @@ _EVERY_ROUTE: tuple[Rule[NaturalPersonPart], ...] = (
 )
 _DERIVATION: tuple[Rule[NaturalPersonPart], ...] = (
     Rule(
+        "REG-IDN-S6a",
+        "EVIDENCE_STATUS_UNKNOWN",
+        LOW,
+        lambda part: not part.on_record.source_answered,
+    ),
+    Rule(
         "REG-IDN-L10",
         "SOURCE_CREDENTIAL_NOT_VALID",
         LOW,

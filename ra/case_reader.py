@@ -6,7 +6,7 @@ A fault is told with its JSON pointer (RFC 6901), never with the value that is t
 import json
 import types
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from enum import Enum
 from functools import cache
@@ -141,3 +141,34 @@ def _no_constant(name: str) -> object:
 def _escaped(key: str) -> str:
     """The key as a token of a JSON pointer, cut short."""
     return key[:40].replace("~", "~0").replace("/", "~1")
+
+
+def described() -> Iterator[tuple[str, tuple[tuple[str, str, str], ...]]]:
+    """Each part of a case with its keys: name, values in words, default as JSON writes it."""
+    for part in _keys(Case):
+        kind = next(each for each in get_args(_hints(Case)[part]) if each is not types.NoneType)
+        empty = kind()
+        yield (
+            part,
+            tuple(
+                (key, _in_words(_hints(kind)[key]), _as_json(getattr(empty, key)))
+                for key in _keys(kind)
+            ),
+        )
+
+
+def _in_words(kind: Any) -> str:
+    if get_origin(kind) in {Union, types.UnionType}:
+        (inner,) = (each for each in get_args(kind) if each is not types.NoneType)
+        return f"null, {_in_words(inner)}"
+    if get_origin(kind) is tuple:
+        return f"array of {_in_words(get_args(kind)[0])}"
+    if kind is bool:
+        return "true, false"
+    return "0 to 6" if kind is int else _listed(tuple(_words(kind)))
+
+
+def _as_json(value: object) -> str:
+    if isinstance(value, AssuranceLevel):
+        return f'"{value.name.lower()}"'
+    return json.dumps(value)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -79,6 +80,16 @@ def json_fields(record_class: RecordClass, source: Source) -> Callable[[bytes], 
     """A reader of any JSON value."""
     return lambda octets: tuple(
         Field(name, value, source, record_class) for name, value in flat(json.loads(octets))
+    )
+
+
+def file_fields(octets: bytes) -> tuple[Field, ...]:
+    """A file of a case: a line of JSON with its name, then its octets, here in base64."""
+    header, _, content = octets.partition(b"\n")
+    values = {"file_name": str(json.loads(header)["name"]), "content": b64encode(content).decode()}
+    return tuple(
+        Field(name, value, Source.DATA_SUBJECT, RecordClass.CASE_FILE)
+        for name, value in values.items()
     )
 
 

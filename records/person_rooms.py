@@ -11,10 +11,18 @@ from sqlalchemy import ColumnElement, Select, Table, exists, select
 
 from gdpr_erasure.processing import Source
 from gdpr_erasure.record_classes import RecordClass
-from records.person_fields import Field, application_fields, certificate_fields, json_fields
+from records.person_fields import (
+    Field,
+    application_fields,
+    certificate_fields,
+    file_fields,
+    json_fields,
+)
 from records.tables import (
     application,
     approval,
+    case_approval,
+    case_file,
     certificate,
     consent,
     disclosure,
@@ -26,6 +34,7 @@ from records.tables import (
     status_change,
     status_observation,
     subject,
+    subject_case,
 )
 
 Opener = Callable[[bytes], tuple[Field, ...]]
@@ -73,6 +82,12 @@ def _of_own_account(table: Table) -> Callable[[str], ColumnElement[bool]]:
     return lambda subject_id: table.c.officer_id.in_(_accounts(subject_id))
 
 
+def _of_own_case(table: Table) -> Callable[[str], ColumnElement[bool]]:
+    return lambda subject_id: table.c.case_id.in_(
+        select(subject_case.c.id).where(subject_case.c.subject_id == subject_id)
+    )
+
+
 def _accounts(subject_id: str) -> Select[tuple[str]]:
     return select(officer.c.id).where(officer.c.subject_id == subject_id)
 
@@ -81,6 +96,7 @@ def _text(name: str, record_class: RecordClass, source: Source) -> Opener:
     return lambda octets: (Field(name, octets.decode(), source, record_class),)
 
 
+_CASE = json_fields(RecordClass.CASE_FILE, Source.DATA_SUBJECT)
 _EVIDENCE, _OFFICERS = RecordClass.PROOFING_EVIDENCE, RecordClass.OFFICER_IDENTITY
 ROOMS: tuple[Room, ...] = (
     Room(subject, _own(subject, "id"), ("id",)),
@@ -164,6 +180,29 @@ ROOMS: tuple[Room, ...] = (
         ("recipient", "issuer", "serial", "at"),
         record_class=RecordClass.PUBLICATION,
     ),
+    Room(
+        subject_case,
+        _own(subject_case),
+        ("id",),
+        {
+            "sealed_text": Sealed("case", _CASE),
+            "sealed_refusal": Sealed("case", _CASE),
+            "sealed_extension": Sealed(
+                "case", _text("extension", RecordClass.CASE_FILE, Source.OFFICER)
+            ),
+            # The answer itself is told of by what it was made of.
+            "sealed_package": Sealed("delivery", lambda _: ()),
+        },
+        RecordClass.CASE_FILE,
+    ),
+    Room(
+        case_file,
+        _of_own_case(case_file),
+        ("case_id", "number"),
+        {"sealed_file": Sealed("case", file_fields)},
+        RecordClass.CASE_FILE,
+    ),
+    Room(case_approval, _of_own_case(case_approval), ("case_id",), {}, RecordClass.CASE_FILE),
     Room(erasure, _own(erasure), ("id",), record_class=RecordClass.CASE_FILE),
 )
 
@@ -171,7 +210,10 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
     {
         "data_key": "the wrapped keys themselves, which open what stands in the other rooms",
         "officer_session": "the digest of a secret that lies in the officer's own browser",
-        "audit_event": "headers name nobody; payloads have a collector of their own",
+        "case_part": "copies of what the other rooms hold, made for the answer itself",
+        "case_delivery": "the answer itself, encrypted to the person who asked",
+        "audit_payload": "opened by the log itself, event by event, for a stated purpose",
+        "audit_event": "headers name nobody",
         "bulk_revocation": "plans about many, told of in the row of each certificate",
         "bulk_certificate": "the same places as in the certificates' own rows",
         "revocation_residue": "what is left of erased certificates, linked to nobody",

@@ -7,7 +7,7 @@ value under it, for a trigger keeps the reference until the key has died with it
 
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from threading import Lock
 
 from cryptography.exceptions import InvalidTag
@@ -77,8 +77,20 @@ class PersonalData:
         They end with the data key: whoever kept neither can neither open nor check what was
         sealed or committed to with them.
         """
-        key = self._key_to_seal(tx, subject_id, purpose)
-        return HKDF(SHA256(), 32, salt=None, info=_place(subject_id, purpose) + label).derive(key)
+        return self.derivation(tx, subject_id, purpose, make=True)(label)
+
+    def derivation(
+        self, tx: Connection, subject_id: str, purpose: str, *, make: bool = False
+    ) -> Callable[[bytes], bytes]:
+        """What `derive` gives for any label, with the key taken out once.
+
+        Raises:
+            Erased: there is no such key, and none is to be made.
+        """
+        find = self._key_to_seal if make else self._existing_key
+        key = find(tx, subject_id, purpose)
+        place = _place(subject_id, purpose)
+        return lambda label: HKDF(SHA256(), 32, salt=None, info=place + label).derive(key)
 
     def _key_to_seal(self, tx: Connection, subject_id: str, purpose: str) -> bytes:
         ref = _reference(tx, subject_id, purpose)
@@ -103,10 +115,7 @@ class PersonalData:
             Erased: the data key was destroyed.
             DamagedData: the value or its key was altered.
         """
-        ref = _reference(tx, subject_id, purpose)
-        if ref is None:
-            raise Erased(_DESTROYED)
-        key = self._key(ref)
+        key = self._existing_key(tx, subject_id, purpose)
         nonce, ciphertext = sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:]
         try:
             return AESGCM(key).decrypt(nonce, ciphertext, _place(subject_id, purpose))
@@ -123,6 +132,12 @@ class PersonalData:
                 _place(subject_id, purpose)
             of_subject = of_subject.where(data_key.c.purpose.in_(purposes))
         return tx.execute(of_subject).rowcount
+
+    def _existing_key(self, tx: Connection, subject_id: str, purpose: str) -> bytes:
+        ref = _reference(tx, subject_id, purpose)
+        if ref is None:
+            raise Erased(_DESTROYED)
+        return self._key(ref)
 
     def _key(self, ref: str) -> bytes:
         key = self._store.open(ref)

@@ -106,6 +106,13 @@ def record_consent(
     return _entry(row)
 
 
+def has_consented(tx: Connection, subject_id: str) -> bool:
+    """Whether the person's last word on publication is a consent."""
+    of = (consent.c.subject_id == subject_id, consent.c.kind == ConsentKind.PUBLICATION)
+    last = select(consent.c.state).where(*of).order_by(consent.c.number.desc()).limit(1)
+    return tx.execute(last).scalar() == ConsentState.GIVEN
+
+
 def forget_consents(tx: Connection, subject_id: str) -> int:
     """Delete a person's consents and list of recipients in the transaction that erases the person.
 

@@ -104,7 +104,10 @@ class IssuerCertIds:
     def recognise_nonced(
         self, octets: bytes
     ) -> tuple[tuple[CertIdHash, SerialNumber], bytes] | None:
-        """As `recognise_plain`, of a request that holds a nonce too, which is given beside it."""
+        """As `recognise_plain`, of a request that holds a nonce too, which is given beside it.
+
+        Nonces of more than 125 octets, which nobody sends, are left to the reader.
+        """
         for cert_id_hash, beginning in self._beginnings.items():
             start = octets.find(beginning, _PLAIN_DEPTH, _DEEPEST + len(beginning))
             if start < 0:

@@ -15,7 +15,7 @@ from audit.events import Event
 from records.audit_log import append
 from records.officers import Officer
 from server.access import Act, acting_officer
-from server.api_models import OpeningBody, ReportBody, SearchBody, SubjectPath
+from server.api_models import PersonOpeningBody, ReportBody, SearchBody, SubjectPath
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.packages import access_package, portability_package
@@ -34,7 +34,7 @@ def register_subjects(blueprint: APIBlueprint, parts: Assembly) -> None:
         return jsonify({"reference": reference, "subjects": list(found)})
 
     @blueprint.post("/subjects/<subject_id>/opening", summary="What there is about one person")
-    def open_person(path: SubjectPath, body: OpeningBody) -> Response:
+    def open_person(path: SubjectPath, body: PersonOpeningBody) -> Response:
         officer = acting_officer(parts, request, Act.SEE_PERSONS)
         reference = _noted(parts, officer, "opened", body.purpose)
         file = parts.person_files.of(path.subject_id, utc_now())

@@ -15,6 +15,8 @@ from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
 from ca.profiles import Profile
+from gdpr_erasure.case_parts import Collector, PackageRenderer
+from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
@@ -24,6 +26,10 @@ from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
 from records.bulk_revocations import BulkRevocations
+from records.case_acts import SubjectActs
+from records.case_contents import CaseContents
+from records.case_deliveries import Deliveries
+from records.cases import Cases
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
@@ -48,6 +54,7 @@ from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
+from server.notices import NoNotifier, Notifier
 from server.replica import ReplicaResponses
 from server.settings import Settings
 from server.tokens import Tokens, wrapping_key_of
@@ -65,6 +72,7 @@ class Assembly:
 
     settings: Settings
     database: Database
+    personal: PersonalData
     tokens: Tokens
     issuers: Issuers
     certificates: Certificates
@@ -83,9 +91,18 @@ class Assembly:
     key_store: KeyStore
     job_runs: JobRuns
     alarm_book: AlarmBook
+    cases: Cases
+    case_contents: CaseContents
+    deliveries: Deliveries
+    subject_acts: SubjectActs
     policy: ProofingPolicy
     clock: ClockWatch
     crl_work: CrlWork = field(default_factory=CrlWork)
+    renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
+    """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
+    further_collectors: list[Collector] = field(default_factory=list)
+    """Other systems that hold data of the person, beside our own records."""
+    notifier: Notifier = field(default_factory=NoNotifier)
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -281,6 +298,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     return Assembly(
         settings=settings,
         database=database,
+        personal=personal,
         tokens=tokens,
         issuers=Issuers(database),
         certificates=Certificates(database, personal, directories, compromised),
@@ -300,5 +318,9 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
         policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
+        cases=Cases(database, personal),
+        case_contents=CaseContents(database, personal),
+        deliveries=Deliveries(database, personal),
+        subject_acts=SubjectActs(database),
         clock=ClockWatch(database),
     )

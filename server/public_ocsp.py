@@ -227,7 +227,7 @@ class PublicOcsp:
             plain = encode_request(cert_ids.encode(cert_id_hash, serial), None)
             question = f"/ocsp/{record.name}", plain
             held = self._made_ahead(record.name, found[0], question, now)
-        if held is None or not held.serves(now) or not self.budget.take():
+        if held is None or held.is_anothers or not held.serves(now) or not self.budget.take():
             return None
         try:
             body = self._said_again(record, held, nonce, now)
@@ -245,9 +245,9 @@ class PublicOcsp:
         if responder is None:
             return None
         statement = held.statement or responder.statement(held.body, held.life)
+        held.statement, held.is_anothers = statement, statement is None
         if statement is None:
             return None
-        held.statement = statement
         return responder.with_nonce(statement, nonce, now)
 
     def _sign(self, asked: "_Asked", now: datetime) -> tuple[Kind, Answer] | None:

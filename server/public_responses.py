@@ -59,6 +59,8 @@ class Held:
     life: Life
     statement: Statement | None = None
     """What it says, once somebody asked for that with a nonce."""
+    is_anothers: bool = False
+    """Whether a key that this worker has no use of signed it, so that it is not signed again."""
 
     @classmethod
     def of_response(

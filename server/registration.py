@@ -56,6 +56,8 @@ class NewApplication:
     publication_consent: bool
     consent_text: ConsentText | None = None
     """The text of the consent that was read; without it, the English one in force."""
+    subject_id: str | None = None
+    """The person whose data it corrects (GDPR Art. 16); None for somebody who is new."""
 
 
 def open_application(
@@ -78,7 +80,7 @@ def open_application(
     requested = RequestedCertificate.read(
         profile.name, level, request.der, publication_consent=new.publication_consent
     )
-    applicant = Applicant(f"subject-{secrets.token_hex(8)}", claim)
+    applicant = Applicant(new.subject_id or f"subject-{secrets.token_hex(8)}", claim)
     profile.check_subject(SubjectName.of(subject_name(applicant)))
     uses = parts.certificates.uses_of_key(request.spki_sha256)
     check_key_uses(uses, applicant.subject_id, None, reuse=profile.reuse_key)

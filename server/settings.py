@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from server.settings_audit import Audit
 from server.settings_section import Section
 from server.settings_types import (
     DatabaseAddress,
@@ -306,9 +307,7 @@ class Alarms(Section):
 class Clock(Section):
     """The clock of this machine."""
 
-    time_server: TimeServer = Field(
-        default="", description="NTP server that doctor compares with, HOST or HOST:PORT, or empty."
-    )
+    time_server: TimeServer = Field(default="", description="NTP server that doctor asks.")
     tolerance_seconds: float = Field(
         default=1.0, ge=0.01, le=60, description="Seconds that the clock may be off."
     )
@@ -345,6 +344,14 @@ class Session(Section):
     minutes: int = Field(default=60, ge=1, le=1440, description="Minutes until signing in again.")
 
 
+class Cases(Section):
+    """Data-subject cases."""
+
+    delivery_days: int = Field(
+        default=32, ge=1, le=90, description="Days that what was delivered can be fetched."
+    )
+
+
 class Keys(Section):
     """Keys that are not certified."""
 
@@ -374,8 +381,10 @@ class Settings(Section):
     jobs: Jobs
     alarms: Alarms
     clock: Clock
+    audit: Audit
     logs: Logs
     serial: Serial
+    cases: Cases
     keys: Keys
     links: Links
     session: Session

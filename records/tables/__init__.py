@@ -9,7 +9,7 @@ In SQLite a table without an integer key is made WITHOUT ROWID: a hidden row num
 to name a row, and REPLACE by it would take rows away past every trigger.
 """
 
-from records.tables.audit import audit_event, audit_head
+from records.tables.audit import audit_event, audit_head, audit_payload, audit_retention
 from records.tables.base import metadata
 from records.tables.cases import erasure
 from records.tables.certificates import (
@@ -31,6 +31,13 @@ from records.tables.people import (
 )
 from records.tables.registration import application, approval
 from records.tables.status import crl, crl_piece, ocsp_response, status_change, status_observation
+from records.tables.subject_cases import (
+    case_approval,
+    case_delivery,
+    case_file,
+    case_part,
+    subject_case,
+)
 from records.tables.vault import doomed_key, vault_seal
 from records.tables.watch import alarm, job_run, status_visible
 from records.tables.work import lease
@@ -41,8 +48,14 @@ __all__ = [
     "approval",
     "audit_event",
     "audit_head",
+    "audit_payload",
+    "audit_retention",
     "bulk_certificate",
     "bulk_revocation",
+    "case_approval",
+    "case_delivery",
+    "case_file",
+    "case_part",
     "certificate",
     "compromised_key",
     "consent",
@@ -68,5 +81,6 @@ __all__ = [
     "status_observation",
     "status_visible",
     "subject",
+    "subject_case",
     "vault_seal",
 ]

@@ -179,6 +179,11 @@ def test_a_fault_in_one_line_answers_none(desk: Desk) -> None:
     assert desk.assess('{"delivery": {}}\n\n', "--lines").err.startswith("line 2: ")
 
 
+def test_a_sample_of_none_is_answered_with_none(desk: Desk) -> None:
+    answer = desk.assess("", "--lines")
+    assert (answer.code, answer.out, answer.err) == (0, "", "")
+
+
 def test_ten_thousand_random_cases_take_seconds_and_lower_levels_ask_less(desk: Desk) -> None:
     dice = random.Random(2015_1502)  # noqa: S311 - no secret
     text = "".join(json.dumps(_random_case(dice)) + "\n" for _ in range(10_000))

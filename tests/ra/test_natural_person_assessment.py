@@ -15,7 +15,10 @@ from ra.assessment import (
     Rejected,
     assess_natural_person,
     conclude,
+    natural_person_part,
 )
+from ra.case import StatusOfDocument
+from ra.case_reader import read_case
 from ra.errors import Refused
 from ra.evidence import Answer, Check, EvidenceKind, Presence
 from ra.fake_registers import persona_name, specimen_passport
@@ -382,3 +385,20 @@ def test_a_name_that_the_zone_cuts_off_is_compared_as_far_as_it_goes(
     zone = parse_mrz(lines, NOW.date())
     names = (PersonName(given_name), PersonName(surname))
     assert names_agree(*names, zone) is expected
+
+
+def test_a_live_application_is_the_case_that_an_officer_would_write() -> None:
+    written = read_case(
+        {
+            "natural_person": {
+                "document": "passport",
+                "document_status": "valid",
+                "presence": "in_person",
+                "comparison": "photo",
+            }
+        }
+    )
+    assert natural_person_part(examined(), CATALOGUE, NOW) == written.natural_person
+    stolen = examined(asked=registers({"UT1234567": DocumentStatus.STOLEN}))
+    status = natural_person_part(stolen, CATALOGUE, NOW).document_status
+    assert status is StatusOfDocument.LOST_OR_STOLEN

@@ -26,7 +26,7 @@ def faults(tables: MetaData) -> list[str]:
             entry = in_data_map(column)
             # `sealed_at` is a time: what is sealed is octets.
             octets = isinstance(column.type, LargeBinary)
-            sealed = octets and column.name.startswith("sealed_")
+            sealed = octets and f"{column.name}_".startswith("sealed_")
             if entry is None:
                 found.append(f"{place} says nothing")
             elif isinstance(entry, NotPersonal):

@@ -140,7 +140,8 @@ def test_destruction_deletes_everything_and_leaves_the_residue(
         "approvals": 1,
         "certificates": 1,
         "consents": 1,
-        "keys": 2,
+        "keys": 3,
+        "payloads_dropped": 1,
         "publications": 1,
     }
     assert isinstance(stores.statuses.status_of(*person.place), Revoked)

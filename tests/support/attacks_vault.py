@@ -1,6 +1,6 @@
 """Attacks on keys that are to die in the key store, and on the record of seals."""
 
-from tests.support.attack_story import copied, over
+from tests.support.story_sql import copied, over
 
 _GIVEN_AGAIN = (
     "data_key (subject_id, purpose, key_ref) SELECT :live_subject, 'new', key_ref FROM doomed_key"

@@ -23,6 +23,9 @@ from ra.levels import AssuranceLevel
 from ra.package import build_package, package_hash, subject_name
 from records.applications import Applications
 from records.bulk_revocations import BulkRevocations
+from records.case_contents import CaseContents
+from records.case_deliveries import Deliveries
+from records.cases import Cases
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
@@ -79,6 +82,9 @@ class Stores:
         self.publications = Publications(self.database, self.personal)
         self.consents = Consents(self.database, self.personal, (DIRECTORY,))
         self.erasures = Erasures(self.database, self.personal, self.crls)
+        self.cases = Cases(self.database, self.personal)
+        self.case_contents = CaseContents(self.database, self.personal)
+        self.deliveries = Deliveries(self.database, self.personal)
 
     def issuer(self) -> Issuer:
         """The issuer, made at the first request."""

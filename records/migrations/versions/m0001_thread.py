@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("header", sa.LargeBinary(), nullable=False),
         sa.Column("leaf_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("payloads", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_event")),
     )
     op.create_table(
@@ -137,6 +138,7 @@ def upgrade() -> None:
         sa.Column("crl_shards", sa.Integer(), server_default="0", nullable=False),
         sa.Column("crl_deltas", sa.Integer(), server_default="0", nullable=False),
         sa.Column("crl_keep_expired_seconds", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("ocsp_validity_seconds", sa.Integer(), nullable=True),
         sa.Column("status_version", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", records.database.UtcTime(), nullable=False),
         sa.Column("key_destroyed_at", records.database.UtcTime(), nullable=True),
