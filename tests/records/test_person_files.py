@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from gdpr_erasure.cases import CaseState, Refusal, step
 from gdpr_erasure.person_file import Collection, Datum, PersonFile, Record, collect
 from gdpr_erasure.processing import Source
 from gdpr_erasure.record_classes import RecordClass
@@ -21,6 +22,7 @@ from records.tables import metadata
 from records.tables.base import Personal, in_data_map
 from server.clock import utc_now
 from tests.support import ra_builders
+from tests.support.case_records import CaseRoom
 from tests.support.stores import Stores, a_person
 
 
@@ -189,3 +191,21 @@ def test_a_printed_field_does_not_show_its_value() -> None:
 
     assert "Nancy" not in repr(datum)
     assert file.classes == ()
+
+
+def test_a_case_of_the_person_is_told_with_its_refusal_and_its_files(stores: Stores) -> None:
+    now = utc_now()
+    person = a_person(stores, now)
+    room = CaseRoom(stores, now)
+    room.submitted(person.subject_id, added_by=stores.officer(Role.CASE_MANAGER, now).id)
+    case = room.assessing(person.subject_id)
+    refusal = Refusal("Ikke Dem", "Datatilsynet", "Byretten")
+    refused = (case, step(case, CaseState.REFUSED, now))
+    stores.cases.refuse(refused, refusal, room.manager.officer_id, now)
+    file = file_of(stores, person.subject_id)
+    told = [one for record in file.records for one in record.data if record.kind == "subject_case"]
+
+    assert {"Ikke Dem", "Datatilsynet", "Byretten"} <= {one.value for one in told}
+    assert "case_manager" in {one.value for one in told}
+    assert room.manager.officer_id not in file.collections[0].content.decode()
+    assert values(file, "case_file")["file_name"]
