@@ -138,6 +138,7 @@ def test_destruction_deletes_everything_and_leaves_the_residue(
     assert done.evidence["destroyed"] == {
         "applications": 1,
         "approvals": 1,
+        "cases": 0,
         "certificates": 1,
         "consents": 1,
         "keys": 3,

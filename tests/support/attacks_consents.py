@@ -1,6 +1,6 @@
 """Attacks on consents and on the list of recipients, by the code that refuses."""
 
-from tests.support.attack_story import copied, over
+from tests.support.story_sql import copied, over
 
 _LIVE = "subject_id = :live_subject"
 
