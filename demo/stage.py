@@ -216,11 +216,11 @@ port = {public}
 [staff]
 port = {staff}
 
+[keystore]
+seal_at_once = true  # an erasure waits for its seal, and the story does not wait an hour
+
 [registers]
 adapter = "fake"  # test equipment: it knows nobody real
-
-[keystore]
-seal_at_once = true  # by default seals are made in batches, once an hour
 
 [directory]
 enabled = true

@@ -320,6 +320,22 @@ class Retention(Section):
         return tuple(dict.fromkeys(_names(self.policies)))
 
 
+class Controller(Section):
+    """Who answers for the personal data (GDPR Art. 4(7)), and who helps with it (Art. 28)."""
+
+    name: Text = Field(default="Tillid demonstration", description="The controller's name.")
+    address: Text = Field(default="", description="The controller's postal address, in one line.")
+    contact: Text = Field(default="", description="Where the controller is reached: mail or phone.")
+    dpo: Text = Field(default="", description="Where the data protection officer is reached.")
+    authority: Literal["datatilsynet", "imy"] = Field(
+        default="datatilsynet", description="The supervisory authority that complaints go to."
+    )
+    processors_file: StatePath = Field(
+        default=Path("processors.toml"),
+        description="TOML file with the register of processors; without it there are none.",
+    )
+
+
 class Registers(Section):
     """Population and company registers."""
 
@@ -427,6 +443,7 @@ class Settings(Section):
     directory: Directory
     erasure: Erasure
     retention: Retention
+    controller: Controller
     registers: Registers
     jobs: Jobs
     alarms: Alarms
