@@ -17,7 +17,8 @@ from pathlib import Path
 
 from demo.errors import ProgramMissing, ServerFailed
 from demo.processes import start_child, stop_child
-from publish_ldap.directory import Directory, DirectorySettings
+from publish_ldap.directory import Directory
+from publish_ldap.settings import DirectorySettings
 
 _SUFFIX = re.compile(r"dc=[a-z0-9-]+(,dc=[a-z0-9-]+)*")
 _START_SECONDS = 15

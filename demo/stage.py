@@ -219,8 +219,9 @@ port = {staff}
 [registers]
 adapter = "fake"  # test equipment: it knows nobody real
 
-[directory]
-enabled = true
+[directories.main]
+processor = "this machine"
+region = "EU"
 url = "{slapd.url}"
 base_dn = "{slapd.suffix}"
 bind_dn = "{slapd.admin_dn}"

@@ -25,6 +25,8 @@ from records.bulk_revocations import BulkRevocations
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
+from records.directory_authorities import AuthorityPublications
+from records.directory_desk import DirectoryDesk
 from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
@@ -40,6 +42,7 @@ from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
+from server.directory_work import DirectoryWork
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.replica import ReplicaResponses
@@ -49,7 +52,6 @@ from server.tokens import Tokens
 if TYPE_CHECKING:
     from publish_ldap.directory import Directory
 
-DIRECTORY = "main"
 AUDIT_ORIGIN = "tillid/audit"
 
 
@@ -70,12 +72,15 @@ class Assembly:
     officers: Officers
     applications: Applications
     publications: Publications
+    directory_desk: DirectoryDesk
+    directory_authorities: AuthorityPublications
     erasures: Erasures
     job_runs: JobRuns
     alarm_book: AlarmBook
     policy: ProofingPolicy
     clock: ClockWatch
     crl_work: CrlWork = field(default_factory=CrlWork)
+    directory_work: DirectoryWork = field(default_factory=DirectoryWork)
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -167,23 +172,17 @@ class Assembly:
         """Where a CRL of an issuer is served from: as in its address."""
         return self.settings.state / "public" / "crl" / crl_place(name, shard)
 
-    def directory(self) -> "Directory | None":
-        """The configured directory, not connected yet."""
-        from publish_ldap.directory import Directory, DirectorySettings  # noqa: PLC0415 - slow
+    def directory(self, name: str) -> "Directory":
+        """A directory of the settings, not connected yet.
 
-        of = self.settings.directory
-        if not of.enabled:
-            return None
-        return Directory(
-            DirectorySettings(
-                DIRECTORY,
-                of.url,
-                of.base_dn,
-                of.bind_dn or None,
-                of.password_file,
-                of.timeout_seconds,
-            )
-        )
+        Raises: NotFound.
+        """
+        from publish_ldap.directory import Directory  # noqa: PLC0415 - slow
+
+        table = self.settings.directories.get(name)
+        if table is None:
+            raise NotFound("directory", name)
+        return Directory(table.settings(name))
 
     def registers(self) -> tuple[Registers, SourceCatalogue]:
         """The registers that are asked; NoRegisters when none is configured."""
@@ -195,7 +194,8 @@ class Assembly:
         raise NoRegisters
 
     def close(self) -> None:
-        """Give back connections and tokens."""
+        """Give back connections and tokens, when what is being published is."""
+        self.directory_work.close()
         self.database.close()
         self.tokens.close()
 
@@ -255,7 +255,8 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     personal = PersonalData(tokens.wrapping_key)
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
-    directories = (DIRECTORY,) if settings.directory.enabled else ()
+    tables = settings.directories.items()
+    directories = tuple(name for name, table in tables if table.certificates)
     return Assembly(
         settings=settings,
         database=database,
@@ -270,6 +271,8 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         officers=Officers(database, personal),
         applications=Applications(database, personal),
         publications=Publications(database, personal),
+        directory_desk=DirectoryDesk(database),
+        directory_authorities=AuthorityPublications(database),
         erasures=Erasures(database, personal, crls),
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),

@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from server.settings_directories import Directories, DirectorySection
+from server.settings_section import Section
 from server.settings_types import (
     DatabaseAddress,
     DatabaseUrl,
@@ -33,19 +33,6 @@ from server.settings_types import (
 )
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class Section(BaseModel):
-    """One table of the file; unknown keys and wrong types are refused, nothing is converted."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        validate_default=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-    )
 
 
 def _own_url(scheme: str) -> Callable[[dict[str, Any]], str]:
@@ -235,33 +222,6 @@ class Revocation(Section):
     )
 
 
-class Directory(Section):
-    """The X.500 directory that certificates and CRLs are published to."""
-
-    enabled: bool = Field(default=False, description="Whether to publish to a directory.")
-    url: Text = Field(default="", description="LDAP server, ldaps://HOST or ldap://HOST.")
-    base_dn: Text = Field(default="", description="Entry below which certificates are published.")
-    bind_dn: Text = Field(default="", description="Entry to bind as; empty binds anonymously.")
-    password_file: OptionalPath = Field(
-        default=None, description="File with the password of bind_dn; empty when there is none."
-    )
-    timeout_seconds: int = Field(
-        default=5, ge=1, le=60, description="Seconds to wait for the directory."
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _is_ldap(cls, url: str) -> str:
-        return check_url(url, ("ldaps", "ldap", "ldapi")) if url else url
-
-    @field_validator("url", "base_dn")
-    @classmethod
-    def _is_given_when_needed(cls, value: str, info: ValidationInfo) -> str:
-        if value or not info.data.get("enabled", False):
-            return value
-        raise refused("is empty", "Give it a value, or set directory.enabled = false.")
-
-
 class Registers(Section):
     """Population and company registers."""
 
@@ -348,7 +308,6 @@ class Settings(Section):
     ocsp: Ocsp
     crl: Crl
     revocation: Revocation
-    directory: Directory
     registers: Registers
     jobs: Jobs
     alarms: Alarms
@@ -357,6 +316,8 @@ class Settings(Section):
     keys: Keys
     links: Links
     session: Session
+    directories: Directories = Field(default_factory=dict)
+    """By name; the tables [directories.NAME]."""
 
     @model_validator(mode="after")
     def _listeners_do_not_collide(self) -> Self:
@@ -371,5 +332,7 @@ SECTIONS: dict[str, type[Section]] = {
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
 """The sections by name, in the order of `Settings`."""
+DIRECTORIES = "directories"
+"""The section that holds a section for each directory."""
 
-__all__ = ["SECTIONS", "DatabaseUrl", "Section", "Settings"]
+__all__ = ["DIRECTORIES", "SECTIONS", "DatabaseUrl", "DirectorySection", "Section", "Settings"]

@@ -18,7 +18,7 @@ from records.tables.certificates import (
     certificate,
     revocation_residue,
 )
-from records.tables.directories import publication
+from records.tables.directories import authority_publication, directory_check, publication
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
 from records.tables.people import (
     data_key,
@@ -39,6 +39,7 @@ __all__ = [
     "approval",
     "audit_event",
     "audit_head",
+    "authority_publication",
     "bulk_certificate",
     "bulk_revocation",
     "certificate",
@@ -46,6 +47,7 @@ __all__ = [
     "crl",
     "crl_piece",
     "data_key",
+    "directory_check",
     "erasure",
     "issuer",
     "issuer_certificate",

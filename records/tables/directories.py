@@ -4,6 +4,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Integer,
+    PrimaryKeyConstraint,
     String,
     Table,
     UniqueConstraint,
@@ -28,9 +29,39 @@ publication = Table(
     Column("retry_at", UtcTime, nullable=False),
     Column("error_code", String(40)),
     Column("verified_at", UtcTime),
+    # When it was given up until a person looks at it; a withdrawal goes on all the same.
+    Column("set_aside_at", UtcTime),
     UniqueConstraint("directory", "issuer", "serial"),
     CheckConstraint("state IN ('pending', 'published', 'withdrawing', 'withdrawn')", name="state"),
     CheckConstraint(
         "state NOT IN ('published', 'withdrawn') OR verified_at IS NOT NULL", name="verified"
     ),
+)
+
+# What a directory was last seen to show of an issuer: the digest of its certificates and CRLs.
+authority_publication = Table(
+    "authority_publication",
+    metadata,
+    Column("directory", String(40), nullable=False),
+    Column("issuer", String(32), nullable=False),
+    Column("digest", String(64)),
+    Column("verified_at", UtcTime),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("retry_at", UtcTime, nullable=False),
+    Column("error_code", String(40)),
+    PrimaryKeyConstraint("directory", "issuer"),
+    CheckConstraint("(digest IS NULL) = (verified_at IS NULL)", name="verified"),
+    sqlite_with_rowid=False,
+)
+
+# When a directory was last compared with the records, how many of our certificates it showed, and
+# how many things were not as they should be.
+directory_check = Table(
+    "directory_check",
+    metadata,
+    Column("directory", String(40), primary_key=True),
+    Column("checked_at", UtcTime, nullable=False),
+    Column("certificates", Integer, nullable=False),
+    Column("drift", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -290,6 +290,7 @@ def _from_officers_on() -> None:
         sa.Column("retry_at", records.database.UtcTime(), nullable=False),
         sa.Column("error_code", sa.String(length=40), nullable=True),
         sa.Column("verified_at", records.database.UtcTime(), nullable=True),
+        sa.Column("set_aside_at", records.database.UtcTime(), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'published', 'withdrawing', 'withdrawn')",
             name=op.f("ck_publication_state"),
