@@ -25,6 +25,7 @@ NOUNS = {
     "cert": "Certificates: issue, show, status, hold, release, revoke, export, lint, verify.",
     "revocation": "Many certificates at once: plan a revocation, run it, watch it.",
     "crl": "Certificate revocation lists: issue and show.",
+    "directory": "X.500 directories: publish, compare, mend, and what waits for them.",
     "static-files": "What relying parties fetch, as files for a web server; nginx's configuration.",
     "erase": "Erasure cases: list, approve, receipt.",
     "audit": "The audit log: verify it, read its end.",

@@ -1,6 +1,6 @@
 """One LDAP session: the only module that touches ldap3.
 
-Every wait has an end, every failure becomes a DirectoryError with no name in it, and many requests
+Every wait has an end, every failure becomes a DirectoryError with no name in it, and many entries
 can be on their way at once.
 """
 
@@ -8,13 +8,11 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Literal
 
 from ldap3 import (
     ANONYMOUS,
-    ASYNC,
     EXTERNAL,
     MODIFY_ADD,
     MODIFY_DELETE,
@@ -38,12 +36,14 @@ from ldap3.core.exceptions import (
 )
 from ldap3.utils.dn import parse_dn
 
+from ca import der
 from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
 from publish_ldap.settings import DirectorySettings
 
 WINDOW: Final = 64
 """How many requests are on their way at once, at most."""
 _PAGE: Final = 500
+_ADD_REQUEST: Final = 0x68
 _PAGED: Final = "1.2.840.113556.1.4.319"
 
 # ldap3's methods are untyped, so what is sent with them is too; nothing of it leaves this module.
@@ -51,7 +51,6 @@ _Send = Callable[[Any], object]
 Attributes = dict[str, "str | bytes | list[str] | list[bytes]"]
 Scope = Literal["BASE", "SUBTREE"]
 Change = Literal["add", "delete", "replace"]
-_Strategy = Literal["SYNC", "ASYNC"]
 
 _CHANGES: Final[dict[Change, str]] = {
     "add": MODIFY_ADD,
@@ -96,18 +95,16 @@ class Session:
         """Keep the settings; nothing is sent yet."""
         self._settings = settings
         self._connection: Connection | None = None
-        self._pipeline: Connection | None = None
 
     def open(self) -> None:
         """Connect and log in, unless that is done already."""
         self._open()
 
     def close(self) -> None:
-        """Let the connections go; the next request makes a new one."""
-        for connection in (self._connection, self._pipeline):
-            if connection is not None:
-                _discard(connection)
-        self._connection = self._pipeline = None
+        """Let the connection go; the next request makes a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            _discard(connection)
 
     def identity(self) -> str:
         """The DN that the server takes us for (RFC 4532)."""
@@ -185,31 +182,47 @@ class Session:
     def add_many(
         self, entries: Sequence[tuple[str, Sequence[str], Attributes]], *accepted: int
     ) -> list[int | DirectoryError]:
-        """Add entries, up to `WINDOW` on their way at once; the outcome of each."""
-        connection: Any = self._pipelined()
-        outcomes: list[int | DirectoryError] = []
-        waiting: deque[Any] = deque()
-        try:
-            for dn, classes, attributes in entries:
-                values = {**attributes, "objectClass": list(classes)}
-                if len(waiting) == WINDOW:
-                    outcomes.append(self._collected(connection, waiting.popleft(), accepted))
-                waiting.append(connection.add(dn, attributes=values))
-            while waiting:
-                outcomes.append(self._collected(connection, waiting.popleft(), accepted))
-        except LDAPException as error:
-            outcomes += [self._failure(error)] * (len(entries) - len(outcomes))
-            self.close()
-        return outcomes
+        """Add entries, up to `WINDOW` on their way at once; the outcome of each.
 
-    def _collected(
-        self, connection: Connection, message: Any, accepted: tuple[int, ...]
-    ) -> int | DirectoryError:
-        _, answer = connection.get_response(message, timeout=self._settings.timeout_seconds)
+        Requests and answers are written and read here: ldap3 spends more time on one than a
+        server on an entry.
+        """
+        connection: Any = self._open()
+        outcomes: dict[int, int | DirectoryError] = {}
+        waiting: dict[int, int] = {}
         try:
-            return self._judged(answer, accepted)
-        except DirectoryError as error:
-            return error
+            for at, entry in enumerate(entries):
+                if len(waiting) == WINDOW:
+                    self._collect(connection, waiting, outcomes, accepted)
+                number = int(connection.server.next_message_id())
+                waiting[number] = at
+                connection.socket.sendall(_add_request(number, *entry))
+            while waiting:
+                self._collect(connection, waiting, outcomes, accepted)
+        except (LDAPException, OSError, ValueError) as error:
+            failure = self._failure(error)
+            self.close()
+            outcomes = {at: outcomes.get(at, failure) for at in range(len(entries))}
+        return [outcomes[at] for at in range(len(entries))]
+
+    def _collect(
+        self,
+        connection: Any,
+        waiting: dict[int, int],
+        outcomes: dict[int, int | DirectoryError],
+        accepted: tuple[int, ...],
+    ) -> None:
+        """Take what answers have come; they may come in another order than was asked in."""
+        for message in connection.strategy.receiving():
+            number, code = _add_answer(message)
+            at = waiting.pop(number, None)
+            if at is None:  # a notice that the server disconnects (RFC 4511 section 4.4.1)
+                raise OSError("not an answer to what was asked")
+            description = results.RESULT_CODES.get(code, str(code))
+            try:
+                outcomes[at] = self._judged({"result": code, "description": description}, accepted)
+            except DirectoryError as error:
+                outcomes[at] = error
 
     def _cookie(self) -> Any:
         answer = self._connection.result if self._connection is not None else None
@@ -222,18 +235,11 @@ class Session:
 
     def _open(self) -> Connection:
         if self._connection is None:
-            self._connection = self._entered(SYNC)
+            self._connection = self._entered()
         return self._connection
 
-    def _pipelined(self) -> Connection:
-        if self._pipeline is None:
-            # Entered in step, for an answer that is waited for has a clear end.
-            self._open()
-            self._pipeline = self._entered(ASYNC)
-        return self._pipeline
-
-    def _entered(self, strategy: _Strategy) -> Connection:
-        connection = self._new_connection(strategy)
+    def _entered(self) -> Connection:
+        connection = self._new_connection()
         try:
             self._exchange(connection, self._connect)
             if self._settings.ca_file is not None and not connection.server.ssl:
@@ -251,7 +257,7 @@ class Session:
         connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
         connection.result = {"result": SUCCESS, "description": "success"}
 
-    def _new_connection(self, strategy: _Strategy) -> Connection:
+    def _new_connection(self) -> Connection:
         of = self._settings
         files = (of.ca_file, of.certificate_file, of.key_file)
         for file, code in zip(files, ("caFile", "certificateFile", "keyFile"), strict=True):
@@ -272,7 +278,7 @@ class Session:
             server,
             user=of.bind_dn,
             password=self._password(),
-            client_strategy=strategy,
+            client_strategy=SYNC,
             receive_timeout=of.timeout_seconds,
             auto_referrals=False,
             check_names=False,
@@ -306,7 +312,9 @@ class Session:
 
     def _failure(self, error: Exception) -> DirectoryError:
         kind = (
-            DirectoryUnavailable if isinstance(error, (*_NO_ANSWER, OSError)) else DirectoryRefused
+            DirectoryUnavailable
+            if isinstance(error, (*_NO_ANSWER, OSError, ValueError))
+            else DirectoryRefused
         )
         return kind(self._settings.name, type(error).__name__)
 
@@ -319,6 +327,35 @@ class Session:
             return code
         kind = DirectoryUnavailable if code in _NOT_NOW else DirectoryRefused
         raise kind(self._settings.name, str(answer["description"]))
+
+
+def _add_request(number: int, dn: str, classes: Sequence[str], attributes: Attributes) -> bytes:
+    """An AddRequest as LDAPMessage (RFC 4511 sections 4.1.1 and 4.7)."""
+    of: Attributes = {"objectClass": list(classes), **attributes}
+    listed = [
+        der.sequence(
+            _octet_string(attribute),
+            der.element(
+                der.SET,
+                *map(_octet_string, values if isinstance(values, list) else [values]),
+            ),
+        )
+        for attribute, values in of.items()
+    ]
+    request = der.element(_ADD_REQUEST, _octet_string(dn), der.sequence(*listed))
+    return der.sequence(der.integer(number), request)
+
+
+def _add_answer(message: bytes) -> tuple[int, int]:
+    """Message number and result code of an answer; ValueError where it is none."""
+    ((_, content),) = der.elements(message)
+    (_, number), (_, answer), *_ = der.elements(content)
+    (_, code), *_ = der.elements(answer)
+    return int.from_bytes(number, "big"), int.from_bytes(code, "big")
+
+
+def _octet_string(value: str | bytes) -> bytes:
+    return der.octet_string(value.encode() if isinstance(value, str) else value)
 
 
 def parsed(dn: str) -> list[tuple[str, str]]:

@@ -69,6 +69,16 @@ class AuthorityPublications:
             values = {"error_code": code[:40], "retry_at": retry_at}
             self._put(tx, (directory, issuer), {**values, "attempts": attempts})
 
+    def retry(self, directory: str, now: datetime) -> int:
+        """Make due now what failed; how many there were."""
+        of = authority_publication.c
+        with self._database.write() as tx:
+            return tx.execute(
+                update(authority_publication)
+                .where(of.directory == directory, of.error_code.is_not(None))
+                .values(attempts=0, retry_at=now)
+            ).rowcount
+
     def again(self, directory: str, issuers: Sequence[str], now: datetime) -> int:
         """Forget what the directory was seen to show of some issuers, so that it is put again."""
         of = authority_publication.c

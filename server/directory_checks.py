@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from publish_ldap.directory import Directory
 
 _PUT_BACK = frozenset({DriftKind.MISSING, DriftKind.DUPLICATE})
+REMEDIES = {
+    DriftKind.MISSING: "publish again",
+    DriftKind.WITHDRAWN: "withdraw again",
+    DriftKind.DUPLICATE: "remove everywhere, publish again",
+    DriftKind.ENDED: "remove",
+    DriftKind.UNASKED: "remove: nobody consented (NSIS REG-APP-L6)",
+    DriftKind.AUTHORITY: "publish again",
+}
 _STATE = {
     DriftKind.MISSING: "published",
     DriftKind.DUPLICATE: "published",

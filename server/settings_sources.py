@@ -100,7 +100,7 @@ def trace_settings(environment: Mapping[str, str], working_directory: Path) -> L
 
 def environment_name(section: str, key: str) -> str:
     """The environment variable that overrides a key."""
-    return f"{_PREFIX}{section}__{key}".upper()
+    return f"{_PREFIX}{section.replace('.', '__').replace('-', '_')}__{key}".upper()
 
 
 def _file(environment: Mapping[str, str], state: Path, working_directory: Path) -> Path | None:
