@@ -20,6 +20,7 @@ from records.tables import certificate, issuer, publication
 
 _UNREADABLE_DELAY = timedelta(hours=1)
 _TRIES = 5
+_LONGEST_DELAY = timedelta(hours=1)
 _DUE = {"pending": Action.PUBLISH, "withdrawing": Action.WITHDRAW}
 
 
@@ -199,7 +200,8 @@ def _due(directory: str, limit: int, now: datetime) -> Select[tuple[object, ...]
         .join(issuer, issuer.c.name == publication.c.issuer)
         .where(publication.c.directory == directory, publication.c.state.in_(_DUE))
         .where(or_(withdrawing, publication.c.set_aside_at.is_(None)))
-        .where(publication.c.retry_at <= now)
+        # What is due further ahead than anything can be is a leftover of a clock that was set back.
+        .where(or_(publication.c.retry_at <= now, publication.c.retry_at > now + _LONGEST_DELAY))
         .order_by(case((withdrawing, 0), else_=1), publication.c.id)
         .limit(limit)
     )

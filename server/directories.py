@@ -95,7 +95,7 @@ def _due_authorities(
         digest, last = wanted_digest(parts, directory, record), shown.get(record.name)
         if last is None:
             yield record, digest, 0
-        elif last.digest != digest and last.retry_at <= now:
+        elif last.digest != digest and not now < last.retry_at <= now + _LONGEST_DELAY:
             yield record, digest, last.attempts
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -35,12 +36,54 @@ def directory(slapd: PrivateSlapd) -> Iterator[Directory]:
 
 
 def _running(folder: Path) -> Iterator[PrivateSlapd]:
-    server = PrivateSlapd(folder, free_port())
+    yield from started(PrivateSlapd(folder, free_port()))
+
+
+Server = TypeVar("Server", bound=PrivateSlapd)
+
+
+def started(server: Server) -> Iterator[Server]:
+    """The server while it runs."""
     server.start()
     try:
         yield server
     finally:
         server.stop()
+
+
+class ProviderSlapd(PrivateSlapd):
+    """A server that others can follow (syncprov)."""
+
+    def configuration(self) -> str:
+        loaded = (
+            super()
+            .configuration()
+            .replace("moduleload back_mdb", "moduleload back_mdb\nmoduleload syncprov")
+        )
+        return f"{loaded}\nindex entryCSN eq\noverlay syncprov\n"
+
+
+class ReplicaSlapd(PrivateSlapd):
+    """A server that holds what its provider holds, and takes nothing from others (RFC 4533)."""
+
+    def __init__(self, directory: Path, port: int, provider: PrivateSlapd) -> None:
+        """Follow that server, with its password."""
+        super().__init__(directory, port, provider.suffix)
+        self.provider = provider
+        directory.mkdir(parents=True)
+        self.password_file.write_bytes(provider.password_file.read_bytes())
+
+    def configuration(self) -> str:
+        secret = self.password_file.read_text()
+        return (
+            f"{super().configuration()}\nindex entryCSN eq\nsyncrepl rid=001"
+            f' provider={self.provider.url} type=refreshAndPersist retry="1 +"'
+            f' searchbase="{self.suffix}" bindmethod=simple binddn="{self.admin_dn}"'
+            f" credentials={secret}\nupdateref {self.provider.url}\n"
+        )
+
+    def ensure_base_entry(self, slapadd: str, configuration: Path) -> None:
+        """It comes from the provider, like everything else."""
 
 
 @contextmanager
