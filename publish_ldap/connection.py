@@ -74,6 +74,30 @@ COMPARE_TRUE: Final = int(results.RESULT_COMPARE_TRUE)
 COMPARE_FALSE: Final = int(results.RESULT_COMPARE_FALSE)
 
 
+class _VerifyingTls(Tls):
+    """TLS where OpenSSL itself checks anchors, dates and host name (RFC 4513 section 3.1.3).
+
+    What ldap3 does instead goes away with Python 3.12, and leaves sockets open.
+    """
+
+    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002 - ldap3's signature
+        context = ssl.create_default_context(cafile=self.ca_certs_file)
+        if self.certificate_file is not None:
+            context.load_cert_chain(self.certificate_file, self.private_key_file)
+        wrapped = context.wrap_socket(
+            connection.socket,
+            server_hostname=connection.server.host,
+            do_handshake_on_connect=False,
+        )
+        try:
+            wrapped.do_handshake()
+        except OSError:
+            wrapped.close()
+            raise
+        connection.socket = wrapped
+        return wrapped
+
+
 class Found:
     """One entry as the server sent it; not shown in logs."""
 
@@ -264,7 +288,7 @@ class Session:
             if file is not None and not file.is_file():
                 raise DirectoryRefused(of.name, code)
         ca_file, certificate_file, key_file = (None if f is None else str(f) for f in files)
-        tls = Tls(
+        tls = _VerifyingTls(
             local_private_key_file=key_file,
             local_certificate_file=certificate_file,
             validate=ssl.CERT_REQUIRED,

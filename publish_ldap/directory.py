@@ -34,6 +34,8 @@ from publish_ldap.names import (
     equality_octets,
     escaped_octets,
     is_named,
+    parts_of,
+    rdns_of,
     unescaped,
 )
 from publish_ldap.settings import DirectorySettings
@@ -181,7 +183,10 @@ class Directory:
                 outcomes[at] = answer
             elif answer == SUCCESS:
                 added.append((at, wanted[at][1]))
-        return {**outcomes, **self._seen(added)}
+        try:
+            return {**outcomes, **self._seen(added)}
+        except DirectoryRefused:  # so many may be more than it shows at once: one by one, then
+            return outcomes
 
     def _by_itself(self, entry: Entry, certificate_der: bytes) -> str | DirectoryError:
         try:
@@ -271,15 +276,14 @@ class Directory:
 
     def _make_parents(self, dn: str) -> None:
         """Make the entries between the base and this one, from the top."""
-        above = parsed(dn)[: -len(parsed(self.settings.base_dn))]
-        text = dn.removesuffix(f",{self.settings.base_dn}").split(",")
-        for depth in range(len(text) - 1, 0, -1):
-            attribute, value = above[-(len(text) - depth)]
-            if attribute not in _PARENTS:
+        above = rdns_of(dn.removesuffix(f",{self.settings.base_dn}"))[1:]
+        for depth in reversed(range(len(above))):
+            attribute, _, value = above[depth].partition("=")
+            if attribute.lower() not in _PARENTS or parts_of(above[depth]) > 1:
                 raise DirectoryRefused(self.name, "parentOfUnknownClass")
-            parent = ",".join([*text[depth:], self.settings.base_dn])
+            parent = ",".join([*above[depth:], self.settings.base_dn])
             naming: Attributes = {attribute: unescaped(value)}
-            self.session.add(parent, [_PARENTS[attribute]], naming, ENTRY_EXISTS)
+            self.session.add(parent, [_PARENTS[attribute.lower()]], naming, ENTRY_EXISTS)
 
     def _attributes(self, entry: Entry, certificate_der: bytes) -> Attributes:
         return {**dict(entry.attributes), self._dialect.certificate: certificate_der}
@@ -307,7 +311,13 @@ class Directory:
             raise DirectoryRefused(self.name, "noSuchObject")
         if not found[0].is_of(entry.holder):
             raise DirectoryRefused(self.name, "anotherHolder")
-        return found[0]
+        return self._identifiable(found[0])
+
+    def _identifiable(self, found: _Held) -> _Held:
+        """What has no identifier that we may see could not be found again."""
+        if not found.identifier:
+            raise DirectoryRefused(self.name, "noIdentifier")
+        return found
 
     def _found_holder(self, entry: Entry) -> _Held:
         """The one entry of another's making that is the holder's."""
@@ -315,7 +325,7 @@ class Directory:
         found = self._search_below(wanted, entry.holder[0])
         if len(found) != 1:
             raise DirectoryRefused(self.name, "severalEntries" if found else "noSuchObject")
-        return found[0]
+        return self._identifiable(found[0])
 
     def _is_creator(self, found: _Held) -> bool:
         """Whether the directory itself remembers us as the one who created the entry."""
@@ -374,11 +384,9 @@ class Directory:
     def _held(self, item: Found) -> _Held:
         of = self._dialect
         found = item.values.get(of.identifier, [])
-        if not found:
-            raise DirectoryUnavailable(self.name, "noIdentifier")
-        identifier = (
-            str(uuid.UUID(bytes_le=found[0])) if of.octets else found[0].decode("ascii", "replace")
-        )
+        identifier = found[0].decode("ascii", "replace") if found and not of.octets else ""
+        if found and of.octets:
+            identifier = str(uuid.UUID(bytes_le=found[0]))
         version = item.values.get(of.version, []) if of.version else []
         certificates = tuple(item.values.get(of.certificate, []))
         return _Held(item.dn, identifier, version[0] if version else b"", certificates, item.values)

@@ -15,7 +15,14 @@ from cryptography import x509
 
 from ca.names import ATTRIBUTES, SubjectName
 from publish_ldap.errors import EntryRefused
-from publish_ldap.names import ATTRIBUTE_TYPE, check_text, escaped, is_distinguished_name
+from publish_ldap.names import (
+    ATTRIBUTE_TYPE,
+    check_text,
+    escaped,
+    is_distinguished_name,
+    parts_of,
+    rdns_of,
+)
 
 MAIL: Final = "mail"
 WORDS: Final = frozenset({*ATTRIBUTES, MAIL})
@@ -120,7 +127,7 @@ class EntryTemplate:
     def _check_made(self) -> None:
         if not is_distinguished_name(_WORD.sub("x", self.dn)) or "{" in _WORD.sub("x", self.dn):
             raise ValueError("dn is RDNs below the base, such as uid={serialNumber},ou=people")
-        first = self.dn.partition(",")[0]
+        first = (rdns_of(self.dn) or [""])[0]
         if not _WORD.search(first):
             raise ValueError("the first RDN of dn holds a word in braces, or all have one entry")
         if any(optional for _, optional in _WORD.findall(self.dn)):
@@ -172,7 +179,7 @@ class EntryTemplate:
     @property
     def parts(self) -> int:
         """How many attributes the RDNs of `dn` hold."""
-        return len(re.findall(r"(?<!\\)[,+]", self.dn)) + 1
+        return parts_of(self.dn)
 
     def _filled(self, attribute: str, text: str, holder: Holder) -> str:
         return _WORD.sub(lambda found: _needed(holder, attribute, found[1]), text)

@@ -34,6 +34,16 @@ def is_distinguished_name(text: str) -> bool:
     return _DISTINGUISHED_NAME.fullmatch(text) is not None
 
 
+def rdns_of(text: str) -> list[str]:
+    """The RDNs of a DN, as they are written."""
+    return re.findall(r"(?:\\.|[^,\\])+", text)
+
+
+def parts_of(text: str) -> int:
+    """How many attributes the RDNs of a DN hold together."""
+    return len(re.findall(r"(?:\\.|[^,+\\])+", text))
+
+
 def escaped(value: str) -> str:
     """A value that may stand anywhere in a DN or a filter."""
     return escaped_octets(value.encode("utf-8"))

@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import pytest
@@ -61,6 +62,46 @@ class ProviderSlapd(PrivateSlapd):
             .replace("moduleload back_mdb", "moduleload back_mdb\nmoduleload syncprov")
         )
         return f"{loaded}\nindex entryCSN eq\noverlay syncprov\n"
+
+
+class ConfiguredSlapd(PrivateSlapd):
+    """A server with further lines in its configuration, and others replaced."""
+
+    lines = ""
+    schema = ""
+    changes: Mapping[str, str] = MappingProxyType({})
+
+    def configuration(self) -> str:
+        text = super().configuration().replace("modulepath", f"{self.schema}\nmodulepath", 1)
+        for was, now in self.changes.items():
+            assert was in text
+            text = text.replace(was, now)
+        return f"{text}\n{self.lines}\n"
+
+
+class TlsSlapd(ConfiguredSlapd):
+    """A server that speaks LDAPS, and StartTLS; clients may log in by certificate."""
+
+    PUBLISHER = "cn=publisher,o=Tillid Test"
+
+    def __init__(self, directory: Path, port: int, tls_port: int) -> None:
+        """Take both ports; the files of TLS are `ca`, `server` and `server.key` in its folder."""
+        super().__init__(directory, port)
+        self.folder = directory.resolve()
+        self.tls_url = f"ldaps://localhost:{tls_port}"
+        self.lines = (
+            f"TLSCACertificateFile {self.folder}/ca\nTLSCertificateFile {self.folder}/server\n"
+            f"TLSCertificateKeyFile {self.folder}/server.key\nTLSVerifyClient try"
+        )
+        self.changes = {
+            "database mdb": f"{self.lines}\ndatabase mdb",
+            "access to * by * read": f'access to * by dn.exact="{self.PUBLISHER}" write by * read',
+        }
+        self.lines = ""
+
+    @property
+    def listeners(self) -> str:
+        return f"{self.url} {self.tls_url.replace('localhost', '127.0.0.1')}"
 
 
 class ReplicaSlapd(PrivateSlapd):

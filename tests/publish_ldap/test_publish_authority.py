@@ -1,0 +1,95 @@
+"""Entries of certificate authorities: cross certificates, and entries of another's making."""
+
+from dataclasses import replace
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ca import der
+from ca.identifiers import IssuerName
+from ca.issuers import CertificateKind, IssuerCertificate, IssuerRecord
+from demo.slapd import PrivateSlapd
+from publish_ldap.authority import AuthorityCrls, authority_values, check_template, digest_of
+from publish_ldap.authority_entries import put_authority, shows_authority
+from publish_ldap.directory import Directory
+from publish_ldap.settings import AuthorityTemplate
+from tests.support.directory_certificates import Published, an_issuer
+from tests.support.slapd import ldapadd, ldapsearch
+
+TEMPLATE = AuthorityTemplate()
+
+
+def an_authority(common_name: str, *kinds: CertificateKind) -> IssuerRecord:
+    certificates = tuple(
+        IssuerCertificate(kind, x509.load_der_x509_certificate(Published().der), None)
+        for kind in kinds
+    )
+    return IssuerRecord(
+        IssuerName("issuing"),
+        IssuerName("root"),
+        "token",
+        "key",
+        an_issuer(common_name),
+        "http://localhost",
+        certificates[0].certificate,
+        certificates=certificates,
+    )
+
+
+def test_cross_certificates_stand_as_pairs_and_the_others_by_themselves(
+    slapd: PrivateSlapd, directory: Directory
+) -> None:
+    record = an_authority("Crossed CA", CertificateKind.OWN, CertificateKind.CROSS)
+    values = authority_values(record, AuthorityCrls(), TEMPLATE)
+    put_authority(directory, values)
+    assert shows_authority(directory, values)
+    (found,) = ldapsearch(slapd, "(cn=Crossed CA)")
+    (pair,) = found["crossCertificatePair;binary"]
+    own, crossed = (_der(each.certificate) for each in record.certificates)
+    assert found["cACertificate;binary"] == [own]
+    ((tag, content),) = der.elements(der.children(pair)[0])
+    assert (tag, content) == (0xA0, crossed)
+
+
+def test_an_entry_of_another_gets_the_class_and_keeps_what_it_had(
+    slapd: PrivateSlapd, directory: Directory
+) -> None:
+    record = an_authority("Their CA", CertificateKind.OWN)
+    theirs = Published().der
+    ldapadd(
+        slapd,
+        f"dn: cn=Their CA,{slapd.suffix}\nobjectClass: organizationalRole\ncn: Their CA\n"
+        "description: kept\n",
+    )
+    values = authority_values(record, AuthorityCrls(), TEMPLATE)
+    assert not shows_authority(directory, values)
+    put_authority(directory, replace(values, values={"cACertificate;binary": (theirs,)}))
+    put_authority(directory, values)
+    assert shows_authority(directory, values)
+    (found,) = ldapsearch(slapd, "(cn=Their CA)")
+    assert found["description"] == [b"kept"]
+    assert set(found["cACertificate;binary"]) == {theirs, _der(record.certificates[0].certificate)}
+
+
+def test_another_crl_base_or_certificate_is_another_entry() -> None:
+    record = an_authority("CA", CertificateKind.OWN)
+    more = an_authority("CA", CertificateKind.OWN, CertificateKind.NEW_WITH_OLD)
+    digests = {
+        digest_of(record, [b"1"], TEMPLATE, "dc=x"),
+        digest_of(record, [b"2"], TEMPLATE, "dc=x"),
+        digest_of(record, [b"1"], TEMPLATE, "dc=y"),
+        digest_of(record, [b"1"], AuthorityTemplate("cn={CN},ou=pki"), "dc=x"),
+        digest_of(more, [b"1"], TEMPLATE, "dc=x"),
+    }
+    assert len(digests) == 5
+
+
+def test_a_template_that_no_issuer_fills_is_refused() -> None:
+    check_template(AuthorityTemplate("cn={CN}+serialNumber={serialNumber}"), ["CN"])
+    with pytest.raises(ValueError, match=r"has no \{OU\}"):
+        check_template(AuthorityTemplate("ou={OU}"), ["CN"])
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
