@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select, u
 from audit.events import Event
 from ca.errors import CaError
 from ca.identifiers import IssuerName, SerialNumber
+from ca.store_hashes import store_hashes
 from publish_ldap.entry import Holder
 from publish_ldap.publication import Action, Done, Failed, PublicationTask
 from records.audit_log import append, append_all
@@ -104,6 +105,7 @@ class Publications:
         }
         if published:
             values["entry_uuid"] = done.entry_uuid
+            values |= self._hashes(tx, done.task_id)
         return tx.execute(
             update(publication)
             .where(publication.c.id == done.task_id)
@@ -113,6 +115,55 @@ class Publications:
             )
             .returning(publication)
         ).first()
+
+    def _hashes(self, tx: Connection, task_id: int) -> dict[str, object]:
+        """By what the HTTP store finds it; nothing for one that was erased meanwhile."""
+        row = tx.execute(
+            select(certificate.c.sealed_der, certificate.c.subject_id)
+            .join(
+                publication,
+                and_(
+                    certificate.c.issuer == publication.c.issuer,
+                    certificate.c.serial == publication.c.serial,
+                ),
+            )
+            .where(publication.c.id == task_id)
+        ).first()
+        if row is None:
+            return {}
+        try:
+            octets = self._personal.open(tx, row.subject_id, "core", row.sealed_der)
+        except (DamagedData, Erased):
+            return {}
+        hashes = store_hashes(x509.load_der_x509_certificate(octets))
+        return {
+            "cert_sha1": hashes.certificate,
+            "name_sha1": hashes.issuer_and_serial,
+            "key_sha1": hashes.key,
+        }
+
+    def published_as(self, column: str, sha1: bytes, limit: int, now: datetime) -> list[bytes]:
+        """Certificates in force that a directory shows, by `cert_sha1`, `name_sha1` or `key_sha1`.
+
+        So consent, hold, revocation and erasure count here as they do there (NSIS REG-APP-L6).
+        """
+        of = publication.c
+        query = (
+            select(certificate.c.sealed_der, certificate.c.subject_id)
+            .join(
+                publication,
+                and_(certificate.c.issuer == of.issuer, certificate.c.serial == of.serial),
+            )
+            .where(of[column] == sha1, of.state == "published")
+            .where(certificate.c.status == "issued", certificate.c.not_after >= now)
+            .distinct()
+            .limit(limit)
+        )
+        with self._database.read() as tx:
+            return [
+                self._personal.open(tx, row.subject_id, "core", row.sealed_der)
+                for row in tx.execute(query).all()
+            ]
 
     def failed(self, task_id: int, code: str, retry_at: datetime) -> None:
         """The task failed and is due again at `retry_at`."""

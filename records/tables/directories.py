@@ -4,6 +4,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -31,6 +32,11 @@ publication = Table(
     Column("verified_at", UtcTime),
     # When it was given up until a person looks at it; a withdrawal goes on all the same.
     Column("set_aside_at", UtcTime),
+    # While it is published: SHA-1 of the certificate, of issuer and serial number, and of the
+    # subjectKeyIdentifier, by which the HTTP store finds it (RFC 4387 section 2.1).
+    Column("cert_sha1", LargeBinary, index=True),
+    Column("name_sha1", LargeBinary, index=True),
+    Column("key_sha1", LargeBinary, index=True),
     UniqueConstraint("directory", "issuer", "serial"),
     CheckConstraint("state IN ('pending', 'published', 'withdrawing', 'withdrawn')", name="state"),
     CheckConstraint(

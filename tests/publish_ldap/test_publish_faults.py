@@ -34,7 +34,7 @@ objectclass ( 1.2.840.113556.1.5.9 NAME 'user' SUP inetOrgPerson STRUCTURAL
 def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConfiguredSlapd]:
     """A server that does not wait for its disk, with some of Active Directory's schema."""
     server = ConfiguredSlapd(tmp_path_factory.mktemp("fast") / "slapd", free_port())
-    server.lines, server.schema = "dbnosync", FOREST
+    server.lines, server.schema = "dbnosync\nsizelimit unlimited", FOREST
     yield from started(server)
 
 

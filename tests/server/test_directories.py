@@ -22,6 +22,7 @@ from prometheus_client import Gauge
 
 from ca.identifiers import IssuerName
 from ca.issuers import IssuerPolicy
+from ca.store_hashes import store_hashes
 from demo.processes import free_port
 from demo.slapd import PrivateSlapd
 from publish_ldap.directory import Directory
@@ -39,6 +40,7 @@ from server.directory_checks import check_directory, mend
 from server.directory_jobs import check_directories
 from server.jobs import run_job
 from server.metrics import Metrics
+from server.public import PublicApp
 from tests.support.directory_certificates import Published, an_entry
 from tests.support.installation import an_installation
 from tests.support.slapd import ProviderSlapd, ReplicaSlapd, ldapsearch, silence, started
@@ -318,7 +320,62 @@ def test_one_process_at_a_time_works_in_a_directory(town: Town) -> None:
     assert serve_directory(town.parts, "north") == 0
     assert town.states(person)["north"] == "pending"
     leases.give_back("directory:north", "another", utc_now())
-    assert serve_directory(town.parts, "north") == 1
+    assert serve_directory(town.parts, "north") >= 1
+    assert town.states(person)["north"] == "published"
+
+
+def asked(app: PublicApp, place: str, attribute: str, sha1: bytes) -> tuple[str, bytes]:
+    """Ask the HTTP store as RFC 4387 says: base64 without its last sign."""
+    said: list[str] = []
+    value = quote(base64.b64encode(sha1).decode().rstrip("="))
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": f"/{place}/search.cgi",
+        "QUERY_STRING": f"{attribute}={value}",
+    }
+    body = b"".join(app(environ, lambda status, _headers: said.append(status)))
+    return said[0][:3], body
+
+
+def test_the_http_store_gives_what_a_directory_shows_and_nothing_else(town: Town) -> None:
+    shown_one, hidden = (
+        town.person(),
+        certified(town.parts, town.officers[0].officer, town.officers[1]),
+    )
+    (secret,) = town.parts.certificates.find(application_id=hidden.id)
+    town.settle()
+    app = PublicApp(town.parts, town.metrics)
+    of = store_hashes(x509.load_der_x509_certificate(town.der(shown_one)))
+    assert of.key is not None
+    for attribute, sha1 in (
+        ("certHash", of.certificate),
+        ("iAndSHash", of.issuer_and_serial),
+        ("sKIDHash", of.key),
+    ):
+        assert asked(app, "certificates", attribute, sha1) == ("200", town.der(shown_one))
+    never = store_hashes(x509.load_der_x509_certificate(town.der(secret)))
+    assert asked(app, "certificates", "certHash", never.certificate)[0] == "404"
+    assert asked(app, "certificates", "sHash", of.subject)[0] == "404"
+    town.revoke(shown_one)
+    assert asked(app, "certificates", "certHash", of.certificate)[0] == "404"
+
+
+def test_the_http_store_gives_ca_certificates_and_crls(town: Town) -> None:
+    for job in ("renew-crls", "publish-crls"):
+        run_job(job, town.parts, town.metrics)
+    app = PublicApp(town.parts, town.metrics)
+    certificate = town.parts.issuers.get("issuing").certificate
+    assert certificate is not None
+    of = store_hashes(certificate)
+    assert of.key is not None
+    octets = certificate.public_bytes(Encoding.DER)
+    assert asked(app, "certificates", "sHash", of.subject) == ("200", octets)
+    crl = town.parts.crls.whole(ISSUING)
+    assert asked(app, "crls", "iHash", of.subject) == ("200", crl)
+    assert asked(app, "crls", "sKIDHash", of.key) == ("200", crl)
+    assert asked(app, "crls", "iHash", bytes(20))[0] == "404"
+    for attribute, sha1 in (("name", b"Kirsten"), ("iHash", b"short"), ("certHash", bytes(20))):
+        assert asked(app, "crls", attribute, sha1)[0] == "400"
 
 
 def test_no_name_is_in_any_log(town: Town) -> None:
