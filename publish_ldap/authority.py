@@ -4,7 +4,7 @@ The entry is of the class pkiCA; deltaCRL joins it where there are delta CRLs.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca import der
 from ca.issuers import CertificateKind, IssuerRecord
 from ca.names import SubjectName
-from publish_ldap.entry import EntryTemplate, Holder
+from publish_ldap.entry import Entry, EntryTemplate, Holder
 from publish_ldap.settings import AuthorityTemplate
 
 CERTIFICATES: Final = "cACertificate;binary"
@@ -69,9 +69,7 @@ def authority_values(
         AUTHORITY_CRL: (crls.complete,) if crls.complete and record.is_root else (),
         DELTA_CRL: (crls.delta,) if crls.delta else (),
     }
-    subject = SubjectName.from_x509(record.subject).attributes
-    named = Holder("", (*subject, ("serialNumber", record.name)))
-    entry = _template(template).entry(named)
+    entry = authority_entry(record, template)
     return AuthorityValues(
         issuer=record.name,
         name=entry.name,
@@ -81,6 +79,26 @@ def authority_values(
         naming=entry.attributes,
         values={attribute: octets for attribute, octets in values.items() if octets},
     )
+
+
+def authority_entry(record: IssuerRecord, template: AuthorityTemplate) -> Entry:
+    """Where an issuer stands; generations of one authority may stand in one place.
+
+    Raises: EntryRefused.
+    """
+    subject = SubjectName.from_x509(record.subject).attributes
+    return _template(template).entry(Holder("", (*subject, ("serialNumber", record.name))))
+
+
+def merged(values: Sequence[AuthorityValues]) -> AuthorityValues:
+    """One entry for all issuers that stand in one place: each value of each of them."""
+    together: dict[str, tuple[bytes, ...]] = {}
+    for each in values:
+        for attribute, octets in each.values.items():
+            before = together.get(attribute, ())
+            together[attribute] = (*before, *(one for one in octets if one not in before))
+    classes = max((each.classes for each in values), key=len)
+    return replace(values[0], classes=classes, values=together)
 
 
 def digest_of(

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from ca.identifiers import IssuerName, SerialNumber
-from publish_ldap.authority import AuthorityCrls, authority_values
 from publish_ldap.reconciliation import Comparison, Drift, DriftKind, compare
 from records.directory_desk import Checked
-from revocation.publication import COMPLETE, DELTA
 from server.assembly import Assembly
-from server.directories import wanted_digest
+from server.directories import authority_groups, wanted_authority, wanted_digest
 
 if TYPE_CHECKING:
     from publish_ldap.directory import Directory
@@ -144,14 +142,11 @@ def _authorities(parts: Assembly, directory: "Directory") -> Iterable[Drift]:
     from publish_ldap.authority_entries import shows_authority  # noqa: PLC0415 - slow to load
 
     shown = {each.issuer: each.digest for each in parts.directory_authorities.all(directory.name)}
-    for record in parts.issuers.all():
-        digest = shown.get(record.name)
-        if digest is None or digest != wanted_digest(parts, directory, record):
-            continue
-        crls = AuthorityCrls(
-            parts.crls.whole(record.name, COMPLETE), parts.crls.whole(record.name, DELTA)
-        )
-        values = authority_values(record, crls, directory.settings.authority)
+    for group in authority_groups(parts, directory):
+        name = group[0].name
+        if shown.get(name) != wanted_digest(parts, directory, group):
+            continue  # it is on its way
+        values = wanted_authority(parts, directory, group)
         for number, server in enumerate(directory.servers()):
             if not shows_authority(server, values):
-                yield Drift(DriftKind.AUTHORITY, number, record.name)
+                yield Drift(DriftKind.AUTHORITY, number, name)

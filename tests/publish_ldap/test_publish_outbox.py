@@ -7,6 +7,7 @@ import pytest
 
 from demo.slapd import PrivateSlapd
 from publish_ldap.directory import Directory
+from publish_ldap.errors import DirectoryRefused, DirectoryUnavailable, EntryRefused
 from publish_ldap.publication import (
     Action,
     Done,
@@ -14,6 +15,7 @@ from publish_ldap.publication import (
     Failed,
     PublicationTask,
     drain,
+    failure,
     retry_delay,
 )
 from tests.support.directory_certificates import NOW, Published, a_holder, an_issuer
@@ -141,3 +143,35 @@ def test_a_publication_without_certificate_or_holder_is_no_task(missing: str) ->
     task = to_publish(1, Published())
     with pytest.raises(ValueError):
         replace(task, **{missing: None})  # type: ignore[arg-type]
+
+
+def a_failure(code: str, attempts: int, *, withdraw: bool = False, down: bool = False) -> Failed:
+    task = (to_withdraw if withdraw else to_publish)(1, Published())
+    kind = DirectoryUnavailable if down else DirectoryRefused
+    return failure(replace(task, attempts=attempts), kind("north", code), NOW)
+
+
+@pytest.mark.parametrize("code", ["objectClassViolation", "anotherHolder", "noSuchObject"])
+def test_what_is_refused_for_itself_is_set_aside_after_five_tries(code: str) -> None:
+    assert [a_failure(code, attempts).set_aside for attempts in (0, 3, 4)] == [False, False, True]
+    assert not a_failure(code, 4, withdraw=True).set_aside
+
+
+@pytest.mark.parametrize("code", ["invalidCredentials", "other", "insufficientAccessRights"])
+def test_a_directory_that_is_full_or_closed_to_us_is_asked_within_half_a_minute(code: str) -> None:
+    for down in (True, False):
+        found = a_failure(code, 1_000, down=down)
+        assert not found.set_aside
+        assert found.retry_at - NOW <= timedelta(seconds=30)
+
+
+def test_an_entry_that_deceives_is_told_by_its_attribute_alone() -> None:
+    found = failure(to_publish(1, Published()), EntryRefused("cn", "category Cf"), NOW)
+    assert found.code == "entry:cn"
+
+
+def test_what_was_erased_while_it_was_published_is_taken_back(directory: Directory) -> None:
+    certificate = Published()
+    outbox = ListOutbox([to_publish(1, certificate)], erased=frozenset({1}))
+    drain(outbox, directory, NOW, limit=10)
+    assert directory.find_certificate(certificate.issuer, certificate.serial) == ()
