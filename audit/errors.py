@@ -2,8 +2,10 @@
 
 AuditError
 ├── EventRefused      the caller's event breaks a rule of the header
+├── PayloadAltered    a payload is not the one that was sealed
 ├── HeaderMalformed   octets that no event was ever sealed to
 ├── RangeMalformed    octets that are no compact range
+├── ProofMalformed    a document that is no proof
 ├── ProofInvalid      an inclusion or consistency proof does not hold
 ├── HeadMalformed     text or fields that make no head
 ├── HeadForged        a head that the expected key did not sign for the expected log
@@ -34,8 +36,16 @@ class HeaderMalformed(AuditError):
     """The octets are not the canonical form of any header."""
 
 
+class PayloadAltered(AuditError):
+    """The octets do not open under their own key, or are not what the header commits to."""
+
+
 class RangeMalformed(AuditError):
     """The octets or hashes are no compact range."""
+
+
+class ProofMalformed(AuditError):
+    """The document is not a proof."""
 
 
 class ProofInvalid(AuditError):
@@ -95,6 +105,12 @@ class Break(StrEnum):
     ROOT = "the entries do not lead to the root of the head"
     HEAD_SIGNATURE = "a head is unreadable or not signed by the key of this log"
     HEAD_ORDER = "a head is not larger or is earlier than the one before"
+    HEADER_GONE = "the header is gone, and no event declares that"
+    PAYLOAD_ADDED = "a payload stands where the header speaks of none"
+    PAYLOAD_ALTERED = "a payload is not the one that the header commits to"
+    PAYLOAD_KEY_GONE = "a payload is still there though its key is destroyed"
+    PAYLOAD_GONE = "a payload, of this entry or one after, is gone, and no event declares that"
+    PAYLOAD_DECLARED = "the event declares more payloads gone than are missing before it"
 
 
 class ChainBroken(AuditError):

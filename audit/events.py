@@ -16,18 +16,20 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from audit.errors import EventRefused, HeaderMalformed
-from audit.tree import leaf_hash
+from audit.tree import HASH_OCTETS, leaf_hash
 
 Detail = str | int | bool | None
 
 MAX_DETAILS_OCTETS = 2048
 MAX_HEADER_OCTETS = 4096
+MAX_PAYLOADS = 16
 MAX_INTEGER = 2**53 - 1  # every JSON reader keeps these exact (RFC 7493 section 2.2)
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,31}(?:\.[a-z][a-z0-9_]{0,31}){1,3}")
 _ACTOR = re.compile(r"system:[a-z][a-z-]{0,31}|[a-z][a-z-]{0,31}-[0-9a-f]{8,64}")
 _OBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_COMMITMENT = re.compile(r"([1-9][0-9]?):([0-9a-f]{64})")
 _CANONICAL = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 )
@@ -64,6 +66,29 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Commitment:
+    """What a header says of the personal payloads of its event: how many, and one hiding digest.
+
+    Raises:
+        EventRefused: the count or the digest is out of bounds.
+    """
+
+    count: int
+    """How many payloads there were when the event was sealed, one a subject; 1 to 16."""
+    digest: bytes
+    """32 octets over the openings of all payloads, see `audit.payloads`."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= MAX_PAYLOADS or len(self.digest) != HASH_OCTETS:
+            raise EventRefused("payloads", f"1 to {MAX_PAYLOADS}, under a digest of 32 octets")
+
+    @property
+    def text(self) -> str:
+        """The form in a header: the count, a colon, and the digest in hexadecimal."""
+        return f"{self.count}:{self.digest.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """An event with its sequence number and time: the part of an entry that is kept for good.
 
@@ -74,6 +99,8 @@ class Header:
     sequence: int
     time: datetime
     event: Event
+    commitment: Commitment | None = None
+    """To the personal payloads, of which the header says nothing else; None when there are none."""
 
     def __post_init__(self) -> None:
         if type(self.sequence) is not int or not 0 <= self.sequence <= MAX_INTEGER:
@@ -82,7 +109,7 @@ class Header:
             raise EventRefused("time", "aware UTC")
 
     def encode(self) -> bytes:
-        """The canonical form; `p` is the place of a commitment to a payload."""
+        """The canonical form; `p` is the place of the commitment to payloads."""
         fields = {
             "n": self.sequence,
             "t": utc_text(self.time),
@@ -90,7 +117,7 @@ class Header:
             "a": self.event.actor,
             "o": self.event.object_id,
             "d": dict(self.event.details),
-            "p": None,
+            "p": None if self.commitment is None else self.commitment.text,
         }
         return _CANONICAL.encode(fields).encode()
 
@@ -104,13 +131,15 @@ class Entry:
     leaf_hash: bytes
 
 
-def seal_event(event: Event, sequence: int, now: datetime) -> Entry:
+def seal_event(
+    event: Event, sequence: int, now: datetime, commitment: Commitment | None = None
+) -> Entry:
     """The entry of an event, to be stored in the transaction of what it tells of.
 
     Raises:
         EventRefused: the sequence is negative or the time not aware UTC.
     """
-    header = Header(sequence, now, event).encode()
+    header = Header(sequence, now, event, commitment).encode()
     return Entry(sequence, header, leaf_hash(header))
 
 
@@ -125,7 +154,8 @@ def parse_header(octets: bytes) -> Header:
     try:
         fields = json.loads(octets.decode())
         event = Event(fields["e"], fields["a"], fields["o"], fields["d"])
-        header = Header(fields["n"], datetime.fromisoformat(fields["t"]), event)
+        time, commitment = datetime.fromisoformat(fields["t"]), _parse_commitment(fields["p"])
+        header = Header(fields["n"], time, event, commitment)
         canonical = header.encode()
     except (EventRefused, KeyError, RecursionError, TypeError, ValueError) as error:
         raise HeaderMalformed(f"no header: {type(error).__name__}") from error
@@ -134,9 +164,23 @@ def parse_header(octets: bytes) -> Header:
     return header
 
 
+def canonical(fields: Mapping[str, Detail]) -> bytes:
+    """The one form of a mapping that is hashed or committed to."""
+    return _CANONICAL.encode(dict(fields)).encode()
+
+
 def utc_text(time: datetime) -> str:
     """An aware UTC time as ISO 8601 with microseconds and a Z."""
     return time.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def _parse_commitment(text: object) -> Commitment | None:
+    if text is None:
+        return None
+    found = _COMMITMENT.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise EventRefused("payloads", f"matches {_COMMITMENT.pattern}")
+    return Commitment(int(found[1]), bytes.fromhex(found[2]))
 
 
 def _require_match(field: str, pattern: re.Pattern[str], value: str) -> None:

@@ -1,7 +1,6 @@
 """Heads: signed statements of how far the log has come and what is in it.
 
-The text is a checkpoint in the spirit of C2SP tlog-checkpoint, with two extension lines, and one
-signature line as in a C2SP signed note:
+The text is a C2SP tlog-checkpoint with two extension lines, in a C2SP signed note:
 
     <origin>
     <size, decimal>
@@ -11,9 +10,9 @@ signature line as in a C2SP signed note:
 
     — <origin> <base64 of 4 octets of key hash and the signature>
 
-The signature is ECDSA on P-256 with SHA-256, DER, over everything before the empty line. Its
-signature type is this project's own, so the key hash is taken over 0xff and a name, as the signed
-note leaves room for: SHA-256(origin || 0x0a || 0xff || name || SubjectPublicKeyInfo), 4 octets.
+The signature is ECDSA on P-256 with SHA-256, DER, over everything before the empty line: type 0x02
+of the signed note, whose key hash is the first 4 octets of SHA-256(SubjectPublicKeyInfo). We write
+one signature line; others, of witnesses, are left out of account where heads come from outside.
 """
 
 import hashlib
@@ -32,7 +31,7 @@ from audit.events import utc_text
 from audit.tree import HASH_OCTETS
 
 KEY_HASH_OCTETS = 4
-_SIGNATURE_TYPE = b"\xfftillid-ecdsa-p256-sha256"
+MAX_OUTSIDE_HEADS = 1000
 _ORIGIN = re.compile(r"[a-z0-9][a-z0-9./-]{0,127}")
 _TEXT = re.compile(
     r"(?P<origin>[a-z0-9./-]{1,128})\n"
@@ -43,6 +42,7 @@ _TEXT = re.compile(
     r"\n"
     r"— (?P=origin) (?P<signature>[A-Za-z0-9+/]{1,200}={0,2})\n"
 )
+_OUTSIDE = re.compile(r"((?:[^\n—][^\n]*\n){3,20})\n((?:— [^\n ]+ [A-Za-z0-9+/=]+\n){1,16})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +128,35 @@ def parse_head(text: str) -> Head:
     return head
 
 
+def parse_outside_heads(text: str, origin: str) -> tuple[Head, ...]:
+    """The heads in a file that was kept elsewhere: one or several, also with others' signatures.
+
+    A signed note may have lines of keys that we do not know, which are to be ignored (C2SP signed
+    note, "Signatures"). None of the heads is verified.
+
+    Raises:
+        HeadMalformed: there is none, or something that is no head, or more than a thousand.
+    """
+    notes = _OUTSIDE.findall(text)
+    if not 0 < len(notes) <= MAX_OUTSIDE_HEADS or _OUTSIDE.sub("", text).strip("\n"):
+        raise HeadMalformed("text")
+    return tuple(_without_other_signatures(body, lines, origin) for body, lines in notes)
+
+
+def _without_other_signatures(body: str, lines: str, origin: str) -> Head:
+    ours = [line for line in lines.splitlines() if line.startswith(f"— {origin} ")]
+    if not ours:
+        raise HeadMalformed("signature")
+    return parse_head(f"{body}\n{ours[0]}\n")
+
+
 def sign_head(key: ec.EllipticCurvePrivateKey, checkpoint: Checkpoint) -> Head:
     """Sign a checkpoint.
 
     Raises:
         KeyUnsuitable: the key is not on P-256.
     """
-    key_hash = _key_hash(checkpoint.origin, key.public_key())
+    key_hash = _key_hash(key.public_key())
     return Head(
         origin=checkpoint.origin,
         size=checkpoint.size,
@@ -153,7 +175,7 @@ def verify_head(head: Head, public_key: ec.EllipticCurvePublicKey, origin: str) 
         HeadForged: it did not.
         KeyUnsuitable: the key is not on P-256.
     """
-    if head.origin != origin or head.key_hash != _key_hash(origin, public_key):
+    if head.origin != origin or head.key_hash != _key_hash(public_key):
         raise HeadForged(head.size)
     try:
         public_key.verify(head.signature, head.body, ec.ECDSA(hashes.SHA256()))
@@ -161,9 +183,8 @@ def verify_head(head: Head, public_key: ec.EllipticCurvePublicKey, origin: str) 
         raise HeadForged(head.size) from error
 
 
-def _key_hash(origin: str, public_key: ec.EllipticCurvePublicKey) -> bytes:
+def _key_hash(public_key: ec.EllipticCurvePublicKey) -> bytes:
     if not isinstance(public_key.curve, ec.SECP256R1):
         raise KeyUnsuitable(public_key.curve.name)
     encoded = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    note_key = origin.encode() + b"\n" + _SIGNATURE_TYPE + encoded
-    return hashlib.sha256(note_key).digest()[:KEY_HASH_OCTETS]
+    return hashlib.sha256(encoded).digest()[:KEY_HASH_OCTETS]

@@ -217,6 +217,8 @@ def _common_extensions(
         last.append((_information_access(urls, ocsp=profile.ocsp_url), False))
     if profile.ocsp_no_check:
         last.append((x509.OCSPNoCheck(), False))
+    if profile.qualified is not None:
+        last.append((profile.qualified.extension(), False))
     constraints = x509.BasicConstraints(profile.certificate_authority, profile.path_length)
     first: Extensions = [(constraints, True), (profile.x509_key_usage(), True)]
     return _Run.of(first), _Run.of(middle + _constraints(profile)), _Run.of(last)

@@ -8,7 +8,6 @@ Many certificates share their two transactions, for a synced commit costs as muc
 signatures. What befalls one of them leaves the others as they are.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from typing import Protocol
 
 from cryptography import x509
 
+from ca.approvals import check_approval
 from ca.certificates import (
     CertificateContent,
     Issuer,
@@ -23,7 +23,7 @@ from ca.certificates import (
     sign_octets,
     validity_period,
 )
-from ca.errors import CaError, Finding, MalformedRequest, Refused
+from ca.errors import CaError, Finding, Refused
 from ca.failpoints import reach
 from ca.identifiers import IssuerName, SerialNumber
 from ca.key_quality import SubjectPublicKey, spki_sha256
@@ -31,7 +31,6 @@ from ca.key_uses import KeyUses, check_key_uses
 from ca.names import SubjectName
 from ca.profiles import Profile
 from ca.rules import lint
-from ca.signed_data import verify_detached
 from hsm.errors import HsmError
 
 # An intent older than this belongs to nobody any more; its own process can no longer commit it.
@@ -40,10 +39,14 @@ INTENT_LIFETIME = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An application package and the approving officer's CMS signature over it."""
+    """An application package and the approving officer's CMS signature over it.
+
+    `further` are the signatures of other officers, where the profile demands several.
+    """
 
     package: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+    further: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,8 @@ class IssuanceStore(Protocol):
     def record_certificates(self, batch: Sequence[Signed], now: datetime) -> None:
         """Turn intents into issued certificates; Conflict if one is an intent no more."""
 
-    def is_approving_officer(self, certificate: x509.Certificate) -> bool:
-        """Whether this very certificate is the active one of an approving officer."""
+    def approving_person(self, certificate: x509.Certificate) -> str | None:
+        """The person whose active certificate as an approving officer this very one is, or None."""
 
     def open_intents(self, before: datetime) -> list[tuple[IssuerName, SerialNumber]]:
         """Intents recorded before that time and still without a certificate."""
@@ -308,67 +311,3 @@ def resolve_open_intents(
         for issuer, serial in store.open_intents(now - INTENT_LIFETIME)
         if store.revoke_orphan(issuer, serial, now)
     ]
-
-
-def check_approval(order: CertificateOrder, store: IssuanceStore) -> None:
-    """Refuse a certificate that names a person unless an officer signed for exactly this one.
-
-    Raises:
-        Refused: there is no approval, its signer may not approve, or it is for something else.
-        MalformedRequest: the signature is no CMS signature over the package, or that no object.
-    """
-    if not order.profile.names_person:
-        return
-    if order.approval is None:
-        raise _unapproved("a certificate that names a person comes only from an application")
-    signer = verify_detached(order.approval.signature, order.approval.package)
-    if not store.is_approving_officer(signer):
-        raise _unapproved("the approval is not signed by an active approving officer")
-    package = _read_package(order.approval.package)
-    promised = {
-        "application": order.application_id,
-        "email_addresses": list(order.email_addresses),
-        "profile": {"name": order.profile.name, "sha256": order.profile.sha256},
-        "publication_consent": order.publish,
-        "spki_sha256": order.spki_sha256,
-        "subject": [list(pair) for pair in order.subject.attributes],
-        "validity_days": order.profile.validity_days,
-    }
-    # Compared as JSON, for to Python 1 and True are the same.
-    # A package that says nothing about e-mail addresses says that there are none.
-    said = {"email_addresses": []} | package
-    wrong = [k for k, value in promised.items() if _json(said.get(k)) != _json(value)]
-    if wrong:
-        raise _unapproved(f"the approved package says otherwise about {', '.join(wrong)}")
-
-
-def _read_package(octets: bytes) -> dict[str, object]:
-    try:
-        package = json.loads(octets, object_pairs_hook=_unambiguous)
-    except (ValueError, RecursionError):
-        package = None
-    if not isinstance(package, dict):
-        raise MalformedRequest("application package", "it is no JSON object of single members")
-    return package
-
-
-def _unambiguous(members: list[tuple[str, object]]) -> dict[str, object]:
-    """An object whose members occur once: of two, an officer might have read the other."""
-    if len({name for name, _ in members}) != len(members):
-        raise ValueError("a member occurs twice")
-    return dict(members)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True)
-
-
-def _unapproved(sentence: str) -> Refused:
-    return Refused(
-        Finding(
-            "issuance.approval",
-            "NSIS 3.2, ETSI EN 319 411-1 REG-6.2.2",
-            sentence,
-            "have the application approved again by another officer",
-        )
-    )

@@ -26,6 +26,7 @@ LINK_PROFILE = "ca-link"
 _SERVICE_PROFILES = frozenset({OCSP_PROFILE, LINK_PROFILE})
 _LONGEST_CRL = timedelta(days=366)
 _LONGEST_KEPT = timedelta(days=36525)
+_ONE_MINUTE, _LONGEST_OCSP = timedelta(minutes=1), timedelta(days=10)
 MAX_SHARDS = 10_000
 
 
@@ -67,7 +68,8 @@ class IssuerPolicy:
     `profiles` are those it may issue under, all when empty. The validity of its CRLs and how long
     before nextUpdate the next is made are given both or not at all. Certificates are spread over
     `crl_shards`, if any; `crl_deltas` says whether a delta CRL goes with each complete one, and
-    `crl_keep_expired` how long a revoked certificate stays listed after it expired.
+    `crl_keep_expired` how long a revoked certificate stays listed after it expired. Its OCSP
+    responses are valid for `ocsp_validity` where that is longer than the settings say.
     """
 
     profiles: tuple[str, ...] = ()
@@ -76,6 +78,7 @@ class IssuerPolicy:
     crl_shards: int = 0
     crl_deltas: bool = False
     crl_keep_expired: timedelta = timedelta(0)
+    ocsp_validity: timedelta | None = None
 
     def __post_init__(self) -> None:
         """ValueError for a CRL validity without margin, or one longer than the other."""
@@ -83,6 +86,12 @@ class IssuerPolicy:
             raise ValueError(f"CRLs have no shards, or up to {MAX_SHARDS}")
         if not timedelta(0) <= self.crl_keep_expired <= _LONGEST_KEPT:
             raise ValueError("what expired is kept on CRLs for up to a hundred years")
+        if len(set(self.profiles)) != len(self.profiles):
+            raise ValueError("a profile is named twice")
+        self._check_crl_times()
+        self._check_ocsp_validity()
+
+    def _check_crl_times(self) -> None:
         validity, margin = self.crl_validity, self.crl_renew_margin
         if (validity is None) != (margin is None):
             raise ValueError("the validity of CRLs and its margin are given together")
@@ -91,8 +100,13 @@ class IssuerPolicy:
                 raise ValueError("the CRLs of an issuer need 0 < margin < validity <= 366 days")
             if validity % timedelta(seconds=1):
                 raise ValueError("the validity of a CRL is whole seconds")
-        if len(set(self.profiles)) != len(self.profiles):
-            raise ValueError("a profile is named twice")
+
+    def _check_ocsp_validity(self) -> None:
+        validity = self.ocsp_validity
+        if validity is None:
+            return
+        if not _ONE_MINUTE <= validity <= _LONGEST_OCSP or validity % _ONE_MINUTE:
+            raise ValueError("OCSP responses are valid for whole minutes, up to ten days")
 
 
 AS_SETTINGS = IssuerPolicy()

@@ -7,13 +7,13 @@ not on their curve, or at infinity, never become a key: the library refuses to l
 
 import functools
 import hashlib
-import itertools
 import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import gmpy2
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -37,7 +37,6 @@ _PRIMES = tuple(n for n in range(2, 752) if all(n % d for d in range(2, math.isq
 _ODD_PRIMES_PRODUCT = math.prod(_PRIMES[1:])
 # The first 39 primes divide the number M that the faulty generator used for every key size.
 _ROCA_PRIMES = _PRIMES[1:39]
-_OTHER_FACTOR = 2**127 - 1  # a prime, and of no RSA key
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WAY_OUT = "make a new key: P-256, P-384, P-521, or RSA of 2048 to 4096 bits with exponent 65537"
 
@@ -158,74 +157,31 @@ def _close_primes(numbers: rsa.RSAPublicNumbers) -> str | None:
     a += a * a < numbers.n
     for _ in range(_FERMAT_ROUNDS):
         rest = a * a - numbers.n
-        if math.isqrt(rest) ** 2 == rest:
+        if gmpy2.is_square(rest):
             return "the RSA modulus is a square or the product of two close primes (Fermat)"
         a += 1
     return None
 
 
 def _prime_power(numbers: rsa.RSAPublicNumbers) -> str | None:
-    if _is_power(numbers.n) or _is_prime(numbers.n):
+    if gmpy2.is_power(numbers.n) or _is_prime(numbers.n):
         return "the RSA modulus is a prime or a power of one"
     return None
 
 
-def _is_power(modulus: int) -> bool:
-    """Whether the modulus is a k-th power, k > 2; squares and small factors are refused before."""
-    highest = modulus.bit_length() // (_PRIMES[-1].bit_length() - 1)
-    return any(
-        _may_be_power(modulus, k) and _root(modulus, k) ** k == modulus
-        for k in itertools.takewhile(lambda k: k <= highest, _PRIMES[1:])
-    )
-
-
-def _may_be_power(number: int, k: int) -> bool:
-    """No for most numbers: modulo a prime q = mk + 1 the m-th power of a k-th power is 0 or 1."""
-    q = _one_more_than_a_multiple(k)
-    return pow(number % q, (q - 1) // k, q) <= 1
-
-
-@functools.cache
-def _one_more_than_a_multiple(k: int) -> int:
-    return next(
-        q
-        for q in itertools.count(2 * k + 1, 2 * k)
-        if all(q % d for d in range(3, math.isqrt(q) + 1, 2))
-    )
-
-
-def _root(number: int, k: int) -> int:
-    """The whole part of the k-th root, by Newton's method from above."""
-    root = 1 << -(-number.bit_length() // k)
-    while (lower := ((k - 1) * root + number // root ** (k - 1)) // k) < root:
-        root = lower
-    return root
-
-
 @functools.lru_cache(maxsize=256)
 def _is_prime(modulus: int) -> bool:
-    """Whether the library takes the modulus for a factor of a private key, which must be prime.
+    """Whether an odd modulus passes one strong test to base 2 (FIPS 186-5 B.3.1), as all primes do.
 
-    Its test of primes is ten times as fast as one exponentiation in Python, and has no other door.
+    So no prime is certified, whoever chose it. A composite that passes is refused as well: that of
+    two random primes never does, for it would need both to have 2 in the same tiny subgroup, and
+    one that was made to pass is nothing to certify. Further rounds would cost a prime, which comes
+    from outside, many times as much as a good key.
+
     It is still the costly check, so an answer is kept: the gate looks again at the key that the
     request was read with.
     """
-    rest = (modulus - 1) * (_OTHER_FACTOR - 1)
-    exponent = next(e for e in itertools.count(3, 2) if math.gcd(e, rest) == 1)
-    d = pow(exponent, -1, rest)
-    try:
-        rsa.RSAPrivateNumbers(
-            p=modulus,
-            q=_OTHER_FACTOR,
-            d=d,
-            dmp1=d % (modulus - 1),
-            dmq1=d % (_OTHER_FACTOR - 1),
-            iqmp=pow(_OTHER_FACTOR, -1, modulus),
-            public_numbers=rsa.RSAPublicNumbers(exponent, modulus * _OTHER_FACTOR),
-        ).private_key()
-    except ValueError:
-        return False
-    return True
+    return bool(gmpy2.is_strong_prp(modulus, 2))
 
 
 _BR = "CA/B BR 6.1.1.3"

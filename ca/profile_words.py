@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ca.errors import Refused
 from ca.names import SubjectName
 from ca.profiles import Profile
+from ca.qualified import Qualified
 
 _ATTRIBUTES = {
     "C": ("country", "DK"),
@@ -33,6 +34,8 @@ _PURPOSES = {
     "code_signing": "code",
     "ocsp_signing": "OCSP answers",
 }
+_WORDS = {2: "two", 3: "three", 4: "four", 5: "five"}
+_TYPES = {"esign": "for signatures", "eseal": "for seals", "web": "of a web site"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ def sentences(profile: Profile) -> dict[str, str]:
         "policy": f"It names the policies {_listed(profile.policy_oids)}."
         if profile.policy_oids
         else "It names no policy.",
+        "claims": _claims(profile.qualified),
         "approval": _approval(profile),
     }
 
@@ -130,9 +134,33 @@ def _approval(profile: Profile) -> str:
         level = (profile.assurance_level or "").capitalize()
         return (
             "It names a person: it is issued only from an application at level"
-            f" {level} that two officers have approved."
+            f" {level} that {_officers(profile.approvals_demanded + 1)} have approved."
         )
+    if profile.approvals == 1:
+        return "It is issued only when an approving officer signed for it."
+    if profile.approvals:
+        return f"It is issued only when {_officers(profile.approvals)} signed for it."
     return "It names no person, so no application has to be approved."
+
+
+def _officers(count: int) -> str:
+    return f"{_WORDS.get(count, count)} officers"
+
+
+def _claims(qualified: Qualified | None) -> str:
+    if qualified is None:
+        return "It claims nothing about its standing in law (QCStatements)."
+    where = f"the law of {_listed(qualified.countries)}" if qualified.countries else "EU law"
+    kind = "" if qualified.type is None else f" {_TYPES[qualified.type]}"
+    said = [f"a qualified certificate{kind} under {where}"] * qualified.compliance
+    said += [f"one{kind}"] * (bool(kind) and not qualified.compliance)
+    said += ["one whose private key is in a qualified device"] * qualified.sscd
+    if qualified.retention_years is not None:
+        said.append(f"one whose records are kept {qualified.retention_years} years longer")
+    if qualified.semantics is not None:
+        said.append(f"one that identifies a {qualified.semantics} person as EN 319 412-1 does")
+    said += [f"one that {place[3:]} explains ({place[:2]})" for place in qualified.disclosure]
+    return f"It claims to be {_listed(said)}."
 
 
 def _written(pairs: list[tuple[str, str]]) -> str:

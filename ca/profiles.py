@@ -19,6 +19,7 @@ from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError, wi
 
 from ca.errors import Finding, NotFound, ProfileFaulty, Refused
 from ca.names import ATTRIBUTES, SubjectName
+from ca.qualified import Flag, Qualified, contradictions
 
 SHIPPED = Path(__file__).parent / "profiles_shipped"
 EXTENDED_KEY_USAGES = {
@@ -36,7 +37,6 @@ _OF_AUTHORITIES = {
 }
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
-Flag = Annotated[bool, Strict()]
 KeyType = Literal[
     "EC-P256",
     "EC-P384",
@@ -79,6 +79,9 @@ class Profile:
     to some names and policies (RFC 5280 sections 4.2.1.10 and 4.2.1.11).
     `reuse_key` lets a subject renew a certificate with the key it has.
     `hold` lets it be suspended and returned; without it, it can only be revoked.
+    `approvals` is how many officers have to sign for each certificate; for one that names a person
+    it is one at least.
+    `qualified` are its QCStatements (EN 319 412-5), which no profile has unless its owner may.
     `assurance_level` is the highest NSIS level a certificate of this profile can reach.
     """
 
@@ -104,7 +107,14 @@ class Profile:
     ocsp_no_check: Flag = False
     reuse_key: Flag = False
     hold: Flag = False
+    qualified: Qualified | None = None
+    approvals: Annotated[int, Strict(), Field(ge=0, le=4)] = 0
     sha256: str = ""
+
+    @property
+    def approvals_demanded(self) -> int:
+        """How many different officers have to sign for each certificate."""
+        return max(self.approvals, int(self.names_person))
 
     def check_subject(self, subject: SubjectName) -> None:
         """Refuse a name whose attributes are not this profile's, in this profile's order."""
@@ -184,7 +194,7 @@ def parse_profile(octets: bytes, source: str) -> Profile:
 def _placed(fault: str, text: str) -> str:
     """The fault behind the line of its member: tomllib tells lines of broken syntax only."""
     member = re.escape(re.split(r"[.:]", fault, maxsplit=1)[0])
-    found = re.search(rf"^[ \t]*[\"']?{member}[\"']?[ \t]*=", text, re.MULTILINE)
+    found = re.search(rf"^[ \t]*(\[{member}\]|[\"']?{member}[\"']?[ \t]*=)", text, re.MULTILINE)
     return f"line {text.count(chr(10), 0, found.start()) + 1}: {fault}" if found else fault
 
 
@@ -213,6 +223,10 @@ def _contradictions(raw: dict[str, object]) -> list[str]:
         "assurance_level: a profile that names a person states one (NSIS 3.2)": (
             raw.get("names_person") is not True or "assurance_level" in raw
         ),
+        "approvals: authorities, OCSP signers and officers have ceremonies and ways of their own": (
+            not raw.get("approvals")
+            or not (authority or "ocsp_signing" in purposes or raw.get("name") == "staff")
+        ),
         "ocsp_no_check: it is for OCSP signers (RFC 6960 4.2.2.2.1)": (
             raw.get("ocsp_no_check") is not True or "ocsp_signing" in purposes
         ),
@@ -228,4 +242,4 @@ def _contradictions(raw: dict[str, object]) -> list[str]:
         )
         for member, clause in _OF_AUTHORITIES.items()
     }
-    return [fault for fault, holds in rules.items() if not holds]
+    return [fault for fault, holds in (rules | contradictions(raw)).items() if not holds]

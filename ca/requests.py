@@ -6,6 +6,7 @@ DNS names that the requester proposes, which a profile may accept or refuse.
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -54,16 +55,9 @@ def parse_request(octets: bytes) -> CertificationRequest:
     """
     request = _decode(octets)
     _check_attributes(request)
-    key = _certifiable_key(request)
+    key = certifiable_key(request.public_key, request.tbs_certrequest_bytes)
     if not _is_possessed(request):
-        raise Refused(
-            Finding(
-                "request.possession",
-                "RFC 2986 3, ETSI EN 319 411-1 REG-6.3.1",
-                "the request is not signed by the key it asks a certificate for",
-                "make the request again with the private key at hand",
-            )
-        )
+        raise not_possessed("RFC 2986 3, ETSI EN 319 411-1 REG-6.3.1")
     return CertificationRequest(
         key, _proposed_host_names(request), request.public_bytes(Encoding.DER)
     )
@@ -100,17 +94,33 @@ def _check_attributes(request: x509.CertificateSigningRequest) -> None:
         raise MalformedRequest("certification request", why)
 
 
-def _certifiable_key(request: x509.CertificateSigningRequest) -> SubjectPublicKey:
-    """The key, checked before any work is done with it: a hostile one can be costly to use."""
+def not_possessed(clause: str) -> Refused:
+    """The refusal of a request that its own key did not sign."""
+    return Refused(
+        Finding(
+            "request.possession",
+            clause,
+            "the request is not signed by the key it asks a certificate for",
+            "make the request again with the private key at hand, and SHA-2 for its signature",
+        )
+    )
+
+
+def certifiable_key(read: Callable[[], object], signed: bytes) -> SubjectPublicKey:
+    """The key, checked before any work is done with it: a hostile one can be costly to use.
+
+    Raises:
+        Refused: it is of a kind that is not certified, weak, or written otherwise in `signed`.
+    """
     try:
-        key = request.public_key()
+        key = read()
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise _uncertifiable("the public key is of a kind that is not certified") from None
     if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
         raise _uncertifiable("the public key is of a kind that is not certified")
     check_key(key)
     # Parameters of a curve that are written out, and other spellings of a key, are not carried on.
-    if spki(key) not in request.tbs_certrequest_bytes:
+    if spki(key) not in signed:
         raise _uncertifiable("the public key is not encoded with a named curve and a whole point")
     return key
 

@@ -10,7 +10,7 @@ from datetime import UTC, timedelta
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from ca import der
+from ca import der, qualified
 from ca.certificates import CertificateContent
 from ca.errors import Finding, Refused
 from ca.key_quality import check_key, key_type, spki
@@ -168,6 +168,11 @@ def _extensions(encoded: Encoded, content: CertificateContent) -> str | None:
     return None
 
 
+def _qualified(encoded: Encoded, content: CertificateContent) -> str | None:
+    # Where the profile states nothing the certificate does not either, by certificate.extensions.
+    return None if content.profile.qualified is None else qualified.broken(encoded.certificate)
+
+
 def _names(encoded: Encoded, content: CertificateContent) -> str | None:
     if content.profile.host_names and not content.host_names:
         return "the profile needs at least one host name"
@@ -197,4 +202,5 @@ RULES = (
     Rule("certificate.key", "RFC 5280 4.1.2.7", _key),
     Rule("certificate.own-key", "RFC 5280 4.2.1.2", _own_key),
     Rule("certificate.extensions", "RFC 5280 4.2", _extensions),
+    Rule("certificate.qualified", "ETSI EN 319 412-5 4 and 5", _qualified),
 )

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from ca import qualified
 from ca.errors import Finding, Refused
 from ca.key_quality import SubjectPublicKey, check_key, key_type
 from ca.names import SubjectName
@@ -163,6 +164,7 @@ RULES = (
     StandingRule("certificate.identifiers", "RFC 5280 4.2.1.1 and 4.2.1.2", _identifiers, _AGAIN),
     StandingRule("certificate.names", "RFC 9525 3, RFC 5280 4.2.1.6", _host_names, _AGAIN),
     StandingRule("certificate.status", "RFC 5280 4.2.1.13 and 4.2.2.1", _status, _AGAIN),
+    StandingRule("certificate.qualified", "ETSI EN 319 412-5 4 and 5", qualified.broken, _AGAIN),
     StandingRule("certificate.critical", "RFC 5280 4.2", _critical, "ask its issuer what it means"),
 )
 
@@ -203,6 +205,10 @@ def _deviations(certificate: x509.Certificate, profile: Profile) -> list[tuple[s
         ),
         ("policies", "its certificatePolicies are not the profile's"): (
             set(named) == set(profile.policy_oids)
+        ),
+        ("qualified", "its qcStatements are not the profile's"): (
+            qualified.statements(certificate)
+            == (None if profile.qualified is None else profile.qualified.extension())
         ),
         ("authority", "it differs in being a certificate authority"): (
             (constraints is not None and constraints.ca) == profile.certificate_authority

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from commands.application_assess import add_to
 from commands.files import OutFile, read_text
 from commands.identity import Identity
 from commands.output import Result, Table, verb
@@ -20,7 +21,10 @@ identity_option = click.option(
 
 @click.group
 def group() -> None:
-    """Applications: list, show, vet, approve as an officer."""
+    """Applications: list, show, vet, approve as an officer; assess a case."""
+
+
+add_to(group)
 
 
 @verb(group, example="tillid application list --identity me.pem")

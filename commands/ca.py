@@ -108,6 +108,9 @@ def show(name: str) -> Result:
         crl.append("A delta CRL goes with each complete one.")
     if kept := record.policy.crl_keep_expired.days:
         crl.append(f"Revoked certificates stay listed for {kept} days after they expired.")
+    if (longer := record.policy.ocsp_validity) is not None:
+        minutes = longer.total_seconds() / 60
+        crl.append(f"Its OCSP responses are valid for {minutes:g} minutes, or as the settings say.")
     return Result(facts, (*_sentences(record), *crl))
 
 

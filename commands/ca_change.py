@@ -94,6 +94,11 @@ def _policy_options(function: Verb) -> Verb:
             default=0,
             help="Keep revoked certificates listed so long after they expired.",
         ),
+        click.option(
+            "--ocsp-validity-minutes",
+            type=click.IntRange(1, 14_400),
+            help="Minutes of its OCSP responses, where more than ocsp.validity_minutes.",
+        ),
     ]
     for option in reversed(options):
         function = option(function)
@@ -104,6 +109,7 @@ def _policy(given: dict[str, Any]) -> "IssuerPolicy":
     from ca.issuers import IssuerPolicy
 
     validity, margin = given["crl_validity_hours"], given["crl_margin_hours"]
+    ocsp = given["ocsp_validity_minutes"]
     try:
         return IssuerPolicy(
             given["profiles"],
@@ -112,6 +118,7 @@ def _policy(given: dict[str, Any]) -> "IssuerPolicy":
             given["crl_shards"],
             given["crl_deltas"],
             timedelta(days=given["crl_keep_expired_days"]),
+            None if ocsp is None else timedelta(minutes=ocsp),
         )
     except ValueError as error:
         raise click.UsageError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None

@@ -30,7 +30,7 @@ for _verb in (export, generate, lint, verify, revoke, hold, release):
 
 @verb(group, example="tillid cert issue --profile tls-server --csr web.csr --out web.pem")
 @click.option("--profile", "profile_name", required=True, help="A profile that names no person.")
-@click.option("--csr", required=True, help="PKCS#10 request, PEM or DER; - for standard input.")
+@click.option("--csr", required=True, help="PKCS#10 request, PEM or DER, or SPKAC; - for input.")
 @click.option(
     "--out",
     required=True,
@@ -55,12 +55,13 @@ def issue(
     from ca.identifiers import SerialNumber
     from ca.issuance import issue as sign
     from ca.issuance import prepare
-    from ca.requests import MAX_OCTETS, parse_request
+    from ca.requests import MAX_OCTETS
+    from ca.spkac import read_request
     from server.clock import utc_now
     from server.ordering import request_order
 
     octets = read_octets(csr, MAX_OCTETS)
-    order = request_order(profile_name, parse_request(octets), host)
+    order = request_order(profile_name, read_request(octets), host)
     if str(out) != "-":
         _check_writable(out)
     with installation() as parts:

@@ -3,10 +3,14 @@
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ca.errors import MalformedRequest, NotFound
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 
 class OutFile(click.Path):
@@ -59,3 +63,23 @@ def read_text(path: Path) -> str:
         raise MalformedRequest(f"file {path}", "it is no text") from None
     except OSError as error:
         raise MalformedRequest(f"file {path}", error.strerror or "it cannot be read") from None
+
+
+def read_public_key(path: Path) -> "ec.EllipticCurvePublicKey":
+    """The elliptic-curve public key of a PEM file; MalformedRequest when there is none."""
+    return parse_public_key(read_text(path), path)
+
+
+def parse_public_key(pem: str, path: Path) -> "ec.EllipticCurvePublicKey":
+    """The elliptic-curve public key of a PEM text that stands in a file; else MalformedRequest."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (UnsupportedAlgorithm, ValueError):
+        raise MalformedRequest(f"file {path}", "it holds no public key in PEM") from None
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise MalformedRequest(f"file {path}", "its key is not on an elliptic curve")
+    return key

@@ -9,10 +9,11 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from commands.identity import Identity
 from server.problems import Problem, ProblemRaised
@@ -42,9 +43,9 @@ class StaffClient:
         identity = Identity.load(identity_file)
         return cls(identity.staff_url, identity.trust, identity)
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """GET /api/v1/PATH; what the JSON answer holds."""
-        return _parsed(self.fetch(path))
+        return _parsed(self._call(path, None, query or {}))
 
     def fetch(self, path: str) -> bytes:
         """GET /api/v1/PATH; the octets of the answer.
@@ -56,11 +57,15 @@ class StaffClient:
 
     def post(self, path: str, body: object = None) -> Any:
         """POST JSON to /api/v1/PATH; what the JSON answer holds."""
-        return _parsed(self._call(path, json.dumps({} if body is None else body)))
+        return _parsed(self.send(path, body))
 
-    def _call(self, path: str, body: str | None) -> bytes:
+    def send(self, path: str, body: object = None) -> bytes:
+        """POST JSON to /api/v1/PATH; the octets of the answer."""
+        return self._call(path, json.dumps({} if body is None else body))
+
+    def _call(self, path: str, body: str | None, query: Mapping[str, str] | None = None) -> bytes:
         with tempfile.TemporaryDirectory(prefix="tillid-") as folder:
-            options = self._options(path)
+            options = self._options(path, query or {})
             answer = Path(folder) / "answer"
             options += [_option("output", answer), 'write-out = "%{http_code}"']
             if body is not None:
@@ -87,11 +92,12 @@ class StaffClient:
             raise ProblemRaised(_problem(octets))
         return octets
 
-    def _options(self, path: str) -> list[str]:
+    def _options(self, path: str, query: Mapping[str, str]) -> list[str]:
+        asked = f"?{urlencode(query)}" if query else ""
         options = [
             "silent",
             "show-error",
-            _option("url", f"{self.url}/api/v1/{quote(path)}"),
+            _option("url", f"{self.url}/api/v1/{quote(path)}{asked}"),
             "globoff",
             "path-as-is",
             _option("cacert", self.trust),

@@ -61,6 +61,16 @@ def check_stays_inside_from_now(facts: KeyFacts) -> None:
         raise KeyUnfit(facts.label, _name(Attribute.EXTRACTABLE))
 
 
+def check_never_outside(key: Any) -> None:
+    """For a key that all others depend on: made in the token, never readable, never to leave.
+
+    Raises: KeyUnfit with the first attribute that is missing.
+    """
+    for each in (*DEMANDED, Attribute.ALWAYS_SENSITIVE):
+        if not _is_set(key, each):
+            raise KeyUnfit(str(key[Attribute.LABEL]), _name(each))
+
+
 def check_signs(key: TokenPrivateKey) -> None:
     """Sign something random and verify it. Raises: TokenUnavailable when it is wrong."""
     # No certificate, CRL or OCSP answer begins so: each is a DER SEQUENCE.

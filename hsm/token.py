@@ -23,6 +23,7 @@ from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
 from hsm.attestation import TokenStatement, state
 from hsm.checks import (
     KeyFacts,
+    check_never_outside,
     check_signs,
     check_stays_inside,
     check_stays_inside_from_now,
@@ -150,7 +151,8 @@ class Token:
 
     def device(self) -> str:
         """Maker, model and serial number, as the device says them (CK_TOKEN_INFO)."""
-        return self._run(lambda worker: _device(worker.session.token), self.location.name)
+        token = self._run(lambda worker: worker.session.token, self.location.name)
+        return " ".join(f"{token.manufacturer_id} {token.model} {_serial(token)}".split())
 
     def check_key(self, label: str) -> None:
         """Whether a private key was made in the token and can never have left it.
@@ -158,6 +160,14 @@ class Token:
         Raises: KeyUnfit, KeyNotFound, TokenUnavailable.
         """
         check_stays_inside(self.use_private_key(label, facts_of))
+
+    def check_wrapping_key(self, label: str) -> None:
+        """Whether an AES key was made in the token and never left it. Raises: KeyUnfit."""
+        self.use_secret_key(label, check_never_outside)
+
+    def serial(self) -> str:
+        """The device's serial number (CK_TOKEN_INFO)."""
+        return self._run(lambda worker: _serial(worker.session.token), self.location.name)
 
     def check_copied_key(self, label: str, public_key: PublicKey | None) -> None:
         """Whether this token holds the private half of the key, and does not give it out.
@@ -240,11 +250,11 @@ class Token:
         return WrappingKey(self, label)
 
     def destroy_key(self, label: str) -> None:
-        """Destroy a key pair, for good. Raises: KeyNotFound, TokenUnavailable."""
+        """Destroy a key pair or an AES key, for good. Raises: KeyNotFound, TokenUnavailable."""
 
         def destroy_there(worker: Worker) -> None:
             with self._module.worker_session(worker.session.token, rw=True) as session:
-                for kind in (_PRIVATE, ObjectClass.PUBLIC_KEY):
+                for kind in (_PRIVATE, ObjectClass.PUBLIC_KEY, _SECRET):
                     found = {Attribute.CLASS: kind, Attribute.LABEL: label}
                     for key in list(session.get_objects(found)):
                         key.destroy()
@@ -385,6 +395,5 @@ class Token:
             self._run(generate_there, label)
 
 
-def _device(token: pkcs11.Token) -> str:
-    serial = token.serial.decode("ascii", "replace")
-    return " ".join(f"{token.manufacturer_id} {token.model} {serial}".split())
+def _serial(token: pkcs11.Token) -> str:
+    return token.serial.decode("ascii", "replace").strip()

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from publish_ldap.add_messages import Attributes
 from publish_ldap.authority import AuthorityValues
-from publish_ldap.connection import ENTRY_EXISTS, VALUE_EXISTS, Attributes
+from publish_ldap.connection import ENTRY_EXISTS, VALUE_EXISTS
 from publish_ldap.directory import Directory
 from publish_ldap.errors import DirectoryRefused
 

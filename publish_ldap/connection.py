@@ -36,19 +36,17 @@ from ldap3.core.exceptions import (
 )
 from ldap3.utils.dn import parse_dn
 
-from ca import der
+from publish_ldap.add_messages import Attributes, add_answer, add_request
 from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
 from publish_ldap.settings import DirectorySettings
 
 WINDOW: Final = 64
 """How many requests are on their way at once, at most."""
 _PAGE: Final = 500
-_ADD_REQUEST: Final = 0x68
 _PAGED: Final = "1.2.840.113556.1.4.319"
 
 # ldap3's methods are untyped, so what is sent with them is too; nothing of it leaves this module.
 _Send = Callable[[Any], object]
-Attributes = dict[str, "str | bytes | list[str] | list[bytes]"]
 Scope = Literal["BASE", "SUBTREE"]
 Change = Literal["add", "delete", "replace"]
 
@@ -220,7 +218,7 @@ class Session:
                     self._collect(connection, waiting, outcomes, accepted)
                 number = int(connection.server.next_message_id())
                 waiting[number] = at
-                connection.socket.sendall(_add_request(number, *entry))
+                connection.socket.sendall(add_request(number, *entry))
             while waiting:
                 self._collect(connection, waiting, outcomes, accepted)
         except (LDAPException, OSError, ValueError) as error:
@@ -238,7 +236,7 @@ class Session:
     ) -> None:
         """Take what answers have come; they may come in another order than was asked in."""
         for message in connection.strategy.receiving():
-            number, code = _add_answer(message)
+            number, code = add_answer(message)
             at = waiting.pop(number, None)
             if at is None:  # a notice that the server disconnects (RFC 4511 section 4.4.1)
                 raise OSError("not an answer to what was asked")
@@ -351,35 +349,6 @@ class Session:
             return code
         kind = DirectoryUnavailable if code in _NOT_NOW else DirectoryRefused
         raise kind(self._settings.name, str(answer["description"]))
-
-
-def _add_request(number: int, dn: str, classes: Sequence[str], attributes: Attributes) -> bytes:
-    """An AddRequest as LDAPMessage (RFC 4511 sections 4.1.1 and 4.7)."""
-    of: Attributes = {"objectClass": list(classes), **attributes}
-    listed = [
-        der.sequence(
-            _octet_string(attribute),
-            der.element(
-                der.SET,
-                *map(_octet_string, values if isinstance(values, list) else [values]),
-            ),
-        )
-        for attribute, values in of.items()
-    ]
-    request = der.element(_ADD_REQUEST, _octet_string(dn), der.sequence(*listed))
-    return der.sequence(der.integer(number), request)
-
-
-def _add_answer(message: bytes) -> tuple[int, int]:
-    """Message number and result code of an answer; ValueError where it is none."""
-    ((_, content),) = der.elements(message)
-    (_, number), (_, answer), *_ = der.elements(content)
-    (_, code), *_ = der.elements(answer)
-    return int.from_bytes(number, "big"), int.from_bytes(code, "big")
-
-
-def _octet_string(value: str | bytes) -> bytes:
-    return der.octet_string(value.encode() if isinstance(value, str) else value)
 
 
 def parsed(dn: str) -> list[tuple[str, str]]:

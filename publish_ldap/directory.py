@@ -14,13 +14,13 @@ from typing import Final, Self
 from cryptography import x509
 
 from ca.identifiers import SerialNumber
+from publish_ldap.add_messages import Attributes
 from publish_ldap.connection import (
     ENTRY_EXISTS,
     NO_SUCH_ATTRIBUTE,
     NO_SUCH_OBJECT,
     SUCCESS,
     VALUE_EXISTS,
-    Attributes,
     Found,
     Session,
     parsed,

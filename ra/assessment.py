@@ -1,42 +1,53 @@
-"""What the evidence on record is worth at the level asked for (NSIS 3.1.2; decision table 5.1).
+"""What the evidence on record of a live application is worth at the level asked for (NSIS 3.1).
 
-`assess_natural_person` is pure. It counts recorded check results, never statements: a check that
-is not on record is missing, an answer that the table does not know is missing too, and a register
-that did not answer makes the application wait. All reasons that hold are given.
+The application becomes a case, and the rules of cases decide. A check that is not on record is
+missing, an answer that no rule knows is missing too, and a register that did not answer makes the
+application wait. All reasons that hold are given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ra.applications import Application, ApplicationState, is_subject, step
+from ra.case import Case, DeliveryPart, NaturalPersonPart
+from ra.case_assessment import assess_level
+from ra.case_authenticator import SOFTWARE_KEY
 from ra.claims import natural_person_schema, schema_findings
 from ra.errors import Conflict, Refused
 from ra.evidence import Check, CheckResult, Evidence, EvidenceKind, ProofingResult
 from ra.levels import AssuranceLevel
-from ra.requirements import Finding, finding
+from ra.policies import Policy
+from ra.requirements import Finding
 from ra.sources import SourceCatalogue
 from ra.terms import TermsLibrary, terms_findings
-from ra.verdicts import passes, result_findings
+from ra.verdicts import presented_part
 
-_LOW, _HIGH = AssuranceLevel.LOW, AssuranceLevel.HIGH
 _BASIC_CHECKS = (Check.FORMAT, Check.VALIDITY_PERIOD, Check.DATA_MATCH)
 _SUBSTANTIAL_CHECKS = (Check.GENUINENESS, Check.DOCUMENT_STATUS, Check.REGISTER_STATUS)
 
 
 @dataclass(frozen=True, slots=True)
 class ProofingPolicy:
-    """The versioned limits of identity proofing and the texts applicants are shown.
+    """The policy of identity proofing, and the texts applicants are shown."""
 
-    `measures` are the checks of which a passing one guards against impersonation (REG-IDN-S6c).
-    """
-
-    version: str
     terms: TermsLibrary
-    accepted_kinds: frozenset[EvidenceKind] = frozenset({EvidenceKind.PASSPORT})
-    minimum_features: int = 3
-    measures: frozenset[Check] = frozenset({Check.PHYSICAL_COMPARISON})
-    maximum_age: timedelta = timedelta(days=30)
+    policy: Policy
+
+    @property
+    def version(self) -> str:
+        """The name of the policy, which ends in its version."""
+        return self.policy.name
+
+    @property
+    def accepted_kinds(self) -> frozenset[EvidenceKind]:
+        """The kinds of evidence that are accepted."""
+        return self.policy.person_rules.accepted_kinds
+
+    @property
+    def minimum_features(self) -> int:
+        """How many security features an officer must see."""
+        return self.policy.limits.minimum_features
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +79,29 @@ def assess_natural_person(
 ) -> Assessment:
     """Accepted at the level asked for, or every reason why it is not (NSIS 3.1.1 and 3.1.2)."""
     level = application.level
-    found = [
+    case = replace(_unrecorded(), natural_person=natural_person_part(application, catalogue, now))
+    findings = (
         *_claim_findings(application, policy),
-        *_evidence_findings(application, catalogue, policy, now),
-        *unreachable_findings(level),
-    ]
-    # Two checks can find the same; the first that says so is kept.
-    findings = tuple({(each.requirement, each.code): each for each in reversed(found)}.values())
-    findings = findings[::-1]
+        *_case_findings(case, level, policy),
+    )
     if not findings:
         return Accepted(level)
     return Referred(findings) if all(each.waits for each in findings) else Rejected(findings)
 
 
-def unreachable_findings(level: AssuranceLevel) -> tuple[Finding, ...]:
-    """What this version can never record, so that High is refused before anyone is troubled."""
-    if level < AssuranceLevel.HIGH:
-        return ()
-    return (
-        finding("ISS-STR-H5", "KEY_ATTESTATION_MISSING"),
-        finding("ISS-DEL-H3", "ACTIVATION_NOT_PERSONAL"),
-    )
+def _unrecorded() -> Case:
+    """What no live application records yet is taken for the least that it can be.
+
+    So the key is one that its holder made in software, the credential is fetched online, and High
+    is refused before anyone is troubled.
+    """
+    return Case(authenticator=SOFTWARE_KEY, delivery=DeliveryPart())
+
+
+def _case_findings(
+    case: Case, level: AssuranceLevel, policy: ProofingPolicy
+) -> tuple[Finding, ...]:
+    return tuple(each.finding for each in assess_level(case, level, policy.policy).reasons)
 
 
 def submit(application: Application, policy: ProofingPolicy, now: datetime) -> Application:
@@ -97,7 +110,10 @@ def submit(application: Application, policy: ProofingPolicy, now: datetime) -> A
     Raises: Refused with what the texts, the attributes and the level still lack; Conflict.
     """
     submitted = step(application, ApplicationState.SUBMITTED, now)
-    found = (*_claim_findings(application, policy), *unreachable_findings(application.level))
+    found = (
+        *_claim_findings(application, policy),
+        *_case_findings(_unrecorded(), application.level, policy),
+    )
     if found:
         raise Refused(found)
     return submitted
@@ -123,7 +139,8 @@ def conclude(
         level=outcome.level,
         policy_version=policy.version,
         completed_at=now,
-        valid_until=now + policy.maximum_age,
+        valid_until=now + policy.policy.limits.proofing_age,
+        policy_sha256=policy.policy.sha256,
     )
     return replace(step(application, ApplicationState.VERIFIED, now), proofing=result)
 
@@ -138,81 +155,47 @@ def _claim_findings(application: Application, policy: ProofingPolicy) -> tuple[F
     )
 
 
-def _evidence_findings(
-    application: Application, catalogue: SourceCatalogue, policy: ProofingPolicy, now: datetime
-) -> tuple[Finding, ...]:
-    """The evidence last presented, and the latest result of each check on it (REG-IDN)."""
-    level = application.level
-    if application.officer is not None and is_subject(application.officer, application):
-        return (finding("REG-IDN-L7", "OFFICER_IS_SUBJECT"),)
+def natural_person_part(
+    application: Application, catalogue: SourceCatalogue, now: datetime
+) -> NaturalPersonPart:
+    """The evidence last presented, and the latest result of each check on it, as facts."""
+    officer = application.officer
+    by_subject = officer is not None and is_subject(officer, application)
     if not application.evidence:
-        return _nothing_presented(application)
+        part = NaturalPersonPart(officer_is_subject=by_subject)
+        numbered = application.applicant.claim.cpr_number is not None
+        return part if numbered else replace(part, cpr_status=None)
     evidence = application.evidence[-1]
     results = {each.check: each for each in application.checks if each.evidence_id == evidence.id}
-    answered = (
-        *_document_findings(evidence, policy, now),
-        *(each for result in results.values() for each in result_findings(result, level)),
+    part = presented_part(evidence.kind, results.values())
+    sources = (each.source_id for each in results.values())
+    record = replace(
+        part.on_record,
+        basic_missing=_absent(_BASIC_CHECKS, results),
+        missing=_absent(_SUBSTANTIAL_CHECKS, results),
+        unapproved_evidence=_unapproved((evidence.source_id,), catalogue, now),
+        unapproved_registers=_unapproved(sources, catalogue, now),
     )
-    if evidence.issuer is None and answered:
-        # What cannot be read cannot be looked up, so what is missing for it says nothing more.
-        return answered
-    return (
-        *answered,
-        *_missing_findings(results, policy, level),
-        *_source_findings(evidence, results, (catalogue, level), now),
+    return replace(
+        part,
+        officer_is_subject=by_subject,
+        expired=part.expired or _has_expired(evidence, now),
+        on_record=record,
     )
 
 
-def _nothing_presented(application: Application) -> tuple[Finding, ...]:
-    """Knowing a number is not evidence; from Substantial up, not even a number was given."""
-    missing = finding("REG-IDN-L1", "EVIDENCE_MISSING")
-    if application.level is _LOW or application.applicant.claim.cpr_number is not None:
-        return (missing,)
-    return (finding("REG-IDN-S6b", "PERSON_NOT_IN_REGISTER"), missing)
+def _absent(demanded: tuple[Check, ...], results: Mapping[Check, CheckResult]) -> tuple[str, ...]:
+    return tuple(each.value for each in demanded if each not in results)
 
 
-def _document_findings(
-    evidence: Evidence, policy: ProofingPolicy, now: datetime
-) -> tuple[Finding, ...]:
-    """Kind and expiry, judged today and not only on the day the evidence was presented."""
-    found: list[Finding] = []
-    if evidence.kind not in policy.accepted_kinds:
-        found.append(finding("REG-IDN-L2", "EVIDENCE_KIND_NOT_ACCEPTED"))
-    if evidence.expiry_date is not None and evidence.expiry_date < now.date():
-        found.append(finding("REG-IDN-L2", "EVIDENCE_EXPIRED"))
-    return tuple(found)
+def _unapproved(
+    sources: Iterable[str | None], catalogue: SourceCatalogue, now: datetime
+) -> tuple[str, ...]:
+    """Sources relied on that the catalogue does not approve (REG-IDN-L4)."""
+    named = (each for each in sources if each is not None)
+    return tuple(each for each in named if not catalogue.approves(each, now))
 
 
-def _missing_findings(
-    results: Mapping[Check, CheckResult], policy: ProofingPolicy, level: AssuranceLevel
-) -> tuple[Finding, ...]:
-    """Checks without a result, and measures of which none passed."""
-    found: list[Finding] = []
-    basic = tuple(each.value for each in _BASIC_CHECKS if each not in results)
-    if basic:
-        found.append(finding("REG-IDN-L5", "EVIDENCE_RECORD_INCOMPLETE", basic))
-    if level is _LOW:
-        return tuple(found)
-    demanded = tuple(each.value for each in _SUBSTANTIAL_CHECKS if each not in results)
-    if demanded:
-        found.append(finding("REG-IDN-S6f", "CHECK_NOT_EVIDENCED", demanded))
-    if not any(passes(result) for check, result in results.items() if check in policy.measures):
-        found.append(finding("REG-IDN-S6c", "IMPERSONATION_MEASURE_MISSING"))
-    if level is _HIGH and Check.PHYSICAL_COMPARISON not in results:
-        found.append(finding("REG-IDN-H9a", "PHYSICAL_COMPARISON_MISSING"))
-    return tuple(found)
-
-
-def _source_findings(
-    evidence: Evidence,
-    results: Mapping[Check, CheckResult],
-    measure: tuple[SourceCatalogue, AssuranceLevel],
-    now: datetime,
-) -> tuple[Finding, ...]:
-    """Sources relied on at this level that the catalogue does not approve (REG-IDN-L4)."""
-    catalogue, level = measure
-    relied_on = [evidence.source_id]
-    if level > _LOW:
-        relied_on += [each.source_id for each in results.values() if each.source_id is not None]
-    unapproved = tuple(each for each in relied_on if not catalogue.approves(each, now))
-    return (finding("REG-IDN-L4", "SOURCE_NOT_APPROVED", unapproved),) if unapproved else ()
+def _has_expired(evidence: Evidence, now: datetime) -> bool:
+    """Judged today and not only on the day the evidence was presented."""
+    return evidence.expiry_date is not None and evidence.expiry_date < now.date()

@@ -5,8 +5,11 @@ RaError
 +-- NotFound         no such application
 +-- Conflict         the application is in another state than the step needs
 +-- MalformedField   an input is not of the form its type demands
++-- PolicyFaulty     a policy is not one that may be used
 +-- SignatureInvalid an approval's signature does not verify
 """
+
+from dataclasses import dataclass
 
 from ra.requirements import Finding
 
@@ -50,3 +53,20 @@ class MalformedField(RaError):
 
 class SignatureInvalid(RaError):
     """The signature is not a valid one over this content by a trusted officer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFault:
+    """At `key` of a policy file something is not as `rule` demands."""
+
+    key: str
+    rule: str
+
+
+class PolicyFaulty(RaError):
+    """The policy `name` has these faults."""
+
+    def __init__(self, name: str, faults: tuple[PolicyFault, ...]) -> None:
+        super().__init__(f"{name}: {', '.join(each.key for each in faults)}")
+        self.name = name
+        self.faults = faults

@@ -16,13 +16,17 @@ class EvidenceKind(StrEnum):
     """Kinds of identity evidence."""
 
     PASSPORT = "passport"
+    DRIVING_LICENCE = "driving_licence"
     ID_CARD = "id_card"
+    MILITARY_ID = "military_id"
 
 
 class Presence(StrEnum):
     """How the applicant and the officer met."""
 
     IN_PERSON = "in_person"
+    SUPERVISED_REMOTE = "supervised_remote"
+    AUTOMATED_REMOTE = "automated_remote"
     ONLINE = "online"
 
 
@@ -130,3 +134,5 @@ class ProofingResult:
     policy_version: str
     completed_at: datetime
     valid_until: datetime
+    policy_sha256: str = ""
+    """Of the policy's file, in hexadecimal: a policy is immutable once it was used."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
+from ra.fake_companies import TEST_CVR
+from ra.fake_services import TEST_ATTESTATION, TEST_COMPARATOR, TEST_LOGIN
 from ra.identity import CprNumber, PersonName
 from ra.mrz import check_digit, transliterate
 from ra.registers import (
@@ -109,7 +111,15 @@ def fake_catalogue(valid_from: date) -> SourceCatalogue:
                 valid_from=valid_from,
                 test_equipment=True,
             )
-            for source_id in (TEST_CPR, TEST_DOCUMENT_STATUS, TEST_PASSPORT)
+            for source_id in (
+                TEST_CPR,
+                TEST_DOCUMENT_STATUS,
+                TEST_PASSPORT,
+                TEST_CVR,
+                TEST_LOGIN,
+                TEST_COMPARATOR,
+                TEST_ATTESTATION,
+            )
         ),
         allows_test_equipment=True,
     )

@@ -77,6 +77,7 @@ def build_package(application: Application, profile: ProfileReference) -> bytes:
             "proofing": {
                 "officer": application.officer.pseudonym,
                 "policy": application.proofing.policy_version,
+                "policy_sha256": application.proofing.policy_sha256,
                 "completed_at": application.proofing.completed_at.isoformat(),
                 "valid_until": application.proofing.valid_until.isoformat(),
             },

@@ -1,98 +1,85 @@
-"""What each answer of each check means: one table (NSIS 3.1.2, REG-IDN-L2 to H9b).
+"""What each answer of each check means for a case: one table of facts (NSIS 3.1.2).
 
-What is known against somebody counts at every level, also where the level would not have asked.
-What is merely not known counts from the level that demands it. An answer outside the table is no
-evidence.
+The table says what is known, and the rules in `ra.case_natural_person` alone say what that is
+worth. An answer outside the table is no evidence.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 from types import MappingProxyType
+from typing import Any
 
-from ra.evidence import Answer, Check, CheckResult
+from ra.case import ComparisonKind, NaturalPersonPart, OnRecord, StatusOfDocument
+from ra.case_natural_person import PersonRules, natural_person_findings
+from ra.evidence import Answer, Check, CheckResult, EvidenceKind, Presence
 from ra.levels import AssuranceLevel
 from ra.registers import DocumentStatus, PersonStatus
-from ra.requirements import Finding, finding
+from ra.requirements import Finding
 
-_LOW, _SUBSTANTIAL, _HIGH = AssuranceLevel.LOW, AssuranceLevel.SUBSTANTIAL, AssuranceLevel.HIGH
+Facts = Mapping[str, Any]
+_NOTHING_AGAINST: Facts = MappingProxyType({})
+_FACE = MappingProxyType({"comparison": ComparisonKind.PHOTO})
+_LOST = MappingProxyType({"document_status": StatusOfDocument.LOST_OR_STOLEN})
+_REVOKED = MappingProxyType({"document_status": StatusOfDocument.REVOKED})
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The requirement that an answer fails, with which code, and from which level that counts."""
-
-    requirement: str
-    code: str
-    counts_from: AssuranceLevel = _LOW
-
-
-_LOST = Verdict("REG-IDN-S6a", "EVIDENCE_REPORTED_LOST_OR_STOLEN")
-_REVOKED = Verdict("REG-IDN-S6a", "EVIDENCE_REVOKED")
-_SUPERSEDED = Verdict("REG-IDN-S6b", "PERSON_NUMBER_SUPERSEDED")
-
-# None: the check passes.
-_VERDICTS: Mapping[Check, Mapping[str, Verdict | None]] = MappingProxyType(
+_FACTS: Mapping[Check, Mapping[str, Facts]] = MappingProxyType(
     {
-        Check.FORMAT: {
-            Answer.SOUND: None,
-            Answer.MALFORMED: Verdict("REG-IDN-L2", "EVIDENCE_FORMAT_INVALID"),
-        },
+        Check.FORMAT: {Answer.SOUND: _NOTHING_AGAINST, Answer.MALFORMED: {"readable": False}},
         Check.VALIDITY_PERIOD: {
-            Answer.IN_FORCE: None,
-            Answer.EXPIRED: Verdict("REG-IDN-L2", "EVIDENCE_EXPIRED"),
+            Answer.IN_FORCE: _NOTHING_AGAINST,
+            Answer.EXPIRED: {"expired": True},
         },
         Check.GENUINENESS: {
-            Answer.ENOUGH_FEATURES: None,
-            Answer.TOO_FEW_FEATURES: Verdict("REG-IDN-S7", "EVIDENCE_NOT_GENUINE", _SUBSTANTIAL),
+            Answer.ENOUGH_FEATURES: _NOTHING_AGAINST,
+            Answer.TOO_FEW_FEATURES: {"genuine": False},
         },
         Check.DATA_MATCH: {
-            Answer.AGREES: None,
-            Answer.DIFFERS_FROM_EVIDENCE: Verdict("REG-IDN-L3", "IDENTITY_MISMATCH"),
-            Answer.DIFFERS_FROM_REGISTER: Verdict("REG-IDN-S6e", "IDENTITY_MISMATCH"),
+            Answer.AGREES: _NOTHING_AGAINST,
+            Answer.DIFFERS_FROM_EVIDENCE: {"data_match": False, "differs": ()},
+            Answer.DIFFERS_FROM_REGISTER: {"differs_from_register": ()},
         },
         Check.PHYSICAL_COMPARISON: {
-            Answer.MATCHES_IN_PERSON: None,
-            Answer.MATCHES_AT_A_DISTANCE: Verdict("REG-IDN-H9b", "PRESENCE_NOT_EQUIVALENT", _HIGH),
-            Answer.DIFFERS_FROM_EVIDENCE: Verdict("REG-IDN-L3", "IDENTITY_MISMATCH"),
+            Answer.MATCHES_IN_PERSON: _FACE,
+            Answer.MATCHES_AT_A_DISTANCE: {**_FACE, "presence": Presence.ONLINE},
+            Answer.DIFFERS_FROM_EVIDENCE: {**_FACE, "data_match": False, "differs": ()},
         },
         Check.DOCUMENT_STATUS: {
-            DocumentStatus.VALID: None,
+            DocumentStatus.VALID: _NOTHING_AGAINST,
             DocumentStatus.LOST: _LOST,
             DocumentStatus.STOLEN: _LOST,
             DocumentStatus.REVOKED: _REVOKED,
             # A document that its own issuer does not know is no document of that issuer.
             DocumentStatus.NOT_KNOWN: _REVOKED,
-            DocumentStatus.SUSPENDED: Verdict("REG-IDN-S6a", "EVIDENCE_SUSPENDED"),
-            DocumentStatus.EXPIRED: Verdict("REG-IDN-S6a", "EVIDENCE_EXPIRED"),
-            DocumentStatus.NO_SERVICE: Verdict("REG-IDN-H9a", "EVIDENCE_STATUS_UNAVAILABLE", _HIGH),
-            DocumentStatus.NO_ANSWER: Verdict(
-                "REG-IDN-S6a", "EVIDENCE_STATUS_UNKNOWN", _SUBSTANTIAL
-            ),
+            DocumentStatus.SUSPENDED: {"document_status": StatusOfDocument.SUSPENDED},
+            DocumentStatus.EXPIRED: {"expired_by_issuer": True},
+            DocumentStatus.NO_SERVICE: {"document_status": StatusOfDocument.NO_SERVICE},
+            DocumentStatus.NO_ANSWER: {"document_status": StatusOfDocument.UNREACHABLE},
         },
         Check.REGISTER_STATUS: {
-            PersonStatus.ACTIVE_IN_DENMARK: None,
-            PersonStatus.ACTIVE_IN_DENMARK_SPECIAL_ROAD_CODE: None,
-            PersonStatus.ACTIVE_IN_GREENLAND: None,
-            PersonStatus.ACTIVE_IN_GREENLAND_SPECIAL_ROAD_CODE: None,
-            PersonStatus.NO_RESIDENCE: None,
-            PersonStatus.EMIGRATED: None,
-            PersonStatus.RESERVED: Verdict("REG-IDN-S6b", "PERSON_NUMBER_NOT_ASSIGNED"),
-            PersonStatus.ANNULLED: Verdict("REG-IDN-S6b", "PERSON_NUMBER_ANNULLED"),
-            PersonStatus.DELETED_DUPLICATE: _SUPERSEDED,
-            PersonStatus.CHANGED: _SUPERSEDED,
-            PersonStatus.MISSING: Verdict("REG-IDN-S6b", "PERSON_MISSING"),
-            PersonStatus.DEAD: Verdict("REG-IDN-S6b", "PERSON_DECEASED"),
-            Answer.NOT_REGISTERED: Verdict("REG-IDN-S6b", "PERSON_NOT_IN_REGISTER", _SUBSTANTIAL),
-            Answer.NO_ANSWER: Verdict("REG-IDN-S6b", "EVIDENCE_STATUS_UNKNOWN", _SUBSTANTIAL),
+            **{each: {"cpr_status": each} for each in PersonStatus},
+            Answer.NOT_REGISTERED: {"cpr_status": None},
+            Answer.NO_ANSWER: {"register_answered": False},
         },
     }
 )
-_NOT_EVIDENCED = Verdict("REG-IDN-S6f", "CHECK_NOT_EVIDENCED")
+_RECORD_FIELDS = frozenset(each.name for each in fields(OnRecord))
 
 
-def verdict(result: CheckResult) -> Verdict | None:
-    """The verdict on one recorded check; None when it passes outright."""
-    return _VERDICTS[result.check].get(result.answer, _NOT_EVIDENCED)
+def presented_part(kind: EvidenceKind, results: Iterable[CheckResult]) -> NaturalPersonPart:
+    """What these results make of a document; nothing is against it but what they say."""
+    part = NaturalPersonPart(
+        document=kind, document_status=StatusOfDocument.VALID, presence=Presence.IN_PERSON
+    )
+    for result in results:
+        part = _with(part, result)
+    return part
+
+
+def verdict(result: CheckResult) -> Finding | None:
+    """What one recorded check says against somebody at the highest level; None when it passes."""
+    unasked = replace(presented_part(EvidenceKind.PASSPORT, ()), comparison=ComparisonKind.PHOTO)
+    found = natural_person_findings(_with(unasked, result), AssuranceLevel.HIGH, PersonRules())
+    return found[0] if found else None
 
 
 def passes(result: CheckResult) -> bool:
@@ -100,9 +87,15 @@ def passes(result: CheckResult) -> bool:
     return verdict(result) is None
 
 
-def result_findings(result: CheckResult, level: AssuranceLevel) -> tuple[Finding, ...]:
-    """What one recorded check says against acceptance at this level: nothing, or one finding."""
-    against = verdict(result)
-    if against is None or level < against.counts_from:
-        return ()
-    return (finding(against.requirement, against.code, (result.check.value, *result.concerns)),)
+def _with(part: NaturalPersonPart, result: CheckResult) -> NaturalPersonPart:
+    """The part with what one result tells."""
+    facts = _FACTS[result.check].get(result.answer, {"strange": ()})
+    # What has names gets them here: those of the check, and of the fields that it found.
+    named = (result.check.value, *result.concerns)
+    record: dict[str, Any] = {
+        name: (*getattr(part.on_record, name), *named) if fact == () else fact
+        for name, fact in facts.items()
+        if name in _RECORD_FIELDS
+    }
+    others = {name: fact for name, fact in facts.items() if name not in _RECORD_FIELDS}
+    return replace(part, on_record=replace(part.on_record, **record), **others)

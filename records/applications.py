@@ -11,7 +11,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from audit.events import Event
+from audit.events import Detail, Event
+from audit.payloads import Payload
 from ca.issuance import Approval as SignedPackage
 from ra.applications import Application, ApplicationId, ApplicationState
 from ra.approvals import Approval, ApprovedApplication
@@ -23,7 +24,7 @@ from ra.documents import (
 )
 from ra.errors import Conflict, NotFound
 from ra.levels import AssuranceLevel
-from records.audit_log import append
+from records.audit_payloads import Told, append_told
 from records.database import Database
 from records.personal_data import PersonalData
 from records.tables import application, approval, subject
@@ -41,11 +42,13 @@ class Applications:
         """Keep a new application; whoever shows the secret later is its applicant."""
         columns = operational_columns(new)
         with self._database.write() as tx:
-            tx.execute(
-                insert(subject).values(
-                    id=new.subject_id, kind="natural_person", state="active", created_at=now
+            # Whoever corrects the own data is there already (GDPR Art. 16).
+            if not tx.execute(select(subject.c.id).where(subject.c.id == new.subject_id)).first():
+                tx.execute(
+                    insert(subject).values(
+                        id=new.subject_id, kind="natural_person", state="active", created_at=now
+                    )
                 )
-            )
             tx.execute(
                 insert(application).values(
                     id=new.id,
@@ -58,7 +61,8 @@ class Applications:
                     **self._changing(tx, new),
                 )
             )
-            _tell(tx, new, "system:applicant", now)
+            told = _told(new, "system:applicant", payload=_names(new))
+            append_told(tx, [told], self._personal, now)
 
     def get(self, application_id: str) -> Application:
         """The application as it stands; NotFound when there is none."""
@@ -82,10 +86,12 @@ class Applications:
     ) -> None:
         """Replace applications in one transaction; Conflict if anybody changed one meanwhile."""
         with self._database.write() as tx:
-            for before, after in sorted(changes, key=lambda change: change[0].id):
+            ordered = sorted(changes, key=lambda change: change[0].id)
+            for before, after in ordered:
                 self._require_unchanged(tx, before)
                 self._write(tx, after)
-                _tell(tx, after, actor, now)
+            told = [_told(after, actor, payload=_reasons(after)) for _, after in ordered]
+            append_told(tx, told, self._personal, now)
 
     def approve(self, before: Application, approved: ApprovedApplication, now: datetime) -> None:
         """Keep an approval, its package and the approved application, all or nothing.
@@ -111,7 +117,8 @@ class Applications:
                 )
             )
             self._write(tx, approved.application)
-            _tell(tx, approved.application, of.officer, now, {"package_sha256": of.package_hash})
+            details: dict[str, Detail] = {"package_sha256": of.package_hash}
+            append_told(tx, [_told(approved.application, of.officer, details)], self._personal, now)
 
     def approval(self, of: Application) -> tuple[Approval, SignedPackage]:
         """The approval of an application and the signed package; NotFound when there is none."""
@@ -173,14 +180,27 @@ class Applications:
         return restore_application(columns, json.loads(body))
 
 
-def _tell(
-    tx: Connection,
+def _told(
     of: Application,
     actor: str,
-    now: datetime,
-    details: Mapping[str, str | int | bool | None] | None = None,
-) -> None:
-    append(tx, Event(f"application.{of.state}", actor, of.id, dict(details or {})), now)
+    details: Mapping[str, Detail] | None = None,
+    payload: Mapping[str, Detail] | None = None,
+) -> Told:
+    """The event of a state, with what it says of the person, if anything."""
+    event = Event(f"application.{of.state}", actor, of.id, dict(details or {}))
+    return Told(event, (Payload(of.subject_id, payload),) if payload else ())
+
+
+def _names(of: Application) -> dict[str, Detail]:
+    """Who applied, as the applicant says."""
+    claim = of.applicant.claim
+    return {"given_name": claim.given_name.value, "surname": claim.surname.value}
+
+
+def _reasons(of: Application) -> dict[str, Detail]:
+    """Why the application waits or was refused: requirements and codes, no values."""
+    found = [f"{each.requirement} {each.code}" for each in of.findings]
+    return {"findings": "; ".join(found)} if found else {}
 
 
 def _row(tx: Connection, application_id: str, *, lock: bool = False) -> Row[tuple[object, ...]]:

@@ -13,11 +13,11 @@ from audit.heads import Head, parse_head
 from audit.log import TIME_TOLERANCE
 from records.database import Database
 from records.prepared import Prepared, driver
-from records.tables import audit_event, audit_head
+from records.tables import audit_event, audit_head, audit_retention
 
 _APPEND_LOCK = 7418457
 _PAGE = 1000
-_INSERT = Prepared(insert(audit_event), ("sequence", "header", "leaf_sha256"))
+_INSERT = Prepared(insert(audit_event), ("sequence", "header", "leaf_sha256", "payloads"))
 _LAST = Prepared(select(func.max(audit_event.c.sequence)))
 _NEWEST = Prepared(
     select(audit_head.c.note).where(
@@ -41,18 +41,34 @@ def append_all(tx: Connection, events: Sequence[Event], now: datetime) -> int:
         ClockBehind: `now` lies before the latest head by more than the tolerance, so that the log
             would not verify; nothing that is told in it may be done before the clock is right.
     """
+    first = take_turn(tx, now)
+    insert_entries(tx, [seal_event(event, at, now) for at, event in enumerate(events, first)])
+    return first
+
+
+def take_turn(tx: Connection, now: datetime) -> int:
+    """Wait until no other transaction appends; gives the number of the next entry.
+
+    Raises:
+        ClockBehind: as in `append_all`.
+    """
     _wait_for_turn(tx)
     _require_clock(tx, now)
-    first = _size(tx)
-    entries = [seal_event(event, number, now) for number, event in enumerate(events, first)]
-    _INSERT.run(
-        tx,
-        [
-            {"sequence": each.sequence, "header": each.header, "leaf_sha256": each.leaf_hash}
-            for each in entries
-        ],
-    )
-    return first
+    return _size(tx)
+
+
+def insert_entries(tx: Connection, entries: Sequence[Entry], payloads: int = 0) -> None:
+    """Store entries sealed under the next numbers; each has that many payloads."""
+    rows = [
+        {
+            "sequence": each.sequence,
+            "header": each.header,
+            "leaf_sha256": each.leaf_hash,
+            "payloads": payloads,
+        }
+        for each in entries
+    ]
+    _INSERT.run(tx, rows)
 
 
 class AuditLog:
@@ -61,12 +77,12 @@ class AuditLog:
     def __init__(self, database: Database, view: Connection) -> None:
         """Read through the given transaction; heads are written in one of their own."""
         self._database = database
-        self._view = view
+        self.view = view
 
     def entries(self, start: int) -> Iterator[Entry]:
         """The entries from `start` on, a page at a time."""
         while True:
-            rows = self._view.execute(
+            rows = self.view.execute(
                 select(audit_event)
                 .where(audit_event.c.sequence >= start)
                 .order_by(audit_event.c.sequence)
@@ -84,25 +100,47 @@ class AuditLog:
 
     def size(self) -> int:
         """The sequence number that the next entry will get."""
-        return _size(self._view)
+        return _size(self.view)
 
     def heads(self) -> Iterator[Head]:
         """All heads, smallest first."""
-        for (note,) in self._view.execute(select(audit_head.c.note).order_by(audit_head.c.size)):
+        for (note,) in self.view.execute(select(audit_head.c.note).order_by(audit_head.c.size)):
             yield parse_head(str(note))
 
     def latest_head(self) -> Head | None:
         """The largest head."""
-        note = self._view.execute(
+        note = self.view.execute(
             select(audit_head.c.note).order_by(audit_head.c.size.desc()).limit(1)
         ).scalar()
         return None if note is None else parse_head(note)
 
-    def frontier(self) -> bytes | None:
-        """The octets recorded with the latest head."""
-        return self._view.execute(
-            select(audit_head.c.frontier).order_by(audit_head.c.size.desc()).limit(1)
+    def head_of(self, size: int) -> Head | None:
+        """The head of exactly that size."""
+        note = self.view.execute(
+            select(audit_head.c.note).where(audit_head.c.size == size)
         ).scalar()
+        return None if note is None else parse_head(note)
+
+    def frontier(self, size: int) -> bytes | None:
+        """The octets recorded with the head of that size."""
+        return self.view.execute(
+            select(audit_head.c.frontier).where(audit_head.c.size == size)
+        ).scalar()
+
+    def headers_dropped_by(self) -> int | None:
+        """The number of the latest event that drops headers; None when none did."""
+        return self.view.execute(
+            select(func.max(audit_retention.c.sequence)).where(audit_retention.c.headers_below > 0)
+        ).scalar()
+
+    def leaves(self, size: int) -> list[bytes]:
+        """The leaf hashes of the first entries."""
+        rows = self.view.execute(
+            select(audit_event.c.leaf_sha256)
+            .where(audit_event.c.sequence < size)
+            .order_by(audit_event.c.sequence)
+        )
+        return [_octets(leaf) for (leaf,) in rows]
 
     def record_head(self, head: Head, frontier: bytes) -> None:
         """Store a head; HeadConflict when one of this size or larger is there."""

@@ -118,19 +118,19 @@ class Certificates:
         with self._database.read() as tx:
             return uses_of_keys(tx, [spki_sha256], self._compromised)[spki_sha256]
 
-    def is_approving_officer(self, signer: x509.Certificate) -> bool:
-        """Whether this very certificate is good and belongs to an active approving officer."""
+    def approving_person(self, signer: x509.Certificate) -> str | None:
+        """Whose this very certificate is, if it is good and an active approving officer's."""
         fingerprint = signer.fingerprint(hashes.SHA256()).hex()
         with self._database.read() as tx:
             found = tx.execute(
-                select(officer.c.id)
+                select(officer.c.person_id)
                 .join(officer_certificate, officer_certificate.c.officer_id == officer.c.id)
                 .join(certificate, certificate.c.fingerprint == officer_certificate.c.fingerprint)
                 .where(officer_certificate.c.fingerprint == fingerprint)
                 .where(officer.c.role == "approving_officer", officer.c.state == "active")
                 .where(certificate.c.status == "issued")
             ).first()
-        return found is not None
+        return None if found is None else str(found.person_id)
 
     def open_intents(self, before: datetime) -> list[tuple[IssuerName, SerialNumber]]:
         """Intents recorded before that time and still without a certificate."""

@@ -19,10 +19,13 @@ from sqlalchemy import (
 )
 
 from audit.events import Event
+from audit.payloads import DROPPED
 from ca.identifiers import IssuerName, SerialNumber
 from gdpr_erasure.errors import Conflict
 from gdpr_erasure.saga import Erasure, ErasureState, Observation, Place, evidence_text
 from records.audit_log import append
+from records.audit_payloads import erase_payloads
+from records.case_contents import forget_cases
 from records.crls import Crls
 from records.database import Database
 from records.errors import NotFound
@@ -166,7 +169,9 @@ class Erasures:
                 "applications": tx.execute(
                     delete(application).where(application.c.subject_id == of)
                 ).rowcount,
+                "cases": forget_cases(tx, of),
                 "keys": self._personal.destroy(tx, of),
+                DROPPED: erase_payloads(tx, of),
             }
             tx.execute(delete(subject).where(subject.c.id == of))
             evidence = evidence_text({**case.evidence, "destroyed": counts})

@@ -1,42 +1,24 @@
 """What the database itself refuses, whoever asks and whatever the program believes.
 
-The codes are PKI (certificates, keys and publication), REV (bulk revocation), RA (applications,
-officers, four eyes) and AUD (the log); PKI19 stands for every table at once. Whoever owns the
-database can take a guard away, which `records.schema` notices, or write what the program would have
-written.
+The codes are PKI (certificates, keys and publication), KEY (keys on their way out of the key
+store), REV (bulk revocation), RA (applications, officers, four eyes), CASE (data-subject cases)
+and AUD (the log); PKI19 stands for every table at once. Whoever owns the database can take a guard
+away, which `records.schema` notices, or write what the program would have written.
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping
 
+from records.guards_audit import AUD_GUARDS
 from records.guards_bulk import BULK_GUARDS
+from records.guards_cases import CASE_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
-from records.triggers import Effect, Guard, Trigger, render
+from records.guards_vault import KEY_DOOMED, KEY_GUARDS
+from records.triggers import Effect, Trigger, render
 
-AUD_GUARDS = (
-    Guard(
-        "AUD01",
-        "audit_event",
-        "INSERT",
-        "NEW.sequence <> 1 + COALESCE((SELECT MAX(e.sequence) FROM audit_event e), -1)",
-        "audit events are numbered without a gap",
-    ),
-    Guard("AUD02", "audit_event", "UPDATE", "1 = 1", "an audit event does not change"),
-    Guard("AUD02", "audit_event", "DELETE", "1 = 1", "an audit event is not deleted"),
-    Guard(
-        "AUD03",
-        "audit_head",
-        "INSERT",
-        "NEW.size <= COALESCE((SELECT MAX(h.size) FROM audit_head h), 0)"
-        " OR NEW.size > COALESCE((SELECT MAX(e.sequence) FROM audit_event e), -1) + 1",
-        "a head covers more events than the one before, and none that is not there",
-    ),
-    Guard("AUD03", "audit_head", "UPDATE", "1 = 1", "a signed head does not change"),
-    Guard("AUD03", "audit_head", "DELETE", "1 = 1", "a signed head is not deleted"),
-)
 # In this order: the guard that locks the subject (PKI18) comes before those that count on it.
-GUARDS = (*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS)
+GUARDS = (*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS, *KEY_GUARDS, *CASE_GUARDS)
 
 
 _RESPONSE_DUE = (
@@ -119,6 +101,7 @@ EFFECTS = (
         "OLD.revoked_at IS NULL",
         "DELETE FROM ocsp_response WHERE issuer = OLD.issuer AND serial = OLD.serial",
     ),
+    KEY_DOOMED,
 )
 
 

@@ -158,8 +158,9 @@ _SUBJECT_GUARDS = (
         "DELETE",
         "EXISTS (SELECT 1 FROM certificate c WHERE c.subject_id = OLD.id)"
         " OR EXISTS (SELECT 1 FROM data_key k WHERE k.subject_id = OLD.id)"
-        " OR EXISTS (SELECT 1 FROM application a WHERE a.subject_id = OLD.id)",
-        "a subject is deleted only after its certificates, applications and keys",
+        " OR EXISTS (SELECT 1 FROM application a WHERE a.subject_id = OLD.id)"
+        " OR EXISTS (SELECT 1 FROM audit_payload p WHERE p.subject_id = OLD.id)",
+        "a subject is deleted only after its certificates, applications, keys and audit payloads",
     ),
     Guard(
         "PKI12",
@@ -187,16 +188,18 @@ _SUBJECT_GUARDS = (
         "PKI15",
         "data_key",
         "DELETE",
-        "EXISTS (SELECT 1 FROM certificate c WHERE c.subject_id = OLD.subject_id) OR EXISTS"
-        " (SELECT 1 FROM subject s WHERE s.id = OLD.subject_id AND s.state <> 'erasing')",
+        # What was delivered goes earlier than the person: see CASE14.
+        "OLD.purpose <> 'delivery' AND (EXISTS (SELECT 1 FROM certificate c"
+        " WHERE c.subject_id = OLD.subject_id) OR EXISTS"
+        " (SELECT 1 FROM subject s WHERE s.id = OLD.subject_id AND s.state <> 'erasing'))",
         "a data key is destroyed only in an erasure, after the certificates it opens are gone",
     ),
     Guard(
         "PKI16",
         "data_key",
         "INSERT",
-        same_row("data_key", "subject_id", "purpose"),
-        "a data key is never overwritten",
+        f"{same_row('data_key', 'subject_id', 'purpose')} OR {same_row('data_key', 'key_ref')}",
+        "a data key is never overwritten, nor given to two",
     ),
     Guard("PKI16", "data_key", "UPDATE", "1 = 1", "a data key is never overwritten"),
 )

@@ -239,6 +239,9 @@ def _policy_columns(policy: IssuerPolicy) -> dict[str, str | int | None]:
         "crl_shards": policy.crl_shards,
         "crl_deltas": int(policy.crl_deltas),
         "crl_keep_expired_seconds": int(policy.crl_keep_expired.total_seconds()),
+        "ocsp_validity_seconds": None
+        if policy.ocsp_validity is None
+        else int(policy.ocsp_validity.total_seconds()),
     }
 
 
@@ -271,6 +274,7 @@ def _record(row: Row[tuple[object, ...]], rows: Sequence[Row[tuple[object, ...]]
             row.crl_shards,
             bool(row.crl_deltas),
             timedelta(seconds=row.crl_keep_expired_seconds),
+            _seconds(row.ocsp_validity_seconds),
         ),
         certificates=certificates,
         key_destroyed_at=row.key_destroyed_at,

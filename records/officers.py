@@ -14,8 +14,10 @@ from cryptography.hazmat.primitives import hashes
 from sqlalchemy import Connection, Row, insert, select, update
 
 from audit.events import Event
+from audit.payloads import Payload
 from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
+from records.audit_payloads import Told, append_told
 from records.database import Database
 from records.errors import Conflict, NotFound
 from records.personal_data import PersonalData
@@ -36,6 +38,9 @@ class Role(StrEnum):
     APPROVING_OFFICER = "approving_officer"
     SECURITY_ADMINISTRATOR = "security_administrator"
     AUDITOR = "auditor"
+    CASE_MANAGER = "case_manager"
+    CASE_APPROVER = "case_approver"
+    DATA_PROTECTION_OFFICER = "data_protection_officer"
 
     @property
     def label(self) -> str:
@@ -93,7 +98,9 @@ class Officers:
                     created_at=now,
                 )
             )
-            append(tx, Event("officer.invited", "system:operator", invited.id, {"role": role}), now)
+            event = Event("officer.invited", "system:operator", invited.id, {"role": role})
+            told = Told(event, (Payload(invited.subject_id, {"name": name}),))
+            append_told(tx, [told], self._personal, now)
         return invited
 
     def all(self) -> list[tuple[Officer, str]]:

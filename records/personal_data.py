@@ -1,12 +1,14 @@
 """The one door through which personal data enters and leaves the database.
 
-Each value is encrypted with AES-256-GCM under a data key of its subject and purpose; the data key
-is wrapped by a key in the token. Deleting the data key's row ends every value under it.
+Each value is encrypted with AES-256-GCM under a data key of its subject and purpose. The key is in
+the key store (`records.key_store`), the records hold its reference; deleting that row ends every
+value under it, for a trigger keeps the reference until the key has died with its seal.
 """
 
 import secrets
-from collections.abc import Callable
-from typing import Protocol
+import time
+from collections.abc import Callable, Collection
+from threading import Lock
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -14,37 +16,54 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Connection, delete, insert, select
 
-from hsm.errors import IntegrityFailed
-from records.errors import Erased, RecordsError
+from records.errors import Erased
+from records.key_store import KeyStore, NewKey
+from records.key_wrapping import DamagedData
 from records.tables import data_key, subject
 
+__all__ = ["PURPOSES", "DamagedData", "PersonalData"]
+
 _NONCE_OCTETS = 12
+_DESTROYED = "the data key of this subject was destroyed"
+_MOST_AHEAD = 256
+_AHEAD_SECONDS = 60.0
 # What a data key may open: certificate bodies and names; applications and their evidence; how a
 # person is reached; payloads of the audit log; data-subject cases and what is delivered in them;
 # officers' names. What dies at different times has different purposes.
 PURPOSES = frozenset({"core", "evidence", "contact", "audit", "case", "delivery", "officer"})
 
 
-class WrappingKey(Protocol):
-    """An AES-256 key in a token (or a test's stand-in) that wraps data keys."""
+class _KeysAhead:
+    """Data keys made before they are needed, so that many cost one commit of the key store.
 
-    def encrypt(self, plaintext: bytes, associated_data: bytes) -> bytes:
-        """Nonce, ciphertext and tag."""
+    One is made for the first who asks, and twice as many each time they run out within a minute.
+    What is left over is swept from the store.
+    """
 
-    def decrypt(self, ciphertext: bytes, associated_data: bytes) -> bytes:
-        """The plaintext; IntegrityFailed when ciphertext or associated data were changed."""
+    def __init__(self, store: KeyStore) -> None:
+        self._store = store
+        self._keys: list[NewKey] = []
+        self._count = 1
+        self._made_at = 0.0
+        self._lock = Lock()
 
-
-class DamagedData(RecordsError):
-    """A sealed value does not open under its own key: it was altered."""
+    def take(self) -> NewKey:
+        with self._lock:
+            is_fresh = time.monotonic() - self._made_at < _AHEAD_SECONDS
+            if not (self._keys and is_fresh):
+                self._count = min(self._count * 2, _MOST_AHEAD) if is_fresh else 1
+                self._keys = self._store.make(self._count)
+                self._made_at = time.monotonic()
+            return self._keys.pop()
 
 
 class PersonalData:
     """Seals and opens values inside the caller's transaction."""
 
-    def __init__(self, wrapping_key: Callable[[], WrappingKey]) -> None:
-        """Remember how to get at the token's wrapping key; it is asked for when first needed."""
-        self._wrapping_key = wrapping_key
+    def __init__(self, store: KeyStore) -> None:
+        """Keys are in this store; it is asked when the first is needed."""
+        self._store = store
+        self._ahead = _KeysAhead(store)
 
     def seal(self, tx: Connection, subject_id: str, purpose: str, value: bytes) -> bytes:
         """Encrypt a value of one subject; makes the data key at the first value."""
@@ -58,23 +77,36 @@ class PersonalData:
         They end with the data key: whoever kept neither can neither open nor check what was
         sealed or committed to with them.
         """
-        key = self._key_to_seal(tx, subject_id, purpose)
-        return HKDF(SHA256(), 32, salt=None, info=_place(subject_id, purpose) + label).derive(key)
+        return self.derivation(tx, subject_id, purpose, make=True)(label)
+
+    def derivation(
+        self, tx: Connection, subject_id: str, purpose: str, *, make: bool = False
+    ) -> Callable[[bytes], bytes]:
+        """What `derive` gives for any label, with the key taken out once.
+
+        Raises:
+            Erased: there is no such key, and none is to be made.
+        """
+        find = self._key_to_seal if make else self._existing_key
+        key = find(tx, subject_id, purpose)
+        place = _place(subject_id, purpose)
+        return lambda label: HKDF(SHA256(), 32, salt=None, info=place + label).derive(key)
 
     def _key_to_seal(self, tx: Connection, subject_id: str, purpose: str) -> bytes:
-        place = _place(subject_id, purpose)
-        key = self._data_key(tx, subject_id, purpose)
-        if key is None:
+        ref = _reference(tx, subject_id, purpose)
+        if ref is None:
             # Of two first values at once the second waits here, and finds the key of the first.
             tx.execute(select(subject.c.id).where(subject.c.id == subject_id).with_for_update())
-            key = self._data_key(tx, subject_id, purpose)
-        if key is None:
-            key = secrets.token_bytes(32)
-            wrapped = self._wrapping_key().encrypt(key, place)
-            tx.execute(
-                insert(data_key).values(subject_id=subject_id, purpose=purpose, wrapped=wrapped)
-            )
-        return key
+            ref = _reference(tx, subject_id, purpose)
+        if ref is not None:
+            return self._key(ref)
+        if tx.execute(select(data_key.c.key_ref).limit(1)).first() is not None:
+            self._store.require()
+        made = self._ahead.take()
+        tx.execute(
+            insert(data_key).values(subject_id=subject_id, purpose=purpose, key_ref=made.ref)
+        )
+        return made.key
 
     def open(self, tx: Connection, subject_id: str, purpose: str, sealed: bytes) -> bytes:
         """Decrypt what `seal` gave.
@@ -83,31 +115,44 @@ class PersonalData:
             Erased: the data key was destroyed.
             DamagedData: the value or its key was altered.
         """
-        key = self._data_key(tx, subject_id, purpose)
-        if key is None:
-            raise Erased("the data key of this subject was destroyed")
+        key = self._existing_key(tx, subject_id, purpose)
         nonce, ciphertext = sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:]
         try:
             return AESGCM(key).decrypt(nonce, ciphertext, _place(subject_id, purpose))
         except (InvalidTag, ValueError):  # ValueError: too few octets for a nonce
             raise DamagedData("a sealed value does not open under its own key") from None
 
-    def destroy(self, tx: Connection, subject_id: str) -> int:
-        """Delete every data key of the subject; gives their number."""
-        return tx.execute(delete(data_key).where(data_key.c.subject_id == subject_id)).rowcount
+    def destroy(
+        self, tx: Connection, subject_id: str, purposes: Collection[str] | None = None
+    ) -> int:
+        """Delete the data keys of the subject, or those of some purposes; gives their number."""
+        of_subject = delete(data_key).where(data_key.c.subject_id == subject_id)
+        if purposes is not None:
+            for purpose in purposes:
+                _place(subject_id, purpose)
+            of_subject = of_subject.where(data_key.c.purpose.in_(purposes))
+        return tx.execute(of_subject).rowcount
 
-    def _data_key(self, tx: Connection, subject_id: str, purpose: str) -> bytes | None:
-        wrapped = tx.execute(
-            select(data_key.c.wrapped).where(
-                data_key.c.subject_id == subject_id, data_key.c.purpose == purpose
-            )
-        ).scalar()
-        if wrapped is None:
-            return None
-        try:
-            return self._wrapping_key().decrypt(wrapped, _place(subject_id, purpose))
-        except IntegrityFailed:
-            raise DamagedData("a data key does not open under the wrapping key") from None
+    def _existing_key(self, tx: Connection, subject_id: str, purpose: str) -> bytes:
+        ref = _reference(tx, subject_id, purpose)
+        if ref is None:
+            raise Erased(_DESTROYED)
+        return self._key(ref)
+
+    def _key(self, ref: str) -> bytes:
+        key = self._store.open(ref)
+        if key is None:
+            raise Erased(_DESTROYED)
+        return key
+
+
+def _reference(tx: Connection, subject_id: str, purpose: str) -> str | None:
+    _place(subject_id, purpose)
+    return tx.execute(
+        select(data_key.c.key_ref).where(
+            data_key.c.subject_id == subject_id, data_key.c.purpose == purpose
+        )
+    ).scalar()
 
 
 def _place(subject_id: str, purpose: str) -> bytes:

@@ -72,7 +72,7 @@ def render(dialect: str, guards: Iterable[Guard], effects: Iterable[Effect]) -> 
     trigger = _sqlite if dialect == "sqlite" else _postgresql
     tables: dict[str, None] = {}
     for number, guard in enumerate(guards):
-        name = f"guard_{number:02}_{guard.code.lower()}"
+        name = f"guard_{number:03}_{guard.code.lower()}"
         when = guard.when.format(now=NOW[dialect], lock=_LOCK[dialect], share=_SHARE[dialect])
         refusal = _refuse(dialect, f"{guard.code}: {guard.sentence}")
         yield trigger(name, f"BEFORE {guard.event}", guard.table, when, refusal)

@@ -14,7 +14,7 @@ from cryptography import x509
 from ca.der import LONG_FORM
 from ca.identifiers import SerialNumber
 from revocation import der
-from revocation.ocsp import CertId, OcspRequest
+from revocation.ocsp import MAX_NONCE_OCTETS, NONCE, CertId, OcspRequest, encode_request
 
 
 class CertIdHash(StrEnum):
@@ -38,6 +38,7 @@ _HASHES: dict[CertIdHash, tuple[bytes, Callable[[bytes], bytes]]] = {
 
 # SEQUENCEs around the one CertID of a request, the CertID's own included, in the short form.
 _PLAIN_DEPTH = 10
+_DEEPEST = 15  # the same with lengths above 127, as far as there are any
 _PLAIN = tuple(
     b"".join(bytes((der.SEQUENCE, max(whole - inner, 0))) for inner in range(2, 12, 2))
     for whole in range(LONG_FORM)
@@ -98,6 +99,29 @@ class IssuerCertIds:
                 rest = octets[_PLAIN_DEPTH + len(beginning) :]
                 serial = serial_in(rest)
                 return None if serial is None else (cert_id_hash, serial)
+        return None
+
+    def recognise_nonced(
+        self, octets: bytes
+    ) -> tuple[tuple[CertIdHash, SerialNumber], bytes] | None:
+        """As `recognise_plain`, of a request that holds a nonce too, which is given beside it.
+
+        Nonces of more than 125 octets, which nobody sends, are left to the reader.
+        """
+        for cert_id_hash, beginning in self._beginnings.items():
+            start = octets.find(beginning, _PLAIN_DEPTH, _DEEPEST + len(beginning))
+            if start < 0:
+                continue
+            at = start + len(beginning)
+            end = at + 2 + (octets[at + 1] if at + 1 < len(octets) else 0)
+            serial = serial_in(octets[at:end])
+            nonce = octets[octets.find(NONCE, end) + len(NONCE) + 4 :]
+            if serial is None or not 1 <= len(nonce) <= MAX_NONCE_OCTETS:
+                return None
+            # What was found so is believed only if it is all there is.
+            cert_id = self.encode(cert_id_hash, serial)
+            found = (cert_id_hash, serial), nonce
+            return found if encode_request(cert_id, nonce) == octets else None
         return None
 
     def recognise_only(self, request: OcspRequest) -> tuple[CertIdHash, SerialNumber] | None:

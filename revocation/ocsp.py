@@ -23,7 +23,7 @@ MAX_CERT_IDS: Final = 10
 MAX_NONCE_OCTETS: Final = 128
 
 _BASIC_RESPONSE = der.oid("1.3.6.1.5.5.7.48.1.1")
-_NONCE = der.oid("1.3.6.1.5.5.7.48.1.2")
+NONCE = der.oid("1.3.6.1.5.5.7.48.1.2")
 
 
 class ResponseStatus(IntEnum):
@@ -97,7 +97,7 @@ def _read_request(octets: bytes) -> OcspRequest:
         raise MalformedRequest
     nonce = None
     if tbs.next_is(der.context(2)):
-        nonce = _read_extensions(tbs.enter(der.context(2)), known=_NONCE)
+        nonce = _read_extensions(tbs.enter(der.context(2)), known=NONCE)
     tbs.finish()
     return OcspRequest(tuple(cert_ids), nonce if nonce is None else _read_nonce(nonce))
 
@@ -147,6 +147,15 @@ def _read_nonce(value: bytes) -> bytes:
     if not 1 <= len(nonce) <= MAX_NONCE_OCTETS:
         raise MalformedRequest
     return nonce
+
+
+def encode_request(cert_id: bytes, nonce: bytes | None) -> bytes:
+    """A request about one CertID (its DER), as nearly every client writes it."""
+    extensions = b""
+    if nonce is not None:
+        of = der.sequence(der.extension(NONCE, der.octet_string(nonce)))
+        extensions = der.element(der.context(2), of)
+    return der.sequence(der.sequence(der.sequence(der.sequence(cert_id)), extensions))
 
 
 def error_response(status: ResponseStatus) -> bytes:
@@ -205,12 +214,24 @@ def build_response(
 
     A reason stands in RevokedInfo and nowhere else: not in singleExtensions.
     """
+    ready = b"".join(_single_response(single) for single in singles)
+    return sign_responses(signer, produced_at, ready, nonce, extensions)
+
+
+def sign_responses(
+    signer: ResponseSigner,
+    produced_at: datetime,
+    ready: bytes,
+    nonce: bytes | None,
+    extensions: tuple[bytes, ...] = (),
+) -> bytes:
+    """As `build_response`, of SingleResponses that are encoded already."""
     if nonce is not None:
-        extensions = (der.extension(_NONCE, der.octet_string(nonce)), *extensions)
+        extensions = (der.extension(NONCE, der.octet_string(nonce)), *extensions)
     response_data = der.sequence(
         signer.responder_id,
         _time(produced_at),
-        der.sequence(*(_single_response(single) for single in singles)),
+        der.sequence(ready),
         _explicit_extensions(extensions),
     )
     basic = signed(signer.algorithm, signer.key, response_data, signer.certificates)

@@ -18,6 +18,7 @@ from revocation import der
 from revocation.errors import NotDer, OcspRule, ResponseRefused
 from revocation.ocsp import ResponseSigner, SingleAnswer
 from revocation.ocsp_policy import LONGEST_VALIDITY
+from revocation.preproduction import Life
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Status, Unknown
 
@@ -32,6 +33,21 @@ _SINGLE_EXTENSIONS = frozenset({_ARCHIVE_CUTOFF, _CERT_HASH})
 _RESPONSE_EXTENSIONS = frozenset({_NONCE, _EXTENDED_REVOKE})
 _TIME = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z")
 _GOOD, _REVOKED, _UNKNOWN = 0x80, der.context(1), 0x82
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What was said of one certificate and passed this gate once: a SingleResponse in DER.
+
+    It holds as long as the response it stood in; `responder_id` is whose key signed that.
+    """
+
+    single: bytes
+    life: Life
+    responder_id: bytes
+
+
+Ordered = Sequence[SingleAnswer] | Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +66,7 @@ class ResponseGate:
         return cls(signer, key, certificate.not_valid_before_utc, certificate.not_valid_after_utc)
 
     def check(
-        self, response: bytes, ordered: Sequence[SingleAnswer], nonce: bytes | None, now: datetime
+        self, response: bytes, ordered: Ordered, nonce: bytes | None, now: datetime
     ) -> "Unverified":
         """Let a response pass that says what was ordered, to everybody who asks now.
 
@@ -65,7 +81,7 @@ class ResponseGate:
             raise ResponseRefused(OcspRule.STRUCTURE) from None
 
     def _check(
-        self, response: bytes, ordered: Sequence[SingleAnswer], nonce: bytes | None, now: datetime
+        self, response: bytes, ordered: Ordered, nonce: bytes | None, now: datetime
     ) -> "Unverified":
         basic = _enter_basic(response)
         start = basic.position
@@ -80,16 +96,57 @@ class ResponseGate:
         if not self.not_before <= _time(tbs) <= now:
             raise ResponseRefused(OcspRule.DATES)
         listed = tbs.enter(der.SEQUENCE)
-        for expected in ordered:
-            self._check_single(listed, expected, now)
-        if not listed.at_end():
-            raise ResponseRefused(OcspRule.ANSWERS)
+        if isinstance(ordered, Statement):
+            if listed.rest() != ordered.single or not ordered.life.holds(now):
+                raise ResponseRefused(OcspRule.ANSWERS)
+        else:
+            self._check_singles(listed, ordered, now)
         found = _extensions(tbs, _RESPONSE_EXTENSIONS)
         if found.get(_NONCE) != (None if nonce is None else der.octet_string(nonce)):
             raise ResponseRefused(OcspRule.NONCE)
         if algorithm != self.signer.algorithm.identifier or signature[:1] != b"\x00":
             raise ResponseRefused(OcspRule.ALGORITHM)
         return Unverified(self, signature[1:], octets)
+
+    def statement(self, response: bytes, life: Life) -> "Statement | None":
+        """What a response that was made ahead says of its one certificate, to be signed again.
+
+        None where its signature is not by the same key, for what others wrote is not signed here,
+        or where the certificate of the signer is not valid all that time.
+
+        Raises:
+            ResponseRefused: it cannot be read.
+        """
+        if not self.not_before <= life.this_update < life.next_update <= self.not_after:
+            return None
+        try:
+            basic = _enter_basic(response)
+            start = basic.position
+            tbs = basic.enter(der.SEQUENCE)
+            octets = basic.since(start)
+            basic.skip()
+            signature = basic.content(der.BIT_STRING)[1:]
+            if tbs.whole(der.context(2)) != self.signer.responder_id:
+                return None
+            tbs.skip()
+            single = tbs.enter(der.SEQUENCE).rest()
+            if not tbs.at_end():
+                return None
+        except (NotDer, ValueError):
+            raise ResponseRefused(OcspRule.STRUCTURE) from None
+        try:
+            Unverified(self, signature, octets).verify()
+        except ResponseRefused:
+            return None
+        return Statement(single, life, self.signer.responder_id)
+
+    def _check_singles(
+        self, listed: der.Reader, ordered: Sequence[SingleAnswer], now: datetime
+    ) -> None:
+        for expected in ordered:
+            self._check_single(listed, expected, now)
+        if not listed.at_end():
+            raise ResponseRefused(OcspRule.ANSWERS)
 
     def _check_single(self, listed: der.Reader, expected: SingleAnswer, now: datetime) -> None:
         if listed.at_end():

@@ -32,9 +32,10 @@ from revocation.ocsp import (
     build_response,
     error_response,
     parse_request,
+    sign_responses,
 )
 from revocation.ocsp_extensions import EXTENDED_REVOKE, NEVER_ISSUED, archive_cutoff, cert_hash
-from revocation.ocsp_gate import ResponseGate, Unverified
+from revocation.ocsp_gate import ResponseGate, Statement, Unverified
 from revocation.ocsp_policy import OcspPolicy
 from revocation.preproduction import DueResponse, Life, ProducedResponses
 from revocation.reasons import Reason
@@ -153,6 +154,28 @@ class OcspResponder:
             return self._signed(request, now)
         except Unavailable:
             return _error(ResponseStatus.TRY_LATER)
+
+    def statement(self, response: bytes, life: Life) -> Statement | None:
+        """What a response that was made ahead says, if this responder's key signed it."""
+        return self._gate.statement(response, life)
+
+    def with_nonce(self, statement: Statement, nonce: bytes, now: datetime) -> bytes | None:
+        """A statement that still holds, signed again for who sent this nonce (RFC 9654).
+
+        None where it is not this responder's to sign. It is as true as the response it stood in,
+        which others are served meanwhile.
+
+        Raises:
+            HsmError: the token does not sign.
+            ResponseRefused: what was signed breaks a rule.
+        """
+        is_own = statement.responder_id == self._signer.responder_id
+        if not is_own or not self._not_before <= now <= self._not_after:
+            return None
+        produced_at = now.replace(microsecond=0)
+        body = sign_responses(self._signer, produced_at, statement.single, nonce)
+        self._gate.check(body, statement, nonce, now)
+        return body
 
     def _signed(self, request: OcspRequest, now: datetime) -> OcspAnswer:
         life = self._life(now)

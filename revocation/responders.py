@@ -12,7 +12,8 @@ from typing import TypeVar
 from ca.identifiers import IssuerName
 from hsm.errors import HsmError, PinRejected, TokenNotFound, TokenUnavailable
 from revocation.ocsp import OcspRequest
-from revocation.preproduction import DueResponse, ProducedResponses
+from revocation.ocsp_gate import Statement
+from revocation.preproduction import DueResponse, Life, ProducedResponses
 from revocation.responder import OcspAnswer, OcspResponder
 
 AWAY: tuple[type[HsmError], ...] = (TokenUnavailable, TokenNotFound, PinRejected)
@@ -39,6 +40,16 @@ class OcspResponders:
     def answer_request(self, request: OcspRequest, now: datetime) -> OcspAnswer:
         """As `answer`, of a request that was read already. Raises: HsmError."""
         return self._by_the_first(lambda responder: responder.answer_request(request, now))
+
+    def statement(self, response: bytes, life: Life) -> Statement | None:
+        """What a response that was made ahead says, if one of them signed it."""
+        found = (responder.statement(response, life) for responder in self.responders)
+        return next((each for each in found if each is not None), None)
+
+    def with_nonce(self, statement: Statement, nonce: bytes, now: datetime) -> bytes | None:
+        """As `OcspResponder.with_nonce`, by the one whose statement it is. Raises: HsmError."""
+        signed = (responder.with_nonce(statement, nonce, now) for responder in self.responders)
+        return next((each for each in signed if each is not None), None)
 
     def produce(self, due: DueResponse, now: datetime) -> ProducedResponses:
         """As `OcspResponder.produce`, by the first whose token is there. Raises: HsmError."""

@@ -30,13 +30,22 @@ class Act(StrEnum):
     RELEASE = "lift holds"
     ERASE = "let erasures begin"
     AUDIT = "read the audit log"
+    OPEN_PAYLOADS = "open personal payloads of the audit log"
+    SEE_CASES = "see data-subject cases"
+    MANAGE_CASES = "handle data-subject cases"
+    APPROVE_CASES = "approve data-subject cases"
 
 
 RIGHTS: dict[Role, frozenset[Act]] = {
     Role.REGISTRATION_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.PROVE, Act.FIND}),
     Role.APPROVING_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.APPROVE, Act.FIND}),
-    Role.SECURITY_ADMINISTRATOR: frozenset({Act.FIND, Act.REVOKE, Act.RELEASE, Act.ERASE}),
-    Role.AUDITOR: frozenset({Act.AUDIT, Act.FIND}),
+    Role.SECURITY_ADMINISTRATOR: frozenset(
+        {Act.FIND, Act.REVOKE, Act.RELEASE, Act.ERASE, Act.OPEN_PAYLOADS}
+    ),
+    Role.AUDITOR: frozenset({Act.AUDIT, Act.FIND, Act.OPEN_PAYLOADS}),
+    Role.CASE_MANAGER: frozenset({Act.SEE_CASES, Act.MANAGE_CASES, Act.FIND}),
+    Role.CASE_APPROVER: frozenset({Act.SEE_CASES, Act.APPROVE_CASES, Act.FIND}),
+    Role.DATA_PROTECTION_OFFICER: frozenset({Act.SEE_CASES, Act.FIND}),
 }
 
 
@@ -66,6 +75,28 @@ def officer_of(parts: Assembly, request: Request) -> Officer | None:
     return parts.officers.by_session(token, utc_now()) if token else None
 
 
+def presented_certificate(request: Request) -> x509.Certificate:
+    """The client certificate of a request, whosever it is; its key was proved in the handshake.
+
+    Raises:
+        NotSignedIn: there is none that leads to a root of ours.
+    """
+    pem = request.environ.get("SSL_CLIENT_CERT")
+    if not pem or request.environ.get("SSL_CLIENT_VERIFY") != "SUCCESS":
+        raise NotSignedIn
+    return _client_certificate(pem)
+
+
+def requester_only(parts: Assembly, request: Request, case_id: str) -> None:
+    """Let only the bearer of the case's secret through.
+
+    Raises:
+        NotSignedIn: there is no such case, or this is not its secret; which, is not said.
+    """
+    if not parts.cases.is_requester(case_id, _bearer(request)):
+        raise NotSignedIn
+
+
 def _client_certificate(pem: str) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(pem.encode())
@@ -79,12 +110,16 @@ def applicant_only(parts: Assembly, request: Request, application_id: str) -> No
     Raises:
         NotSignedIn: there is no such application, or this is not its secret; which, is not said.
     """
+    if not parts.applications.is_applicant(application_id, _bearer(request)):
+        raise NotSignedIn
+
+
+def _bearer(request: Request) -> str:
     header = request.headers.get("Authorization", "")
     secret = header.removeprefix("Bearer ").strip()
     if not header.startswith("Bearer ") or len(secret) > 100:  # noqa: PLR2004 - secrets have 43
         raise NotSignedIn
-    if not parts.applications.is_applicant(application_id, secret):
-        raise NotSignedIn
+    return secret
 
 
 def same_site(request: Request) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from audit.log import TIME_TOLERANCE
+from gdpr_erasure.case_clock import CaseClock
 from records.job_runs import JobRun
 from records.visibility import Channel
 
@@ -36,6 +37,10 @@ class AlarmName(StrEnum):
     AUDIT_UNSEALED = "AUDIT_UNSEALED"
     CLOCK_BEHIND = "CLOCK_BEHIND"
     DISK_FULL = "DISK_FULL"
+    CASE_DAY_10 = "CASE_DAY_10"
+    CASE_DAY_20 = "CASE_DAY_20"
+    CASE_DAY_27 = "CASE_DAY_27"
+    CASE_OVERDUE = "CASE_OVERDUE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,14 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseSeen:
+    """A data-subject case that has not been answered."""
+
+    case_id: str
+    clock: CaseClock
+
+
+@dataclass(frozen=True, slots=True)
 class Observations:
     """Everything that alarms follow from."""
 
@@ -119,6 +132,7 @@ class Observations:
     jobs: tuple[JobRun, ...]
     audit: AuditSeen
     disk: Disk
+    cases: tuple[CaseSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +157,7 @@ def alarms(seen: Observations, limits: Limits, now: datetime) -> list[Alarm]:
         *_jobs(seen, limits, now),
         *_certificates(seen, now),
         *_audit(seen, now),
+        *_cases(seen, now),
     ]
     if seen.disk.free < seen.disk.wanted:
         free = f"{seen.disk.free // 1_000_000} MB are free in the state directory."
@@ -259,6 +274,22 @@ def _audit(seen: Observations, now: datetime) -> Iterator[Alarm]:
         said = f"Events of the audit log wait for a signed head since {waiting:%F %T}."
         way = "Run: tillid job run seal-audit-log, which says what is in the way."
         yield Alarm(AlarmName.AUDIT_UNSEALED, "audit-log", waiting + AUDIT_LIMIT, said, way)
+
+
+def _cases(seen: Observations, now: datetime) -> Iterator[Alarm]:
+    """Each case on its tenth, twentieth and twenty-seventh day, and after its last (Art. 12(3))."""
+    today = now.date()
+    for case in seen.cases:
+        due, mark = case.clock.due_on(today), case.clock.mark(today)
+        subject = f"case.{case.case_id.lower()}"
+        if case.clock.is_overdue(today):
+            said, name = f"Case {case.case_id} was due on {due}.", AlarmName.CASE_OVERDUE
+        elif mark is not None:
+            said, name = f"Case {case.case_id} is due on {due}.", AlarmName(f"CASE_DAY_{mark}")
+        else:
+            continue
+        way = "Answer it, or extend it with a reason inside its first month: tillid case show."
+        yield Alarm(name, subject, now, said, way)
 
 
 def length_of_time(time: timedelta) -> str:

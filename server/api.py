@@ -3,20 +3,27 @@
 Officers come with their certificate (mutual TLS), applicants with the secret of their application.
 """
 
+import json
+
 from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Response, jsonify, request
 from flask_openapi3.blueprint import APIBlueprint
 
 from gdpr_erasure.saga import approve_erasure
 from records.audit_log import audit_log
+from records.audit_payloads import Opening, open_for
 from server.access import Act, acting_officer, officer_of
 from server.api_applications import register_applications
+from server.api_case_requesters import register_case_requesters
+from server.api_cases import register_cases
 from server.api_models import (
     AuditQuery,
     CasePath,
     CertificatePath,
     CertificateQuery,
     EnrolmentBody,
+    EventPath,
+    OpeningBody,
 )
 from server.api_revocations import register_revocations
 from server.api_statuses import place_of, register_statuses
@@ -37,6 +44,8 @@ def api(parts: Assembly) -> APIBlueprint:
         register_statuses,
         register_revocations,
         _erasures,
+        register_cases,
+        register_case_requesters,
         _audit,
     ):
         register(blueprint, parts)
@@ -101,7 +110,15 @@ def _audit(blueprint: APIBlueprint, parts: Assembly) -> None:
             end = size if query.before is None else min(query.before, size)
             start = max(end - query.limit, 0)
             found = [entry.header.decode() for entry in log.page(start, end)]
-        return Response(f"[{','.join(reversed(found))}]", mimetype="application/json")
+        return Response(f"[{','.join(filter(None, reversed(found)))}]", mimetype="application/json")
+
+    @blueprint.post("/audit/events/<int:sequence>/openings", summary="Open an event's payloads")
+    def openings(path: EventPath, body: OpeningBody) -> tuple[Response, int]:
+        officer = acting_officer(parts, request, Act.OPEN_PAYLOADS)
+        opening = Opening(officer.id, body.purpose, utc_now())
+        found = open_for(parts.database, parts.personal, path.sequence, opening)
+        payloads = [{"number": each.number, "content": json.loads(each.content)} for each in found]
+        return jsonify({"sequence": path.sequence, "payloads": payloads}), 201
 
     @blueprint.get("/audit/head", summary="The latest signed head")
     def head() -> Response:

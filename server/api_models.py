@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from audit.events import MAX_INTEGER
+from audit.payloads import Purpose
 from ra.evidence import EvidenceKind, Presence
 from revocation.causes import FOR_HOLD, MAY_GIVE, Cause, Party
 from revocation.selections import MOST
@@ -189,6 +191,20 @@ class AuditQuery(BaseModel):
 
     before: Annotated[int, Field(ge=0)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class EventPath(BaseModel):
+    """Which event of the audit log, by its sequence number."""
+
+    sequence: Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+
+
+class OpeningBody(Body):
+    """What the payloads of an event are opened for; the word stands in the log."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    purpose: Purpose
 
 
 class CertificateQuery(BaseModel):

@@ -14,14 +14,21 @@ from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
 from ca.profiles import Profile
+from gdpr_erasure.case_parts import Collector, PackageRenderer
+from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
+from ra.policies import shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
 from records.bulk_revocations import BulkRevocations
+from records.case_acts import SubjectActs
+from records.case_contents import CaseContents
+from records.case_deliveries import Deliveries
+from records.cases import Cases
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
@@ -31,6 +38,7 @@ from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
+from records.key_store import KeyStore
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.personal_data import PersonalData
@@ -45,6 +53,7 @@ from server.crl_work import CrlWork
 from server.directory_work import DirectoryWork
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
+from server.notices import NoNotifier, Notifier
 from server.replica import ReplicaResponses
 from server.settings import Settings
 from server.tokens import Tokens
@@ -61,6 +70,7 @@ class Assembly:
 
     settings: Settings
     database: Database
+    personal: PersonalData
     tokens: Tokens
     issuers: Issuers
     certificates: Certificates
@@ -75,12 +85,22 @@ class Assembly:
     directory_desk: DirectoryDesk
     directory_authorities: AuthorityPublications
     erasures: Erasures
+    key_store: KeyStore
     job_runs: JobRuns
     alarm_book: AlarmBook
+    cases: Cases
+    case_contents: CaseContents
+    deliveries: Deliveries
+    subject_acts: SubjectActs
     policy: ProofingPolicy
     clock: ClockWatch
     crl_work: CrlWork = field(default_factory=CrlWork)
     directory_work: DirectoryWork = field(default_factory=DirectoryWork)
+    renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
+    """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
+    further_collectors: list[Collector] = field(default_factory=list)
+    """Other systems that hold data of the person, beside our own records."""
+    notifier: Notifier = field(default_factory=NoNotifier)
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -197,6 +217,7 @@ class Assembly:
         """Give back connections and tokens, when what is being published is."""
         self.directory_work.close()
         self.database.close()
+        self.key_store.database.close()
         self.tokens.close()
 
 
@@ -252,7 +273,8 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
-    personal = PersonalData(tokens.wrapping_key)
+    key_store = KeyStore(Database(settings.keystore.url.reveal()), tokens.vault_tokens())
+    personal = PersonalData(key_store)
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
     tables = settings.directories.items()
@@ -260,6 +282,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     return Assembly(
         settings=settings,
         database=database,
+        personal=personal,
         tokens=tokens,
         issuers=Issuers(database),
         certificates=Certificates(database, personal, directories, compromised),
@@ -274,8 +297,13 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         directory_desk=DirectoryDesk(database),
         directory_authorities=AuthorityPublications(database),
         erasures=Erasures(database, personal, crls),
+        key_store=key_store,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
-        policy=ProofingPolicy(version="substantial-1", terms=read_terms_library()),
+        policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
+        cases=Cases(database, personal),
+        case_contents=CaseContents(database, personal),
+        deliveries=Deliveries(database, personal),
+        subject_acts=SubjectActs(database),
         clock=ClockWatch(database),
     )

@@ -22,7 +22,8 @@ from ca.certificates import Issuer
 from ca.errors import CaError, Conflict, MalformedRequest
 from ca.identifiers import SerialNumber
 from ca.issuance import INTENT_LIFETIME, CertificateOrder, issue_all, prepare
-from ca.requests import MAX_OCTETS, parse_request
+from ca.requests import MAX_OCTETS
+from ca.spkac import read_request
 from hsm.errors import HsmError
 from revocation.published_files import write_published
 from server.assembly import Assembly
@@ -128,7 +129,7 @@ def _look_at(parts: Assembly, profile: str, file: Path, out: Path) -> "Item | _W
     path = out / f"{file.stem}.pem"
     try:
         with file.open("rb") as stream:
-            request = parse_request(stream.read(MAX_OCTETS + 1))
+            request = read_request(stream.read(MAX_OCTETS + 1))
         order = request_order(profile, request)
         if path.exists():
             return Item(file, "there", _already(parts, path, order))

@@ -1,7 +1,7 @@
 """What an operator would look at first when something is wrong, looked at in one go.
 
-Nothing is signed and no token is opened, so that it can be run beside a service in trouble; the
-keys themselves are `tillid hsm verify`.
+Nothing is signed, nothing set and no token opened, so that it can be run beside a service in
+trouble; the keys themselves are `tillid hsm verify`.
 """
 
 from collections.abc import Iterator
@@ -22,10 +22,12 @@ from records.crls import Crls
 from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.issuers import Issuers
+from records.key_store import KeyStore
 from records.personal_data import PersonalData
 from records.schema import check_schema
 from revocation.publication import CrlScope, crl_is_due
 from server.assembly import crl_policy
+from server.ntp import NoTime, clock_offset
 from server.settings import Settings
 from server.tokens import Tokens
 
@@ -60,6 +62,7 @@ def examine(settings: Settings, now: datetime, *, fix: bool = False) -> Iterator
             return
         yield Finding("database", ok=True, sentence="Schema and guards are this version's.")
         yield _clock(database, now)
+        yield _time_server(settings)
         for record in Issuers(database).all():
             if record.certificate is not None:
                 yield _crl(settings, database, record, now)
@@ -140,6 +143,25 @@ def _clock(database: Database, now: datetime) -> Finding:
     return Finding("clock", ok=True, sentence="The clock is not behind the last audit head.")
 
 
+def _time_server(settings: Settings) -> Finding:
+    of, check = settings.clock, "time server"
+    if not of.time_server:
+        return Finding(check, ok=True, sentence="None is set, so the clock was not compared.")
+    try:
+        offset = clock_offset(of.time_server)
+    except NoTime as error:
+        return Finding(
+            check,
+            ok=False,
+            sentence=f"{of.time_server} {error.why}.",
+            way_out="See whether UDP gets there, or name another with clock.time_server.",
+        )
+    said = f"The clock is {abs(offset):.3f} s {'behind' if offset > 0 else 'ahead of'} it."
+    ok = abs(offset) <= of.tolerance_seconds
+    way_out = "" if ok else "Let chrony or systemd-timesyncd keep the clock: dates are signed."
+    return Finding(check, ok, said, way_out)
+
+
 def _crl(settings: Settings, database: Database, record: IssuerRecord, now: datetime) -> Finding:
     latest, check = Crls(database).latest(record.name), f"CRL {record.name}"
     if record.is_root and record.state is not IssuerState.RETIRED:
@@ -162,11 +184,13 @@ def _crl(settings: Settings, database: Database, record: IssuerRecord, now: date
 def _ocsp_signer(
     settings: Settings, database: Database, record: IssuerRecord, now: datetime
 ) -> Iterator[Finding]:
-    certificates = Certificates(database, PersonalData(Tokens(settings.hsm).wrapping_key))
     wanted = {"profile": "ocsp-signer", "issuer": record.name, "status": "issued"}
-    for newest in certificates.find(1, **wanted):
-        body = certificates.body(newest.issuer, newest.serial_number)
-        yield _expiry(f"OCSP signer of {record.name}", body, now, timedelta(0))
+    with closing(Database(settings.keystore.url.reveal())) as keys:
+        personal = PersonalData(KeyStore(keys, Tokens(settings.hsm).vault_tokens()))
+        certificates = Certificates(database, personal)
+        for newest in certificates.find(1, **wanted):
+            body = certificates.body(newest.issuer, newest.serial_number)
+            yield _expiry(f"OCSP signer of {record.name}", body, now, timedelta(0))
 
 
 def _staff_listener(settings: Settings, now: datetime) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ ServerError
     NotAllowed        who acts has no right to do so
     NotSignedIn       nobody knows who acts
     FormRefused       a form of a page was not sent as it must be
+    NoTime            a time server gave no time (server.ntp)
     ServiceFailed     a listener did not come up, or ended
     LogRefused        a log line carried a field or value that logs may not hold (strict mode only)
 """

@@ -31,6 +31,7 @@ from revocation.published_files import write_published
 from server.alarms import AlarmName
 from server.assembly import AUDIT_ORIGIN, Assembly
 from server.bulk_issuance import FIRST_BATCH, next_size
+from server.case_jobs import case_work
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
 from server.directory_jobs import check_directories, publish_entries
@@ -100,10 +101,11 @@ def renew_own_certificates(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 def produce_ocsp_responses(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Make the OCSP responses that are due, and forget those of expired certificates."""
-    responses, validity = parts.ocsp_responses, ocsp_policy(parts.settings).validity
+    responses = parts.ocsp_responses
     answering = [record for record in parts.issuers.all() if record.answers_ocsp]
     for record in answering:
-        responses.make_due(record.name, now + validity, now)
+        ends = now + ocsp_policy(parts.settings, record).validity
+        responses.make_due(record.name, ends, now)
     waiting = {record: responses.count_due(record.name, now) for record in answering}
     metrics.ocsp_responses_due.set(sum(waiting.values()))
     for record in waiting:
@@ -197,7 +199,7 @@ def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
         return 0
     folder = parts.settings.state / "public" / "audit"
     folder.mkdir(parents=True, exist_ok=True)
-    write_published(folder / "head.txt", head.text.encode())
+    write_published(folder / "checkpoint", head.text.encode())
     return 1
 
 
@@ -241,6 +243,7 @@ JOBS: dict[str, Job] = {
     "watch-status": watch_status,
     "watch-alarms": watch_alarms,
     "carry-on-erasures": carry_on_erasures,
+    "close-cases": lambda parts, _, now: _each(case_work(parts, now), lambda act: act()),
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,
 }

@@ -21,6 +21,11 @@ server {{
         types {{ application/pkix-cert cer; application/pkcs7-mime p7c; }}
         add_header Cache-Control "public, max-age=3600";
     }}
+    location /audit/ {{
+        types {{ }}
+        default_type "text/plain; charset=utf-8";
+        add_header Cache-Control "max-age=60";
+    }}
     location /ocsp/ {{
         types {{ }}
         default_type application/ocsp-response;

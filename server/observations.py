@@ -18,6 +18,7 @@ from server.alarms import (
     Alarm,
     AnswerSeen,
     AuditSeen,
+    CaseSeen,
     CertificateSeen,
     ChangeSeen,
     CrlSeen,
@@ -62,6 +63,7 @@ def look(parts: Assembly, now: datetime) -> Observations:
             shutil.disk_usage(parts.settings.state).free,
             parts.settings.alarms.disk_free_mb * _MEGABYTE,
         ),
+        cases=tuple(CaseSeen(case.id, case.clock) for case in parts.cases.open_cases()),
     )
 
 

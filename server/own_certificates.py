@@ -60,7 +60,7 @@ def ocsp_responder(parts: Assembly, record: IssuerRecord, now: datetime) -> Ocsp
     issuer, found = record.certificate, []
     if issuer is None:
         return None
-    policy = ocsp_policy(parts.settings)
+    policy = ocsp_policy(parts.settings, record)
     for key in _present(parts, record):
         signer = _newest(parts, record, (key, OCSP_PROFILE), now)
         if signer is not None:
@@ -69,11 +69,15 @@ def ocsp_responder(parts: Assembly, record: IssuerRecord, now: datetime) -> Ocsp
     return OcspResponders(tuple(found)) if found else None
 
 
-def ocsp_policy(settings: Settings) -> OcspPolicy:
-    """What answers hold, and for how long they are valid."""
+def ocsp_policy(settings: Settings, record: IssuerRecord) -> OcspPolicy:
+    """What the answers of an issuer hold, and for how long they are valid.
+
+    Never for less than the settings say: by them caches and static files are told how long.
+    """
     of = settings.ocsp
+    least = timedelta(minutes=of.validity_minutes)
     return OcspPolicy(
-        validity=timedelta(minutes=of.validity_minutes),
+        validity=max(least, record.policy.ocsp_validity or least),
         cert_hash=of.cert_hash,
         archive_cutoff=of.archive_cutoff,
         non_issued_revoked=of.non_issued == "revoked",

@@ -14,6 +14,7 @@ import publish_ldap.errors
 import ra.errors
 import records.errors
 import revocation.errors
+from server.case_problems import CASE_ROWS
 from server.errors import (
     AlreadyServing,
     IssuerOffline,
@@ -28,6 +29,7 @@ from server.errors import (
 )
 from server.problem_kinds import absent, conflict, malformed, sentence, state, unavailable
 from server.problems import FieldProblem, Problem, ProblemRaised, Row, row
+from server.registration_problems import REGISTRATION_ROWS
 from server.revocation_problems import REVOCATION_ROWS
 
 
@@ -259,6 +261,7 @@ ROWS: tuple[Row, ...] = (
     row(records.errors.Erased, lambda _: absent("What you ask for was erased.")),
     row(records.errors.DatabaseUnavailable, lambda e: unavailable(sentence(e.why))),
     row(gdpr_erasure.errors.Refused, _erasure_refused),
+    *CASE_ROWS,
     row(
         gdpr_erasure.errors.Conflict,
         lambda e: conflict(f"The erasure {e.case_id} is {e.state}."),
@@ -321,6 +324,7 @@ ROWS: tuple[Row, ...] = (
         revocation.errors.Unavailable,
         lambda _: unavailable("A CRL could not be written, or a status could not be read."),
     ),
+    *REGISTRATION_ROWS,
     *REVOCATION_ROWS,
     row(revocation.errors.CrlRefused, lambda e: unavailable(f"The CRL was held back: {e}.")),
     row(
@@ -378,6 +382,7 @@ ROWS: tuple[Row, ...] = (
             "Set the clock. If it was ahead before, nothing is signed until that time has come.",
         ),
     ),
+    row(audit.errors.ProofMalformed, lambda _: _unreadable("the file holds no proof of a log")),
     row(audit.errors.HeadMalformed, lambda _: _unreadable("the file does not hold a signed head")),
     row(
         audit.errors.HeadForged,

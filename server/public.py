@@ -27,6 +27,7 @@ from server.clock import utc_now
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.public_answer import NOT_FOUND, Answer, Sent, not_allowed
+from server.public_audit import PublicCheckpoint
 from server.public_bodies import Bodies, TooManyWaiting
 from server.public_crl import KIND as CRL_KIND
 from server.public_crl import CrlFiles, read_address
@@ -53,6 +54,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 if TYPE_CHECKING:
     from server.check_page import CheckPage
+    from server.privacy_page import PrivacyPage
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -84,10 +86,11 @@ class PublicApp:
         self._issuers: dict[str, tuple[datetime, IssuerRecord]] = {}
         self._crls = CrlFiles()
         self._store = PublicStore(parts)
+        self._checkpoint = PublicCheckpoint(parts)
         self._told = _NEVER
         self._ready_lock, self._ready_at = Lock(), float("-inf")
         self._ready_answer = _LATER
-        self._check_page: CheckPage | None = None
+        self._pages: dict[str, CheckPage | PrivacyPage] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; a fault of ours shows nothing of the inside."""
@@ -157,15 +160,16 @@ class PublicApp:
     def _route(self, environ: Environ) -> tuple[str, Answer]:
         place, _, rest = str(environ["PATH_INFO"])[1:].partition("/")
         method = environ["REQUEST_METHOD"]
-        if place == "check":
-            return "/check", self._check(environ, method, rest)
-        routes = {
+        if place in {"check", "privacy"}:
+            return f"/{place}", self._for_people(environ, place, rest)
+        routes: dict[str, Callable[[Environ, str], Answer]] = {
             "healthz": _alive,
             "readyz": self._ready,
             "crl": self._crl,
             "ca": self._ca,
             "certificates": self._search,
             "crls": self._search_crl,
+            "audit": self._checkpoint,
         }
         if place not in routes or (rest and place in {"healthz", "readyz"}):
             return "/other", NOT_FOUND
@@ -180,27 +184,30 @@ class PublicApp:
             self._told = now
             get_logger("public").error("public.unavailable", exc_info=error)
 
-    def _check(self, environ: Environ, method: str, rest: str) -> Answer:
-        """The page for people; what it needs is loaded when somebody opens it."""
-        from server import check_page  # noqa: PLC0415 - workers that nobody asks do not need it
+    def _for_people(self, environ: Environ, place: str, rest: str) -> Answer:
+        """The pages for people; what they need is loaded when somebody opens one."""
+        from server import check_page, privacy_page  # noqa: PLC0415 - most workers need neither
 
-        if self._check_page is None:
-            self._check_page = check_page.CheckPage(self.parts)
+        if not self._pages:
+            self._pages["check"] = check_page.CheckPage(self.parts)
+            self._pages["privacy"] = privacy_page.PrivacyPage(self.parts)
+        method = environ["REQUEST_METHOD"]
         if method not in {"GET", "HEAD", "POST"}:
             return not_allowed("GET, HEAD, POST")
         if method == "POST":
+            most = max(check_page.MAX_OCTETS, privacy_page.MAX_OCTETS)
             try:
-                body = self.bodies.read(environ, check_page.MAX_OCTETS)
+                body = self.bodies.read(environ, most)
             except TooManyWaiting:
                 return _LATER
             # One that is sent in chunks does not say how long it is.
             length = environ.get("CONTENT_LENGTH") or str(len(body))
             environ = environ | {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": length}
-        found = self._check_page.answer(environ, rest)
+        found = self._pages[place].answer(environ, rest)
         if found is None:
             return NOT_FOUND
-        status, body, kind = found
-        return Answer(status, body, kind, check_page.HEADERS)
+        status, answer, kind = found
+        return Answer(status, answer, kind, check_page.HEADERS)
 
     def _ready(self, _: Environ, __: str) -> Answer:
         """Every issuer with a key has its CRLs in force, and its responder can sign.

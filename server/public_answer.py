@@ -1,5 +1,6 @@
 """What the public listener says: status line, headers and body of one answer."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,10 +25,12 @@ class Sent:
 
     def __iter__(self) -> Iterator[bytes]:
         """The octets in chunks; they are of the file that was opened, whatever replaces it."""
-        self.file.seek(self.start)
-        left = len(self)
-        while left and (chunk := self.file.read(min(_CHUNK, left))):
-            left -= len(chunk)
+        at = self.start
+        while at < self.end:
+            chunk = os.pread(self.file.fileno(), min(_CHUNK, self.end - at), at)
+            if not chunk:
+                break
+            at += len(chunk)
             yield chunk
         self.close()
 

@@ -8,7 +8,7 @@ import hashlib
 import mmap
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
@@ -19,10 +19,13 @@ from revocation.crl import read_parts
 from revocation.errors import NotDer
 from revocation.publication import COMPLETE, DELTA
 from server.public_answer import Sent, http_date
+from server.public_gzip import Copies, Copy, accepts_gzip
 
 KIND = "application/pkix-crl"
 _SHARD = re.compile(r"[1-9]\d{0,4}", re.ASCII)
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+
+_GZIP = ("Content-Encoding", "gzip")
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -64,6 +67,7 @@ class CrlFiles:
     """The CRLs of one worker, by path."""
 
     _known: dict[Path, ServedCrl] = field(default_factory=dict)
+    _copies: Copies = field(default_factory=Copies)
 
     def in_force(self, path: Path, now: datetime) -> ServedCrl | None:
         """What is served at a path; None while no CRL that is in force lies there."""
@@ -86,11 +90,25 @@ class CrlFiles:
         if found is None:
             file.close()
             return None
+        copy = self._copy(path, file, found, asked)
+        if copy is not None:
+            found = replace(found, tag=_compressed(found.tag), size=copy.size)
         status, headers, part = _decide(found, asked)
+        if copy is not None and part is not None:
+            file.close()
+            return CrlAnswer(status, (*headers, _GZIP), Sent(copy.open(), *part))
         if part is None:
             file.close()
             return CrlAnswer(status, headers)
         return CrlAnswer(status, headers, Sent(file, *part))
+
+    def _copy(
+        self, path: Path, file: BufferedReader, found: ServedCrl, asked: dict[str, str]
+    ) -> Copy | None:
+        """The compressed copy, where the client takes one; a part is always one of the CRL."""
+        if "HTTP_RANGE" in asked or not accepts_gzip(asked.get("HTTP_ACCEPT_ENCODING", "")):
+            return None
+        return self._copies.of(path, found.tag, file, found.size)
 
     def _look(self, path: Path, file: BufferedReader, now: datetime) -> ServedCrl | None:
         status = os.fstat(file.fileno())
@@ -133,6 +151,7 @@ def _decide(found: ServedCrl, asked: dict[str, str]) -> tuple[str, Headers, tupl
         ("Expires", http_date(found.next_update)),
         ("Cache-Control", "public, max-age=60, no-transform"),
         ("Accept-Ranges", "bytes"),
+        ("Vary", "Accept-Encoding"),
     )
     if _is_unmodified(found, asked):
         return "304 Not Modified", headers, None
@@ -146,6 +165,11 @@ def _decide(found: ServedCrl, asked: dict[str, str]) -> tuple[str, Headers, tupl
         return "416 Range Not Satisfiable", (*headers, _content_range(f"*/{found.size}")), None
     of = f"{part[0]}-{part[1] - 1}/{found.size}"
     return "206 Partial Content", (*headers, _content_range(of)), part
+
+
+def _compressed(tag: str) -> str:
+    """The validator of the compressed copy: other octets, so another one (RFC 9110 8.8.3.3)."""
+    return f'{tag[:-1]}-gzip"'
 
 
 def _content_range(of: str) -> tuple[str, str]:

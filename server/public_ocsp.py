@@ -24,6 +24,7 @@ from revocation.ocsp import (
     MAX_REQUEST_OCTETS,
     OcspRequest,
     ResponseStatus,
+    encode_request,
     error_response,
     parse_request,
 )
@@ -65,6 +66,7 @@ INTERNAL_ERROR = _error(ResponseStatus.INTERNAL_ERROR)
 TRY_LATER = _error(ResponseStatus.TRY_LATER, ("Retry-After", "5"))
 
 IssuerHashes = tuple[bytes, bytes, bytes]
+Plain = tuple[CertIdHash, SerialNumber]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +126,22 @@ class PublicOcsp:
         if name and record is None:
             return "none", NOT_FOUND
         plain = None if record is None else self._plain(record, octets)
-        if record is not None and plain is not None:
-            held = self._made_ahead(record.name, plain, question, now)
-            if held is not None:
-                return _MADE_AHEAD, held
+        if record is not None:
+            ready = self._at_once(record, plain, (question, octets), now)
+            if ready is not None:
+                return ready
+        return self._read(record, (question, octets), now, is_looked_for=plain is not None)
+
+    def _read(
+        self,
+        record: IssuerRecord | None,
+        asked: tuple[Question, bytes],
+        now: datetime,
+        *,
+        is_looked_for: bool,
+    ) -> tuple[Kind, Said]:
+        """The answer to any other question; `is_looked_for` if what is made ahead was looked at."""
+        question, octets = asked
         try:
             request = parse_request(octets)
         except MalformedRequest:
@@ -139,8 +153,22 @@ class PublicOcsp:
         if not any(map(cert_ids.is_ours, request.cert_ids)):
             return UNAUTHORIZED
         # What was looked for by its octets is not looked for again.
-        recognised = cert_ids.recognise_only(request) if plain is None else None
+        recognised = None if is_looked_for else cert_ids.recognise_only(request)
         return self._of_ours(_Asked(record, request, recognised, question), now)
+
+    def _at_once(
+        self,
+        record: IssuerRecord,
+        plain: Plain | None,
+        asked: tuple[Question, bytes],
+        now: datetime,
+    ) -> tuple[Kind, Said] | None:
+        """The answer to the two commonest of questions, which are not read but compared."""
+        question, octets = asked
+        if plain is None:
+            return self._renewed(record, octets, now)
+        held = self._made_ahead(record.name, plain, question, now)
+        return None if held is None else (_MADE_AHEAD, held)
 
     def _plain(self, record: IssuerRecord, octets: bytes) -> tuple[CertIdHash, SerialNumber] | None:
         """The certificate that the commonest of questions is about."""
@@ -184,6 +212,43 @@ class PublicOcsp:
         if held.serves(now):  # the next one may be late
             self.held.hold(question, held, seen)
         return held
+
+    def _renewed(
+        self, record: IssuerRecord, octets: bytes, now: datetime
+    ) -> tuple[Kind, Answer] | None:
+        """What a response made ahead says, signed for who sent a nonce; None if that cannot be."""
+        cert_ids = self._ids(record) if record.answers_ocsp else None
+        found = None if cert_ids is None else cert_ids.recognise_nonced(octets)
+        if cert_ids is None or found is None:
+            return None
+        (cert_id_hash, serial), nonce = found
+        held = self.held.find((record.name, serial), cert_id_hash, now)
+        if held is None:
+            plain = encode_request(cert_ids.encode(cert_id_hash, serial), None)
+            question = f"/ocsp/{record.name}", plain
+            held = self._made_ahead(record.name, found[0], question, now)
+        if held is None or held.is_anothers or not held.serves(now) or not self.budget.take():
+            return None
+        try:
+            body = self._said_again(record, held, nonce, now)
+        except HsmError as error:
+            self.tell(error)
+            return "without_nonce", Answer("200 OK", held.body, _TYPE, (_NO_STORE,))
+        finally:
+            self.budget.give_back()
+        return None if body is None else ("signed", Answer("200 OK", body, _TYPE, (_NO_STORE,)))
+
+    def _said_again(
+        self, record: IssuerRecord, held: Held, nonce: bytes, now: datetime
+    ) -> bytes | None:
+        responder = self.responder(record, now)
+        if responder is None:
+            return None
+        statement = held.statement or responder.statement(held.body, held.life)
+        held.statement, held.is_anothers = statement, statement is None
+        if statement is None:
+            return None
+        return responder.with_nonce(statement, nonce, now)
 
     def _sign(self, asked: "_Asked", now: datetime) -> tuple[Kind, Answer] | None:
         """An answer of its own; None beyond the budget, and while nothing can sign."""

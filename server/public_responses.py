@@ -15,7 +15,8 @@ from typing import Final, Protocol
 from ca.identifiers import IssuerName, SerialNumber
 from records.errors import RecordsError
 from revocation.cert_ids import CertIdHash
-from revocation.preproduction import PreproducedResponse
+from revocation.ocsp_gate import Statement
+from revocation.preproduction import Life, PreproducedResponse
 from server.logs import get_logger
 from server.public_answer import http_date
 
@@ -55,6 +56,11 @@ class Held:
     headers: list[tuple[str, str]]
     since: datetime
     until: datetime
+    life: Life
+    statement: Statement | None = None
+    """What it says, once somebody asked for that with a nonce."""
+    is_anothers: bool = False
+    """Whether a key that this worker has no use of signed it, so that it is not signed again."""
 
     @classmethod
     def of_response(
@@ -63,7 +69,7 @@ class Held:
         """The response as it is sent from now on, for the hash of its CertID."""
         headers = [*ocsp_headers(response, now), *ocsp_content(response.body)]
         life = response.life
-        return cls(of, cert_id_hash, response.body, headers, life.this_update, life.due_at)
+        return cls(of, cert_id_hash, response.body, headers, life.this_update, life.due_at, life)
 
     def serves(self, now: datetime) -> bool:
         """Whether it is served now; not before thisUpdate, if the clock went back."""

@@ -52,6 +52,8 @@ class NewApplication:
     request: bytes
     acceptances: dict[str, dict[str, object]]
     publication_consent: bool
+    subject_id: str | None = None
+    """The person whose data it corrects (GDPR Art. 16); None for somebody who is new."""
 
 
 def open_application(
@@ -74,7 +76,7 @@ def open_application(
     requested = RequestedCertificate.read(
         profile.name, level, request.der, publication_consent=new.publication_consent
     )
-    applicant = Applicant(f"subject-{secrets.token_hex(8)}", claim)
+    applicant = Applicant(new.subject_id or f"subject-{secrets.token_hex(8)}", claim)
     profile.check_subject(SubjectName.of(subject_name(applicant)))
     uses = parts.certificates.uses_of_key(request.spki_sha256)
     check_key_uses(uses, applicant.subject_id, None, reuse=profile.reuse_key)

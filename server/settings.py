@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from server.settings_audit import Audit
 from server.settings_directories import Directories, DirectorySection
 from server.settings_section import Section
 from server.settings_types import (
@@ -25,12 +26,14 @@ from server.settings_types import (
     OptionalTokenName,
     StatePath,
     Text,
+    TimeServer,
     TokenName,
     check_url,
     is_loopback,
     local_url,
     refused,
 )
+from server.settings_vault import Keystore
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -131,6 +134,10 @@ class Hsm(Section):
     ocsp_standby: OptionalTokenName = Field(
         default="", description="Token with OCSP keys of its own, used while service_token is down."
     )
+    vault_standby: OptionalTokenName = Field(
+        default="",
+        description="Token with a root of its own over the key store, beside service_token.",
+    )
     pin_directory: StatePath = Field(
         default=Path("softhsm/pins"), description="Directory of the PIN files, LABEL.pin."
     )
@@ -153,9 +160,9 @@ class Hsm(Section):
             raise refused(f"is the same as hsm.{first}", "Name another token, or leave it empty.")
         return standby
 
-    @field_validator("ocsp_standby")
+    @field_validator("ocsp_standby", "vault_standby")
     @classmethod
-    def _answers_by_itself(cls, standby: str, info: ValidationInfo) -> str:
+    def _works_by_itself(cls, standby: str, info: ValidationInfo) -> str:
         for other in ("root_token", "service_token", "service_standby"):
             if standby and standby == info.data.get(other):
                 raise refused(f"is the same as hsm.{other}", "Name another token, or none.")
@@ -255,6 +262,15 @@ class Alarms(Section):
     )
 
 
+class Clock(Section):
+    """The clock of this machine."""
+
+    time_server: TimeServer = Field(default="", description="NTP server that doctor asks.")
+    tolerance_seconds: float = Field(
+        default=1.0, ge=0.01, le=60, description="Seconds that the clock may be off."
+    )
+
+
 class Logs(Section):
     """The log files under logs/ in the state directory."""
 
@@ -286,6 +302,14 @@ class Session(Section):
     minutes: int = Field(default=60, ge=1, le=1440, description="Minutes until signing in again.")
 
 
+class Cases(Section):
+    """Data-subject cases."""
+
+    delivery_days: int = Field(
+        default=32, ge=1, le=90, description="Days that what was delivered can be fetched."
+    )
+
+
 class Keys(Section):
     """Keys that are not certified."""
 
@@ -304,6 +328,7 @@ class Settings(Section):
     public: Public
     staff: Staff
     database: Database
+    keystore: Keystore
     hsm: Hsm
     ocsp: Ocsp
     crl: Crl
@@ -311,8 +336,11 @@ class Settings(Section):
     registers: Registers
     jobs: Jobs
     alarms: Alarms
+    clock: Clock
+    audit: Audit
     logs: Logs
     serial: Serial
+    cases: Cases
     keys: Keys
     links: Links
     session: Session
@@ -323,6 +351,15 @@ class Settings(Section):
     def _listeners_do_not_collide(self) -> Self:
         if (self.public.host, self.public.port) == (self.staff.host, self.staff.port):
             raise refused("staff.port is the same as public.port", "Change one of the two.")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_are_apart_from_the_records(self) -> Self:
+        if self.keystore.url == self.database.url:
+            raise refused(
+                "keystore.url is the same as database.url",
+                "A backup of the records must not hold their keys: name another database.",
+            )
         return self
 
 

@@ -1,4 +1,4 @@
-"""What every table of the settings has in common."""
+"""What every table of the settings file has in common."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -118,6 +118,17 @@ Host = Annotated[Text, AfterValidator(_host)]
 """An IP address or a host name, without brackets or port."""
 
 
+def _time_server(place: str) -> str:
+    host, colon, port = place.rpartition(":") if place.count(":") == 1 else (place, "", "")
+    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+        raise refused("has no port after its colon", "Write HOST, or HOST:PORT.")
+    return f"{_host(host)}{colon}{port}" if place else place
+
+
+TimeServer = Annotated[Text, AfterValidator(_time_server)]
+"""A host, and a port unless it is the usual one; or empty."""
+
+
 def local_url(scheme: str, host: str, port: int) -> str:
     """The address of a listener, as it stands when nothing is in front of it."""
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

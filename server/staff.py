@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from server.access import same_site
 from server.api import api
+from server.api_cases import admit_file
 from server.api_revocations import admit_plan
 from server.assembly import Assembly
 from server.logs import record_unforeseen
@@ -52,6 +53,7 @@ def staff_app(parts: Assembly, metrics: Metrics) -> Flask:
 
     app.before_request(_no_foreign_site)
     app.before_request(lambda: admit_plan(parts))
+    app.before_request(lambda: admit_file(parts))
 
     @app.get("/api/openapi.json")
     def openapi() -> dict[str, object]:

@@ -1,10 +1,10 @@
 """Everything that relying parties fetch, as files for a web server or an object store.
 
-CRLs, CA certificates, and the OCSP answers made ahead, each under the path that a GET asks for:
-the base64 of the request about one certificate without a nonce (RFC 6960 appendix A.1, RFC 5019
-section 5). Its `/` part directories, and `//` counts as one, as it does for a file system. The
-files are made from the records and compared with them, so that a copy that was interrupted goes on
-where it stood, and nothing is kept that is no longer so.
+CRLs, CA certificates, the latest head of the audit log, and the OCSP answers made ahead, each under
+the path that a GET asks for: the base64 of the request about one certificate without a nonce
+(RFC 6960 appendix A.1, RFC 5019 section 5). Its `/` part directories, and `//` counts as one, as it
+does for a file system. The files are made from the records and compared with them, so that a copy
+that was interrupted goes on where it stood, and nothing is kept that is no longer so.
 """
 
 import os
@@ -24,9 +24,12 @@ from ca.issuers import IssuerRecord
 from records.answer_rows import EVER, AnswerRow, answer_rows
 from revocation.cert_ids import CertIdHash, IssuerCertIds
 from revocation.ocsp import ResponseStatus, error_response
+from revocation.ocsp_policy import LONGEST_VALIDITY
 from revocation.publication import COMPLETE, DELTA, CrlRecord
 from revocation.published_files import is_published, write_published, write_streamed
 from server.assembly import Assembly, crl_place
+from server.own_certificates import ocsp_policy
+from server.public_audit import CHECKPOINT, latest_checkpoint
 
 UNAUTHORIZED = "unauthorized.ocsp"
 """The answer to a question that no file answers (RFC 5019 section 2.2.3)."""
@@ -57,6 +60,9 @@ class StaticFiles:
         whole = self._whole_at is None or abs(now - self._whole_at) > WHOLE_PASS
         self.folder.mkdir(parents=True, exist_ok=True)
         changed = self._keep(self.folder / UNAUTHORIZED, _UNAUTHORIZED)
+        head = latest_checkpoint(self.parts.database)
+        if head is not None:
+            changed += self._keep(self.folder / "audit" / CHECKPOINT, head)
         for record in self.parts.issuers.all():
             if record.certificate is not None:
                 changed += self._certificates(record) + self._crls(record, now)
@@ -69,7 +75,10 @@ class StaticFiles:
         return changed
 
     def _longest(self) -> timedelta:
-        return timedelta(minutes=self.parts.settings.ocsp.validity_minutes)
+        """How long the response of any issuer may be valid."""
+        records = self.parts.issuers.all()
+        policies = (ocsp_policy(self.parts.settings, record) for record in records)
+        return max((policy.validity for policy in policies), default=LONGEST_VALIDITY)
 
     def _keep(self, path: Path, content: bytes) -> int:
         with suppress(OSError):

@@ -39,6 +39,7 @@ def _named(settings: Hsm) -> tuple[str, ...]:
         settings.issuing_standby,
         settings.service_standby,
         settings.ocsp_standby,
+        settings.vault_standby,
     )
     return tuple(filter(None, named))
 

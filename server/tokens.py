@@ -1,7 +1,7 @@
 """The tokens of one installation, opened when a key is first needed.
 
 Each purpose has its own key: an issuer's in its own token; in the service token one for OCSP
-answers of each issuer, one for audit heads and receipts, and one that wraps data keys. A token is
+answers of each issuer, one for audit heads and receipts, and the root of the key store. A token is
 named by its label or by a PKCS#11 URI; one that has a standby signs through both
 (`hsm.standby`), but a standby for OCSP has keys of its own.
 """
@@ -40,9 +40,9 @@ from server.held_pins import AskPin, HeldPins
 from server.logs import get_logger
 from server.settings import Hsm
 from server.token_places import TokenPlaces, token_label
+from server.vault_tokens import VaultToken
 
 AUDIT_KEY = "audit"
-PERSONAL_DATA_KEY = "personal-data"
 
 
 def ocsp_key(issuer: str) -> str:
@@ -192,15 +192,17 @@ class Tokens:
             raise KeyNotFound(f"{label}: not an EC key")
         return key
 
-    def wrapping_key(self) -> WrappingKey:
-        """The key that wraps data keys, made when it is not there."""
-        return _wrapping_key(self.open(self._settings.service_token), PERSONAL_DATA_KEY)
+    def vault_tokens(self) -> tuple[VaultToken, ...]:
+        """The tokens with roots of the key store, opened when one is needed."""
+        of = self._settings
+        names = filter(None, (of.service_token, of.vault_standby))
+        return tuple(VaultToken(token_label(name), partial(self.open, name)) for name in names)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The tokens of the settings as they are named there, each once; standbys come last."""
         of = self._settings
-        standbys = (of.issuing_standby, of.service_standby, of.ocsp_standby)
+        standbys = (of.issuing_standby, of.service_standby, of.ocsp_standby, of.vault_standby)
         named = (of.root_token, of.issuing_token, of.service_token, *filter(None, standbys))
         return tuple(dict.fromkeys(named))
 

@@ -9,7 +9,7 @@ In SQLite a table without an integer key is made WITHOUT ROWID: a hidden row num
 to name a row, and REPLACE by it would take rows away past every trigger.
 """
 
-from records.tables.audit import audit_event, audit_head
+from records.tables.audit import audit_event, audit_head, audit_payload, audit_retention
 from records.tables.base import metadata
 from records.tables.cases import erasure
 from records.tables.certificates import (
@@ -30,6 +30,14 @@ from records.tables.people import (
 )
 from records.tables.registration import application, approval
 from records.tables.status import crl, crl_piece, ocsp_response, status_change, status_observation
+from records.tables.subject_cases import (
+    case_approval,
+    case_delivery,
+    case_file,
+    case_part,
+    subject_case,
+)
+from records.tables.vault import doomed_key, vault_seal
 from records.tables.watch import alarm, job_run, status_visible
 from records.tables.work import lease
 
@@ -39,15 +47,22 @@ __all__ = [
     "approval",
     "audit_event",
     "audit_head",
+    "audit_payload",
+    "audit_retention",
     "authority_publication",
     "bulk_certificate",
     "bulk_revocation",
+    "case_approval",
+    "case_delivery",
+    "case_file",
+    "case_part",
     "certificate",
     "compromised_key",
     "crl",
     "crl_piece",
     "data_key",
     "directory_check",
+    "doomed_key",
     "erasure",
     "issuer",
     "issuer_certificate",
@@ -65,4 +80,6 @@ __all__ = [
     "status_observation",
     "status_visible",
     "subject",
+    "subject_case",
+    "vault_seal",
 ]

@@ -35,6 +35,7 @@ issuer = Table(
     Column("crl_shards", Integer, nullable=False, server_default="0"),
     Column("crl_deltas", Integer, nullable=False, server_default="0"),
     Column("crl_keep_expired_seconds", Integer, nullable=False, server_default="0"),
+    Column("ocsp_validity_seconds", Integer),
     Column("status_version", Integer, nullable=False, server_default="0"),
     Column("created_at", UtcTime, nullable=False),
     Column("key_destroyed_at", UtcTime),

@@ -28,7 +28,7 @@ data_key = Table(
     metadata,
     Column("subject_id", String(40), nullable=False),
     Column("purpose", String(20), nullable=False),
-    Column("wrapped", LargeBinary, nullable=False),
+    Column("key_ref", String(32), nullable=False, unique=True),
     PrimaryKeyConstraint("subject_id", "purpose"),
     sqlite_with_rowid=False,
 )

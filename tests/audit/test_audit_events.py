@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.errors import EventRefused, HeaderMalformed
-from audit.events import MAX_INTEGER, Event, Header, parse_header, seal_event
+from audit.events import MAX_INTEGER, Commitment, Event, Header, parse_header, seal_event
 from audit.tree import leaf_hash
 from tests.support.audit_store import START, an_event
 
@@ -27,6 +27,18 @@ def test_a_header_has_exactly_the_stated_form() -> None:
     )
     assert entry.sequence == 12
     assert entry.leaf_hash == leaf_hash(entry.header)
+
+
+def test_a_commitment_stands_in_its_place_of_the_header() -> None:
+    entry = seal_event(an_event(), 3, START, Commitment(2, bytes(32)))
+    assert f'"p":"2:{"00" * 32}"'.encode() in entry.header
+    assert parse_header(entry.header).commitment == Commitment(2, bytes(32))
+
+
+@pytest.mark.parametrize("count", [0, 17, -1])
+def test_an_event_has_one_to_sixteen_payloads(count: int) -> None:
+    with pytest.raises(EventRefused):
+        Commitment(count, bytes(32))
 
 
 @given(details=DETAILS, sequence=st.integers(0, MAX_INTEGER), now=TIMES)
@@ -94,6 +106,10 @@ def test_a_negative_sequence_number_is_refused() -> None:
     [
         (b'"p":null', b'"p": null'),
         (b'"p":null', b'"p":1'),
+        (b'"p":null', b'"p":"1:00"'),
+        (b'"p":null', b'"p":"17:' + b"0" * 64 + b'"'),
+        (b'"p":null', b'"p":"01:' + b"0" * 64 + b'"'),
+        (b'"p":null', b'"p":"1:' + b"A" * 64 + b'"'),
         (b',"p":null', b""),
         (b'"n":5', b'"n":5.0'),
         (b'"n":1', b'"n":true'),

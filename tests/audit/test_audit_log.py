@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from audit.errors import Break, ChainBroken, ClockBehind, HeadConflict, HeadForged, HeadMalformed
 from audit.events import Entry, seal_event
 from audit.heads import Checkpoint, sign_head
-from audit.log import TIME_TOLERANCE, make_head, verify_log
+from audit.log import TIME_TOLERANCE, Extent, make_head, verify_log
 from audit.tree import CompactRange, tree_root
 from tests.support.audit_store import (
     ORIGIN,
@@ -129,9 +129,9 @@ def test_no_head_is_signed_over_fewer_entries_than_the_store_counts() -> None:
 
 def test_two_makers_cannot_both_record_the_same_head() -> None:
     class Raced(MemoryAuditStore):
-        def frontier(self) -> bytes | None:
+        def frontier(self, size: int) -> bytes | None:
             make_head(other, KEY, time_of(25), SCHEMA, ORIGIN)
-            return super().frontier()
+            return super().frontier(size)
 
     other = a_log(KEY, 20, tail=5)
     store = Raced(other.rows, other.head_texts, other.frontier_octets)
@@ -192,29 +192,33 @@ def test_the_log_is_read_in_constant_memory() -> None:
 def test_a_witness_that_agrees_changes_nothing() -> None:
     store = a_log(KEY, 3, 8, 20, tail=2)
     for witness in list(store.heads()):
-        assert verify_log(store, PUBLIC, ORIGIN, witness) == verify_log(store, PUBLIC, ORIGIN)
+        assert verify_log(store, PUBLIC, ORIGIN, Extent((witness,))) == verify_log(
+            store, PUBLIC, ORIGIN
+        )
 
 
 def test_a_witness_need_not_be_among_the_stored_heads() -> None:
     store = a_log(KEY, 3, 8, 20)
     witness = next(islice(store.heads(), 1, None))
     del store.head_texts[1]
-    assert verify_log(store, PUBLIC, ORIGIN, witness).heads == 2
+    assert verify_log(store, PUBLIC, ORIGIN, Extent((witness,))).heads == 2
 
 
 def test_cutting_log_and_heads_together_shows_only_against_a_witness() -> None:
     store = a_log(KEY, 3, 8, 20)
     witness = store.latest_head()
+    assert witness is not None
     del store.rows[8:], store.head_texts[2:]
     assert verify_log(store, PUBLIC, ORIGIN).size == 8
     with pytest.raises(ChainBroken) as broken:
-        verify_log(store, PUBLIC, ORIGIN, witness)
+        verify_log(store, PUBLIC, ORIGIN, Extent((witness,)))
     assert (broken.value.position, broken.value.reason) == (8, Break.SHORTER)
 
 
 @pytest.mark.parametrize("sizes", [(8, 20), (8, 22), (8,)])
 def test_a_log_rewritten_with_the_key_shows_against_a_witness(sizes: tuple[int, ...]) -> None:
     witness = a_log(KEY, 8, 20).latest_head()
+    assert witness is not None
     rewritten = a_log(KEY, 8)
     for size in range(9, 23):
         rewritten.append(an_event("case.closed"), time_of(size - 1))
@@ -222,15 +226,16 @@ def test_a_log_rewritten_with_the_key_shows_against_a_witness(sizes: tuple[int, 
             make_head(rewritten, KEY, time_of(size), SCHEMA, ORIGIN)
     assert verify_log(rewritten, PUBLIC, ORIGIN).heads == len(sizes)
     with pytest.raises(ChainBroken) as broken:
-        verify_log(rewritten, PUBLIC, ORIGIN, witness)
+        verify_log(rewritten, PUBLIC, ORIGIN, Extent((witness,)))
     assert (broken.value.position, broken.value.reason) == (8, Break.ROOT)
 
 
 def test_a_witness_of_another_log_is_no_witness() -> None:
     store = a_log(KEY, 3)
     stranger = a_log(ec.generate_private_key(ec.SECP256R1()), 3).latest_head()
+    assert stranger is not None
     with pytest.raises(HeadForged):
-        verify_log(store, PUBLIC, ORIGIN, stranger)
+        verify_log(store, PUBLIC, ORIGIN, Extent((stranger,)))
 
 
 def test_a_log_does_not_verify_under_another_origin() -> None:

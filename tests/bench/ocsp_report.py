@@ -84,7 +84,7 @@ def _limits(run: Run) -> str:
     rest = signed.cpu() - held.cpu() - run.alone
     return (
         f"Short: {signed.name}: {signed.cpu() * 1e6:,.0f} µs of CPU. {run.alone * 1e6:,.0f} of them"
-        " are what one thread without HTTP needs to read the request and the status, to sign, and"
+        " are what one thread without HTTP needs to know the request, to sign what is said, and"
         f" to let the gate read it again; {held.cpu() * 1e6:,.0f} are HTTP, as for an answer from"
         f" memory; the other {rest * 1e6:,.0f} are threads that wait for one interpreter and find"
         " cold caches. The token adds its own signature to that."

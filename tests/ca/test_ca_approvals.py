@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ca.approvals import check_approval
 from ca.errors import MalformedRequest, Refused
-from ca.issuance import Approval, check_approval, issue, prepare
+from ca.issuance import Approval, CertificateOrder, issue, prepare
 from ca.names import SubjectName
 from tests.support.approvals import (
+    PERSON,
     AnOfficer,
     Package,
     a_persons_order,
@@ -28,6 +30,7 @@ from tests.support.ca_builders import (
     another_rsa_key,
 )
 
+Orders = tuple[CertificateOrder, MemoryIssuance]
 OFFICER = AnOfficer()
 OTHER_HASH = "ab" * 32
 PROMISED = {
@@ -183,3 +186,50 @@ def test_an_approval_does_not_show_what_it_is_about() -> None:
     assert "Kirsten" not in shown
     assert "Ødegaard" not in shown
     assert repr(Approval(b"Kirsten", b"")) == "Approval()"
+
+
+def demanding(count: int, *officers: AnOfficer, name: str = PERSON) -> Orders:
+    """An order under a profile that demands so many, signed by these, and the store."""
+    order = a_persons_order() if name == PERSON else an_order(name)
+    order = replace(order, profile=replace(order.profile, approvals=count))
+    store = MemoryIssuance(approving=[each.certificate for each in officers])
+    if officers:
+        package = json.dumps(package_of(order) | {"host_names": list(order.host_names)}).encode()
+        first, *rest = (each.approve(package) for each in officers)
+        further = tuple(each.signature for each in rest)
+        order = replace(order, approval=replace(first, further=further))
+    return order, store
+
+
+@pytest.mark.parametrize("name", [PERSON, "tls-server"])
+def test_as_many_officers_approve_as_the_profile_demands(name: str) -> None:
+    one, two = AnOfficer(), AnOfficer()
+    check_approval(*demanding(2, one, two, name=name))
+    order, store = demanding(2, one, name=name)
+    with pytest.raises(Refused, match="demands 2 persons to approve, and 1 did"):
+        issue(prepare(order, an_issuer(), NOW), store, ACTOR, NOW)
+    assert store.steps == []
+
+
+def test_a_profile_of_nobody_may_demand_approvals() -> None:
+    with pytest.raises(Refused, match="profile tls-server demands one person to approve"):
+        check_approval(*demanding(1, name="tls-server"))
+    order, store = demanding(1, OFFICER, name="tls-server")
+    with pytest.raises(Refused, match="says otherwise about host_names"):
+        check_approval(replace(order, host_names=("other.example",)), store)
+
+
+def test_one_person_is_one_under_two_accounts() -> None:
+    one, other = AnOfficer(), AnOfficer()
+    for first, second in ((one, one), (one, other)):
+        order, store = demanding(2, first, second)
+        store.persons |= {one.certificate: "P-1", other.certificate: "P-1"}
+        with pytest.raises(Refused, match="one person approves twice"):
+            check_approval(order, store)
+
+
+def test_further_signatures_are_looked_at_even_where_one_is_enough() -> None:
+    order, store = demanding(1, OFFICER, AnOfficer())
+    store.approving.pop()
+    with pytest.raises(Refused, match="not signed by an active approving officer"):
+        check_approval(order, store)

@@ -10,7 +10,7 @@ from tests.support.parse_boundaries import Boundary, boundaries, faults
 
 EACH = 1_000
 SEED = 20260301
-NAMES = ("request", "approval", "OCSP request", "certificate", "CRL")
+NAMES = ("request", "SPKAC", "approval", "OCSP request", "certificate", "CRL")
 
 
 @cache

@@ -17,6 +17,8 @@ CHANGES: dict[str, tuple[dict[str, object], str]] = {
         {"names_person": True, "assurance_level": "high"},
         "an application at level High that two officers have approved",
     ),
+    "an approval": ({"approvals": 1}, "only when an approving officer signed for it."),
+    "approvals": ({"approvals": 2}, "only when two officers signed for it."),
     "a mailbox": ({"email_addresses": True}, "Beside it stand e-mail addresses"),
     "no status": ({"status_urls": False}, "does not say where its status is found"),
     "only a CRL": ({"ocsp_url": False}, "Its status is found in the CRL."),
@@ -30,7 +32,17 @@ def staff() -> Profile:
 @pytest.mark.parametrize("name", profile_names())
 def test_every_shipped_profile_is_told_in_whole_sentences(name: str) -> None:
     words = sentences(load_profile(name))
-    assert list(words) == ["for", "name", "keys", "validity", "use", "status", "policy", "approval"]
+    assert list(words) == [
+        "for",
+        "name",
+        "keys",
+        "validity",
+        "use",
+        "status",
+        "policy",
+        "claims",
+        "approval",
+    ]
     assert all(said[0].isupper() and said.endswith(".") for said in words.values())
 
 

@@ -18,6 +18,7 @@ from ca.errors import Refused
 from ca.identifiers import SerialNumber
 from ca.names import SubjectName
 from ca.profiles import load_profile
+from ca.qualified import Qualified
 from ca.rules import RULES, Encoded, lint
 from tests.support.ca_builders import (
     CA_PROFILES,
@@ -155,6 +156,9 @@ REFUSALS = (
             lambda: a_content(public_key=a_key("EC-P384").public_key())),
     Refusal("certificate.key", "the RSA exponent is not 65537",
             lambda: a_content(public_key=an_rsa_key(2048, 3).public_key())),
+    Refusal("certificate.qualified", "not for what (QcType)",
+            lambda: a_content(profile=replace(
+                load_profile("staff"), qualified=Qualified(compliance=True)))),
     Refusal("certificate.own-key", "the issuing CA's own",
             lambda: a_content(public_key=an_issuer().key.public_key())),
     Refusal("certificate.own-key", "holds another key than the CA's own",

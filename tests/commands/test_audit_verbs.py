@@ -45,7 +45,7 @@ class Logged:
 
     def seal(self) -> Path:
         run_job("seal-audit-log", self.parts, Metrics.of_process())
-        return self.parts.settings.state / "public" / "audit" / "head.txt"
+        return self.parts.settings.state / "public" / "audit" / "checkpoint"
 
 
 @pytest.fixture

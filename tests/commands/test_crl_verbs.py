@@ -46,7 +46,8 @@ def revoke_one(parts: Assembly, reason: Reason = Reason.SUPERSEDED) -> SerialNum
 
 
 def test_every_list_is_told_with_its_number_and_entries(parts: Assembly, tillid: Operator) -> None:
-    given = ("--crl-shards", "2", "--crl-deltas", "--crl-keep-expired-days", "30")
+    given = ("--crl-shards", "2", "--crl-deltas", "--crl-keep-expired-days", "30",
+             "--ocsp-validity-minutes", "480")  # fmt: skip
     assert tillid("ca", "configure", "issuing", *given).code == 0
     tillid("crl", "issue")
     revoke_one(parts)
@@ -64,6 +65,7 @@ def test_every_list_is_told_with_its_number_and_entries(parts: Assembly, tillid:
     assert "spread over 2 shards" in said
     assert "delta CRL" in said
     assert "30 days" in said
+    assert "480 minutes" in said
 
 
 def test_a_crl_is_told_in_words(parts: Assembly, tillid: Operator, tmp_path: Path) -> None:

@@ -179,6 +179,6 @@ def test_only_the_owner_can_read_what_is_not_public(told: Told) -> None:
     assert readable == {
         "public/crl/issuing.crl",
         "public/crl/root.crl",
-        "public/audit/head.txt",
+        "public/audit/checkpoint",
         "tls/staff.pem",
     }

@@ -16,7 +16,7 @@ from hatchling.builders.wheel import WheelBuilder
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-dev.lock")
-VERBS = ("demo", "test", "check", "bench", "soak", "lock", "clean", "help")
+VERBS = ("demo", "test", "cover", "check", "bench", "soak", "lock", "clean", "help")
 
 
 def top_level_names() -> set[str]:

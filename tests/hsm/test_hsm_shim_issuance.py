@@ -24,6 +24,7 @@ from server.clock import utc_now
 from tests.support.command_line import ROOT, clean_environment
 from tests.support.pkcs11_shim import Shim
 from tests.support.recorded_signatures import recorded_digests
+from tests.support.vault import key_store_of
 
 PROCESS = """
 import sys
@@ -93,7 +94,7 @@ class Site:
     def close_intents(self) -> list[str]:
         """What a restart does, a while later; the serials that it revoked."""
         database = Database(f"sqlite:///{self.folder / 'state' / 'tillid.sqlite'}")
-        store = Certificates(database, PersonalData(lambda: pytest.fail("no personal data here")))
+        store = Certificates(database, PersonalData(key_store_of(database)))
         closed = resolve_open_intents(store, utc_now() + timedelta(minutes=1))
         database.close()
         return [serial.hex for _, serial in closed]

@@ -28,6 +28,7 @@ from tests.support.databases import ENGINES
 from tests.support.pkcs11_shim import DEVICE_ERROR, Shim
 from tests.support.postgres import PrivatePostgres
 from tests.support.recorded_signatures import recorded_digests
+from tests.support.vault import key_store_of
 
 PROCESS = """
 import sys
@@ -109,7 +110,7 @@ class Site:
     def restart(self) -> None:
         """What a start does with intents, a while later."""
         with closing(Database(self.url)) as database:
-            nobody = PersonalData(lambda: pytest.fail("no personal data here"))
+            nobody = PersonalData(key_store_of(database))
             later = utc_now() + timedelta(minutes=1)
             resolve_open_intents(Certificates(database, nobody), later)
 

@@ -15,7 +15,10 @@ from ra.assessment import (
     Rejected,
     assess_natural_person,
     conclude,
+    natural_person_part,
 )
+from ra.case import StatusOfDocument
+from ra.case_reader import read_case
 from ra.errors import Refused
 from ra.evidence import Answer, Check, EvidenceKind, Presence
 from ra.fake_registers import persona_name, specimen_passport
@@ -42,7 +45,14 @@ from tests.support.ra_builders import (
 )
 
 _LOW, _SUBSTANTIAL, _HIGH = AssuranceLevel
-_SERVICE = ("KEY_ATTESTATION_MISSING", "ACTIVATION_NOT_PERSONAL")
+# What High demands of key and delivery, and no live application records yet.
+_SERVICE = (
+    "AUTHENTICATOR_COPYABLE",
+    "FACTORS_NOT_INDEPENDENT",
+    "KEY_ATTESTATION_MISSING",
+    "DEVICE_CERTIFICATION_INVALID",
+    "ACTIVATION_NOT_PERSONAL",
+)
 
 
 def assess(application: Application, catalogue: SourceCatalogue = CATALOGUE) -> Assessment:
@@ -275,13 +285,13 @@ def test_an_officer_who_is_the_subject_is_refused_whatever_the_evidence() -> Non
 def test_high_is_refused_with_its_requirements_even_with_the_best_evidence() -> None:
     outcome = assess(at_level(examined(), _HIGH))
     assert isinstance(outcome, Rejected)
-    assert {each.requirement for each in outcome.findings} == {"ISS-STR-H5", "ISS-DEL-H3"}
+    assert codes(outcome) == set(_SERVICE)
 
 
 def test_high_cannot_even_be_submitted() -> None:
     with pytest.raises(Refused) as refusal:
         in_proofing(level=_HIGH)
-    assert {each.requirement for each in refusal.value.findings} == {"ISS-STR-H5", "ISS-DEL-H3"}
+    assert {each.code for each in refusal.value.findings} == set(_SERVICE)
 
 
 def test_an_answer_outside_the_table_is_no_evidence() -> None:
@@ -375,3 +385,20 @@ def test_a_name_that_the_zone_cuts_off_is_compared_as_far_as_it_goes(
     zone = parse_mrz(lines, NOW.date())
     names = (PersonName(given_name), PersonName(surname))
     assert names_agree(*names, zone) is expected
+
+
+def test_a_live_application_is_the_case_that_an_officer_would_write() -> None:
+    written = read_case(
+        {
+            "natural_person": {
+                "document": "passport",
+                "document_status": "valid",
+                "presence": "in_person",
+                "comparison": "photo",
+            }
+        }
+    )
+    assert natural_person_part(examined(), CATALOGUE, NOW) == written.natural_person
+    stolen = examined(asked=registers({"UT1234567": DocumentStatus.STOLEN}))
+    status = natural_person_part(stolen, CATALOGUE, NOW).document_status
+    assert status is StatusOfDocument.LOST_OR_STOLEN

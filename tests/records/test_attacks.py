@@ -12,17 +12,20 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from records.guards import GUARDS
 from records.tables import metadata
-from tests.support.attack_story import Story, copied
+from tests.support.attack_story import Story
+from tests.support.attacks_audit import AUDIT_ATTACKS
 from tests.support.attacks_bulk import BULK_ATTACKS
+from tests.support.attacks_cases import CASE_ATTACKS
 from tests.support.attacks_pki import (
-    AUDIT_ATTACKS,
     CERTIFICATE_ATTACKS,
     STATUS_ATTACKS,
     SUBJECT_ATTACKS,
 )
 from tests.support.attacks_ra import REGISTRATION_ATTACKS
+from tests.support.attacks_vault import VAULT_ATTACKS
 from tests.support.databases import ENGINES, Databases
 from tests.support.stores import Stores
+from tests.support.story_sql import copied
 
 StoryOf = Callable[[str], Story]
 
@@ -34,7 +37,14 @@ SETTINGS = {
     "postgresql": (),
     "postgresql as a replica": (REPLICA,),
 }
-ROW_NUMBERED = {"audit_event", "audit_head", "publication", "status_observation"}
+ROW_NUMBERED = {
+    "audit_event",
+    "audit_head",
+    "audit_retention",
+    "publication",
+    "status_observation",
+    "vault_seal",
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,8 @@ ATTACKS = [
         REGISTRATION_ATTACKS,
         AUDIT_ATTACKS,
         BULK_ATTACKS,
+        VAULT_ATTACKS,
+        CASE_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements

@@ -15,8 +15,8 @@ from revocation.errors import RevocationRefused, RevocationRule
 from revocation.reasons import Reason
 from server.clock import utc_now
 from tests.support.at_once import at_once
-from tests.support.attack_story import copied
 from tests.support.stores import ISSUING, Place, Stores, place_of, server_order
+from tests.support.story_sql import copied
 
 LIMIT = 5
 NOW = utc_now()

@@ -33,8 +33,8 @@ from revocation.selections import Selection
 from revocation.status import Good, Revoked
 from server.clock import utc_now
 from tests.support.at_once import at_once
-from tests.support.attack_story import copied
 from tests.support.stores import ALONE, ISSUING, Place, Stores, a_person, place_of, server_order
+from tests.support.story_sql import copied
 
 NOW = utc_now()
 SECOND = NOW.replace(microsecond=0)

@@ -1,20 +1,19 @@
 """The one door for personal data: sealed under its own key, and nothing in clear beside it."""
 
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, text, update
+from sqlalchemy import insert, select, text, update
 
 from records.database import Database
 from records.errors import Erased, RuleBroken
 from records.officers import Role
 from records.personal_data import DamagedData, PersonalData
-from records.tables import data_key, subject
+from records.tables import data_key, doomed_key, subject
 from server.clock import utc_now
-from tests.support.softhsm import SoftHsm
-from tests.support.stores import SoftwareWrappingKey, Stores, a_person
+from tests.support.stores import Stores, a_person
+from tests.support.vault import key_store_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VALUE = "Kirsten Ødegaard, Prøvevej 1".encode()
@@ -22,11 +21,10 @@ VALUE = "Kirsten Ødegaard, Prøvevej 1".encode()
 
 @pytest.fixture
 def personal(database: Database) -> PersonalData:
-    key = SoftwareWrappingKey()
     with database.write() as tx:
         for name in ("subject-1", "subject-2"):
             tx.execute(insert(subject).values(id=name, kind="x", state="active", created_at=NOW))
-    return PersonalData(lambda: key)
+    return PersonalData(key_store_of(database))
 
 
 def sealed(database: Database, personal: PersonalData, purpose: str = "core") -> bytes:
@@ -43,24 +41,6 @@ def opened(
 
 def test_what_is_sealed_is_opened(database: Database, personal: PersonalData) -> None:
     assert opened(database, personal, sealed(database, personal)) == VALUE
-
-
-def test_the_token_wraps_the_data_keys(database: Database, softhsm: SoftHsm) -> None:
-    token = softhsm.token("personal-data")
-    if not token.key_labels():
-        token.generate_wrapping_key("wrapping")
-    personal = PersonalData(lambda: token.wrapping_key("wrapping"))
-    with database.write() as tx:
-        tx.execute(insert(subject).values(id="subject-1", kind="x", state="active", created_at=NOW))
-    value = sealed(database, personal)
-
-    assert opened(database, personal, value) == VALUE
-    with database.write() as tx:
-        tx.execute(
-            insert(data_key).values(subject_id="subject-1", purpose="evidence", wrapped=bytes(60))
-        )
-    with pytest.raises(DamagedData):
-        sealed(database, personal, "evidence")
 
 
 def test_the_same_value_is_never_sealed_alike(database: Database, personal: PersonalData) -> None:
@@ -99,20 +79,18 @@ def test_the_value_of_another_subject_does_not_open(
         opened(database, personal, value, of="subject-2")
 
 
-def test_a_key_of_another_subject_or_purpose_does_not_unwrap(
+def test_a_key_is_never_given_to_another_subject_or_purpose(
     database: Database, personal: PersonalData
 ) -> None:
-    value = sealed(database, personal)
-    with database.write() as tx:
-        tx.execute(
-            text(
-                "INSERT INTO data_key SELECT 'subject-2', purpose, wrapped FROM data_key"
-                " WHERE subject_id = 'subject-1'"
-            )
-        )
+    sealed(database, personal)
 
-    with pytest.raises(DamagedData):
-        opened(database, personal, value, of="subject-2")
+    for subject_id, purpose in (("subject-2", "core"), ("subject-1", "evidence")):
+        with pytest.raises(RuleBroken) as refusal, database.write() as tx:
+            tx.execute(
+                text("INSERT INTO data_key SELECT :subject, :purpose, key_ref FROM data_key"),
+                {"subject": subject_id, "purpose": purpose},
+            )
+        assert refusal.value.code == "PKI16"
 
 
 def test_a_value_whose_key_was_destroyed_is_erased(
@@ -161,21 +139,30 @@ def test_no_name_stands_in_the_file_of_the_database(database: Database) -> None:
         assert name.encode() not in written
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
-def test_a_destroyed_key_is_gone_from_the_file(database: Database, personal: PersonalData) -> None:
-    sealed(database, personal)
-    with database.read() as tx:
-        (wrapped,) = tx.execute(text("SELECT wrapped FROM data_key")).scalars()
+def test_keys_of_some_purposes_die_and_the_others_stay(
+    database: Database, personal: PersonalData
+) -> None:
+    value = sealed(database, personal)
+    sealed(database, personal, "evidence")
+    sealed(database, personal, "contact")
     with database.write() as tx:
         tx.execute(update(subject).values(state="erasing"))
-        personal.destroy(tx, "subject-1")
-    database.close()
-    path = Path(str(database.engine.url.database))
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+        assert personal.destroy(tx, "subject-1", {"evidence", "contact"}) == 2
 
-    assert wrapped not in b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
+    assert opened(database, personal, value) == VALUE
+
+
+def test_a_key_that_died_leaves_its_reference_however_it_was_deleted(
+    database: Database, personal: PersonalData
+) -> None:
+    sealed(database, personal)
+    with database.write() as tx:
+        ref = tx.execute(select(data_key.c.key_ref)).scalar_one()
+        tx.execute(update(subject).values(state="erasing"))
+        tx.execute(text("DELETE FROM data_key"))
+
+    with database.read() as tx:
+        assert tx.execute(select(doomed_key.c.key_ref)).scalars().all() == [ref]
 
 
 def test_what_is_derived_depends_on_subject_purpose_and_label_and_ends_with_the_key(

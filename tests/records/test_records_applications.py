@@ -1,15 +1,16 @@
 """Applications: what is kept comes back, and of two changes at once one is refused."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 import pytest
 from sqlalchemy import text
 
-from audit.events import Event
 from ra.applications import Application, ApplicationState, withdraw
 from ra.errors import Conflict, NotFound
 from records import applications
+from records.audit_payloads import Told
 from records.database import Database
 from records.errors import Conflict as RowConflict
 from records.errors import RuleBroken
@@ -183,10 +184,10 @@ def test_an_approval_whose_event_cannot_be_told_leaves_nothing(
     found = approval_by(second, before)
     kept = contents(stores.database)
 
-    def refuse(_: object, event: Event, __: object) -> int:
-        raise LookupError(event.type)
+    def refuse(_: object, told: Sequence[Told], *__: object) -> int:
+        raise LookupError(told[0].event.type)
 
-    monkeypatch.setattr(applications, "append", refuse)
+    monkeypatch.setattr(applications, "append_told", refuse)
     with pytest.raises(LookupError):
         stores.applications.approve(before, found, NOW)
 

@@ -280,11 +280,11 @@ def test_an_approving_officer_is_one_only_with_a_good_certificate(stores: Stores
     invited = stores.officers.invite("Ole", Role.APPROVING_OFFICER, NOW)
     certificate = stores.issue(staff_order(invited), NOW)
 
-    assert not stores.certificates.is_approving_officer(certificate)
+    assert stores.certificates.approving_person(certificate) is None
     stores.officers.enrol(invited.id, ISSUING, certificate, NOW)
-    assert stores.certificates.is_approving_officer(certificate)
+    assert stores.certificates.approving_person(certificate) == invited.person_id
     stores.revoked(certificate, NOW)
-    assert not stores.certificates.is_approving_officer(certificate)
+    assert stores.certificates.approving_person(certificate) is None
 
 
 def test_a_registration_officer_is_no_approving_officer(stores: Stores) -> None:
@@ -292,4 +292,4 @@ def test_a_registration_officer_is_no_approving_officer(stores: Stores) -> None:
     certificate = stores.issue(staff_order(invited), NOW)
     stores.officers.enrol(invited.id, ISSUING, certificate, NOW)
 
-    assert not stores.certificates.is_approving_officer(certificate)
+    assert stores.certificates.approving_person(certificate) is None

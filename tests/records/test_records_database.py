@@ -17,7 +17,7 @@ from records.audit_log import append
 from records.database import Database, UtcTime
 from records.errors import Conflict, DatabaseUnavailable, RuleBroken
 from records.schema import migrate
-from records.tables import data_key, lease, subject
+from records.tables import lease, subject
 from server.clock import utc_now
 from tests.support.databases import Databases
 from tests.support.postgres import PrivatePostgres, a_postgres, server_folder
@@ -262,16 +262,14 @@ def test_a_full_disk_is_unavailable_and_keeps_what_was_there(databases: Database
         def fill() -> None:
             with database.write() as tx:
                 tx.execute(
-                    insert(data_key).values(
-                        subject_id="subject-1", purpose="core", wrapped=bytes(100_000)
-                    )
+                    insert(lease).values(name="full", holder="x" * 100_000, until_at=utc_now())
                 )
 
         with pytest.raises(DatabaseUnavailable, match="SQLITE_FULL"):
             fill()
         with database.read() as tx:
             assert tx.execute(select(subject.c.id)).scalars().all() == ["subject-1"]
-            assert tx.execute(select(data_key)).first() is None
+            assert tx.execute(select(lease)).first() is None
 
 
 def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:

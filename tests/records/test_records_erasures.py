@@ -138,7 +138,8 @@ def test_destruction_deletes_everything_and_leaves_the_residue(
         "applications": 1,
         "approvals": 1,
         "certificates": 1,
-        "keys": 2,
+        "keys": 3,
+        "payloads_dropped": 1,
         "publications": 1,
     }
     assert isinstance(stores.statuses.status_of(*person.place), Revoked)

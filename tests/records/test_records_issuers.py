@@ -15,10 +15,10 @@ from records.errors import Conflict, NotFound, RuleBroken
 from records.tables import issuer_certificate
 from revocation.publication import NEVER
 from server.clock import utc_now
-from tests.support.attack_story import copied
 from tests.support.attacks_pki import AS_INTENT
 from tests.support.ca_builders import a_root
 from tests.support.stores import ISSUING, Stores, place_of, server_order
+from tests.support.story_sql import copied
 
 SECOND = IssuerName("issuing-2")
 
@@ -63,11 +63,22 @@ def test_a_certificate_that_is_there_is_not_added_twice(stores: Stores) -> None:
 
 
 def test_a_policy_is_read_as_it_was_written(stores: Stores) -> None:
-    policy = IssuerPolicy(("staff", "device"), timedelta(hours=7), timedelta(minutes=90))
+    policy = IssuerPolicy(
+        ("staff", "device"),
+        timedelta(hours=7),
+        timedelta(minutes=90),
+        ocsp_validity=timedelta(hours=8),
+    )
     stores.issuers.configure(ISSUING, policy, utc_now())
     assert stores.issuers.get(ISSUING).policy == policy
     with pytest.raises(NotFound):
         stores.issuers.configure(IssuerName("nobody"), policy, utc_now())
+
+
+@pytest.mark.parametrize("seconds", [0, 59, 61, 864_060])
+def test_a_validity_of_ocsp_responses_is_whole_minutes_up_to_ten_days(seconds: int) -> None:
+    with pytest.raises(ValueError, match="up to ten days"):
+        IssuerPolicy(ocsp_validity=timedelta(seconds=seconds))
 
 
 def test_the_states_of_an_issuer_go_one_way(stores: Stores) -> None:

@@ -50,7 +50,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_program(database: Databas
         assert compare_metadata(context, metadata) == []
 
 
-@pytest.mark.parametrize("version", ["0000", "0099"])
+@pytest.mark.parametrize("version", ["0000", "9999"])
 def test_an_older_or_newer_schema_is_refused(database: Database, version: str) -> None:
     run(database, f"UPDATE alembic_version SET version_num = '{version}'")  # noqa: S608
 
@@ -61,21 +61,21 @@ def test_an_older_or_newer_schema_is_refused(database: Database, version: str) -
 
 
 def test_a_guard_that_was_taken_away_is_named_and_put_back(database: Database) -> None:
-    run(database, drop("guard_00_pki01", database))
+    run(database, drop("guard_000_pki01", database))
 
-    with pytest.raises(DatabaseUnavailable, match="guard_00_pki01"):
+    with pytest.raises(DatabaseUnavailable, match="guard_000_pki01"):
         check_schema(database)
     migrate(database)
     check_schema(database)
 
 
 def test_a_guard_that_was_weakened_is_named_and_put_right(database: Database) -> None:
-    (genuine,) = (t for t in triggers(database.dialect) if t.name == "guard_00_pki01")
+    (genuine,) = (t for t in triggers(database.dialect) if t.name == "guard_000_pki01")
     run(database, drop(genuine.name, database))
     for statement in genuine.create:
         run(database, statement.replace("OLD.status <> 'revoked'", "1 = 0"))
 
-    with pytest.raises(DatabaseUnavailable, match="guard_00_pki01"):
+    with pytest.raises(DatabaseUnavailable, match="guard_000_pki01"):
         check_schema(database)
     migrate(database)
     check_schema(database)
@@ -85,27 +85,27 @@ def test_a_guard_that_was_weakened_is_named_and_put_right(database: Database) ->
 @pytest.mark.parametrize(
     "change",
     [
-        "ALTER TABLE certificate DISABLE TRIGGER guard_00_pki01",
-        "ALTER TABLE certificate ENABLE TRIGGER guard_00_pki01",
+        "ALTER TABLE certificate DISABLE TRIGGER guard_000_pki01",
+        "ALTER TABLE certificate ENABLE TRIGGER guard_000_pki01",
         (
-            "DROP TRIGGER guard_00_pki01 ON certificate; CREATE TRIGGER guard_00_pki01"
+            "DROP TRIGGER guard_000_pki01 ON certificate; CREATE TRIGGER guard_000_pki01"
             " BEFORE DELETE ON certificate FOR EACH ROW WHEN (1 = 0)"
-            " EXECUTE FUNCTION guard_00_pki01();"
-            " ALTER TABLE certificate ENABLE ALWAYS TRIGGER guard_00_pki01"
+            " EXECUTE FUNCTION guard_000_pki01();"
+            " ALTER TABLE certificate ENABLE ALWAYS TRIGGER guard_000_pki01"
         ),
         (
-            "DROP TRIGGER guard_00_pki01 ON certificate; CREATE TRIGGER guard_00_pki01"
-            " BEFORE DELETE ON lease FOR EACH ROW EXECUTE FUNCTION guard_00_pki01();"
-            " ALTER TABLE lease ENABLE ALWAYS TRIGGER guard_00_pki01"
+            "DROP TRIGGER guard_000_pki01 ON certificate; CREATE TRIGGER guard_000_pki01"
+            " BEFORE DELETE ON lease FOR EACH ROW EXECUTE FUNCTION guard_000_pki01();"
+            " ALTER TABLE lease ENABLE ALWAYS TRIGGER guard_000_pki01"
         ),
-        "ALTER FUNCTION guard_00_pki01() SET search_path = pg_temp, public",
-        "ALTER FUNCTION guard_00_pki01() RESET search_path",
+        "ALTER FUNCTION guard_000_pki01() SET search_path = pg_temp, public",
+        "ALTER FUNCTION guard_000_pki01() RESET search_path",
     ],
 )
 def test_a_guard_that_rests_or_was_bent_is_named(database: Database, change: str) -> None:
     run(database, change)
 
-    with pytest.raises(DatabaseUnavailable, match="guard_00_pki01"):
+    with pytest.raises(DatabaseUnavailable, match="guard_000_pki01"):
         check_schema(database)
     migrate(database)
     check_schema(database)
@@ -147,7 +147,7 @@ def test_the_digest_is_of_what_the_database_has(database: Database) -> None:
     assert whole == digest(expected(dialect))
 
     with database.write() as tx:
-        name = "guard_00_pki01"
+        name = "guard_000_pki01"
         where = "" if dialect == "sqlite" else " ON certificate"
         tx.exec_driver_sql(f"DROP TRIGGER {name}{where}")
     assert digest_in_force(database) != whole

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ca.identifiers import IssuerName, SerialNumber
 from revocation.cert_ids import CertIdHash, IssuerCertIds
-from revocation.errors import ResponderNotValid
+from revocation.errors import ResponderNotValid, ResponseRefused
 from revocation.ocsp import parse_request
 from revocation.preproduction import (
     DueResponse,
@@ -213,3 +213,75 @@ def test_the_documentation_tells_how_many_certificates_a_token_carries() -> None
         assert found / timedelta(**{unit: 1}) == pytest.approx(float(mean), rel=0.02)
         carried = 10_000 / 2 / 2 * found.total_seconds() / 1_000_000
         assert carried == pytest.approx(float(millions), rel=0.02)
+
+
+@pytest.mark.parametrize("algorithm", [SHA1, hashes.SHA256()], ids=["sha1", "sha256"])
+@pytest.mark.parametrize("size", [1, 16, 32, 125])
+def test_a_question_with_a_nonce_is_known_by_its_octets(
+    algorithm: hashes.HashAlgorithm, size: int
+) -> None:
+    _, cert_ids = ISSUER
+    question = asked(PKI, GOOD.serial, algorithm=algorithm, nonce=b"n" * size)
+    read = parse_request(question)
+    assert cert_ids.recognise_nonced(question) == (cert_ids.recognise_only(read), read.nonce)
+    assert cert_ids.recognise_plain(question) is None
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_what_is_known_by_its_octets_is_what_a_reader_would_find(data: st.DataObject) -> None:
+    _, cert_ids = ISSUER
+    octets = bytearray(asked(PKI, GOOD.serial, nonce=b"n" * 16))
+    at = data.draw(st.integers(0, len(octets) - 1))
+    if data.draw(st.booleans()):
+        octets[at] ^= data.draw(st.integers(1, 255))
+    else:
+        octets = octets[:at]
+    found = cert_ids.recognise_nonced(bytes(octets))
+    if found is not None:
+        read = parse_request(bytes(octets))
+        assert found == (cert_ids.recognise_only(read), read.nonce)
+
+
+def test_other_questions_are_not_taken_for_one_with_a_nonce() -> None:
+    _, cert_ids = ISSUER
+    for octets in (b"", b"0", asked(PKI, GOOD.serial), asked(Pki.new(), GOOD.serial, nonce=b"n"),
+                   asked(PKI, GOOD.serial, nonce=b"n" * 128)):  # fmt: skip
+        assert cert_ids.recognise_nonced(octets) is None
+
+
+def test_what_a_response_says_is_signed_again_with_a_nonce_while_it_holds() -> None:
+    for due in (GOOD, REVOKED):
+        made = RESPONDER.produce(due, NOW)
+        body = made.bodies[CertIdHash.SHA1]
+        statement, later = RESPONDER.statement(body, made.life), NOW + timedelta(minutes=10)
+        assert statement is not None
+        again = RESPONDER.with_nonce(statement, b"once", later)
+        assert again is not None
+        first, read = (x509_ocsp.load_der_ocsp_response(each) for each in (body, again))
+        assert read.certificate_status is first.certificate_status
+        assert read.produced_at_utc == later.replace(microsecond=0)
+        assert read.this_update_utc == first.this_update_utc
+        with pytest.raises(ResponseRefused):
+            RESPONDER.with_nonce(statement, b"once", NOW + timedelta(days=1))
+
+
+def test_what_another_key_signed_or_a_changed_octet_is_no_statement() -> None:
+    made = RESPONDER.produce(GOOD, NOW)
+    body = made.bodies[CertIdHash.SHA256]
+    other = OcspResponder(Pki.new().ocsp, MemoryStatusSource())
+    assert other.statement(body, made.life) is None
+    statement = RESPONDER.statement(body, made.life)
+    assert statement is not None
+    assert other.with_nonce(statement, b"once", NOW) is None
+    assert (
+        RESPONDER.statement(body, replace(made.life, next_update=NOT_AFTER + timedelta(days=1)))
+        is None
+    )
+    for at in range(0, len(body), 7):
+        changed = body[:at] + bytes((body[at] ^ 1,)) + body[at + 1 :]
+        try:
+            said = RESPONDER.statement(changed, made.life)
+        except ResponseRefused:
+            continue
+        assert said is None or said.single == statement.single

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gdpr_erasure.case_clock import CaseClock
 from records.job_runs import JobRun
 from records.visibility import Channel
 from server.alarms import (
@@ -12,6 +13,7 @@ from server.alarms import (
     AlarmName,
     AnswerSeen,
     AuditSeen,
+    CaseSeen,
     CertificateSeen,
     ChangeSeen,
     CrlSeen,
@@ -51,6 +53,11 @@ def ending(whose: str, left: timedelta, *, ours: bool) -> tuple[CertificateSeen,
 
 def failing(name: str, since: datetime) -> tuple[JobRun, ...]:
     return (*WELL.jobs, JobRun(name, since, since, "HsmError"))
+
+
+def received(days: int) -> dict[str, object]:
+    """A case that was received so many days ago."""
+    return {"cases": (CaseSeen("K7F2M9QX", CaseClock((NOW - days * DAY).date())),)}
 
 
 # What was observed, what it is an alarm about, and since when it is one.
@@ -134,6 +141,10 @@ ON: list[tuple[dict[str, object], AlarmName, str, datetime]] = [
     ),
     ({"audit": AuditSeen(NOW + 2 * MINUTE, None)}, AlarmName.CLOCK_BEHIND, "clock", NOW),
     ({"disk": Disk(10**7, 10**8)}, AlarmName.DISK_FULL, "state", NOW),
+    (received(10), AlarmName.CASE_DAY_10, "case.k7f2m9qx", NOW),
+    (received(20), AlarmName.CASE_DAY_20, "case.k7f2m9qx", NOW),
+    (received(27), AlarmName.CASE_DAY_27, "case.k7f2m9qx", NOW),
+    (received(31), AlarmName.CASE_OVERDUE, "case.k7f2m9qx", NOW),
 ]
 
 
@@ -149,6 +160,10 @@ def test_what_is_wrong_is_one_alarm_with_a_sentence_and_a_way_out(
 
 def test_every_alarm_has_an_example() -> None:
     assert {name for _, name, _, _ in ON} == set(AlarmName)
+
+
+def test_a_case_of_nine_days_is_no_alarm() -> None:
+    assert alarms(replace(WELL, **received(9)), LIMITS, NOW) == []  # type: ignore[arg-type]
 
 
 def test_when_all_is_well_no_alarm_is_on() -> None:

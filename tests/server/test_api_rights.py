@@ -24,6 +24,13 @@ APPLICATION = "/api/v1/applications/A-ABCDEFGHIJ"
 CERTIFICATE = "/api/v1/certificates/issuing/01abcdef0123456789abcdef"
 BULK = "/api/v1/revocations/bulk-0123456789abcdef"
 ERASURE = "/api/v1/erasures/E-0123456789abcdef"
+CASE = "/api/v1/cases/K7F2M9QX"
+PROVED = {
+    "method": "desk",
+    "level": "High",
+    "evidence": "passport",
+    "concerns": {"application": "A-ABCDEFGHIJ"},
+}
 DOCUMENT = {"mrz_lines": [], "features_seen": [], "presence": "in_person"}
 DIGEST = "0" * 64
 ANSWER = {"sha256": DIGEST, "read": True, "accepted": True}
@@ -53,18 +60,52 @@ BY_OFFICERS = {
     ("get", "/api/v1/erasures"): (Act.ERASE, None),
     ("get", ERASURE): (Act.ERASE, None),
     ("post", f"{ERASURE}/approval"): (Act.ERASE, None),
+    ("post", "/api/v1/cases"): (Act.MANAGE_CASES, {"kind": "access"}),
+    ("get", "/api/v1/cases"): (Act.SEE_CASES, None),
+    ("get", CASE): (Act.SEE_CASES, None),
+    ("post", f"{CASE}/openings"): (Act.SEE_CASES, {"what": "text", "purpose": "handling"}),
+    ("post", f"{CASE}/resumption"): (Act.SEE_CASES, None),
+    ("post", f"{CASE}/identity"): (Act.PROVE, PROVED),
+    ("post", f"{CASE}/approval"): (Act.APPROVE_CASES, {"sha256": DIGEST}),
+    ("post", f"{CASE}/erasure"): (Act.ERASE, None),
+    **{
+        ("post", f"{CASE}/{step}"): (Act.MANAGE_CASES, body)
+        for step, body in (
+            ("assignment", {}),
+            ("identity-request", None),
+            ("files", {"name": "a", "content": ""}),
+            ("clarification", {"question": "?"}),
+            ("preparation", None),
+            ("refusal", {"reasons": "", "complaint": "", "court": ""}),
+            ("extension", {"reason": ""}),
+            ("withdrawal", None),
+            ("delivery", None),
+            ("execution", None),
+            ("rectification", {"application": "A-ABCDEFGHIJ"}),
+            ("lifting-notice", None),
+            ("lifting", None),
+        )
+    },
     ("get", "/api/v1/audit/events"): (Act.AUDIT, None),
     ("get", "/api/v1/audit/head"): (Act.AUDIT, None),
+    ("post", "/api/v1/audit/events/9999999/openings"): (Act.OPEN_PAYLOADS, {"purpose": "dispute"}),
 }
 BY_OFFICER_OR_APPLICANT = {("get", APPLICATION), ("get", f"{APPLICATION}/certificate")}
 BY_APPLICANT = {("post", f"{APPLICATION}/erasure")}
+BY_REQUESTER = {
+    ("get", f"{CASE}/own"),
+    *(
+        ("post", f"{CASE}/{step}")
+        for step in ("own-identity", "own-withdrawal", "download", "receipt", "application")
+    ),
+}
 BY_ANYONE = {
     ("get", "/api/v1/terms"): None,
     ("post", "/api/v1/applications"): APPLY,
     ("post", "/api/v1/enrolments"): {"token": "x", "certificate_request": ""},
 }
 WHOAMI = ("get", "/api/v1/whoami")
-CLOSED = [*BY_OFFICERS, *BY_OFFICER_OR_APPLICANT, *BY_APPLICANT, WHOAMI]
+CLOSED = [*BY_OFFICERS, *BY_OFFICER_OR_APPLICANT, *BY_APPLICANT, *BY_REQUESTER, WHOAMI]
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +131,8 @@ def ask(
 ) -> TestResponse:
     method, path = operation
     _, body = BY_OFFICERS.get(operation, (None, BY_ANYONE.get(operation)))
+    if operation == ("post", f"{CASE}/application"):
+        body = APPLY
     return client.open(path, method=method.upper(), json=body, environ_base=environ or {})
 
 
@@ -113,8 +156,10 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
         (
             method,
             path.replace("A-ABCDEFGHIJ", "{application_id}")
+            .replace("K7F2M9QX", "{case_id}")
             .replace("E-0123456789abcdef", "{case_id}")
             .replace("bulk-0123456789abcdef", "{bulk_id}")
+            .replace("9999999", "{sequence}")
             .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
         )
         for method, path in [*CLOSED, *BY_ANYONE]
@@ -128,7 +173,19 @@ def test_every_act_is_somebodys_and_no_role_has_all() -> None:
     assert all(rights < set(Act) for rights in RIGHTS.values())
     assert not RIGHTS[Role.REGISTRATION_OFFICER] & {Act.APPROVE, Act.ERASE, Act.REVOKE}
     assert not RIGHTS[Role.APPROVING_OFFICER] & {Act.PROVE, Act.ERASE}
-    assert RIGHTS[Role.AUDITOR] == {Act.AUDIT, Act.FIND}
+    assert RIGHTS[Role.AUDITOR] == {Act.AUDIT, Act.FIND, Act.OPEN_PAYLOADS}
+    assert RIGHTS[Role.DATA_PROTECTION_OFFICER] == {Act.SEE_CASES, Act.FIND}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_no_role_asks_approves_erases_and_verifies_but_one_of_them(role: Role) -> None:
+    duties = (
+        {Act.MANAGE_CASES},
+        {Act.APPROVE_CASES, Act.APPROVE},
+        {Act.ERASE},
+        {Act.PROVE},
+    )
+    assert sum(bool(duty & RIGHTS[role]) for duty in duties) <= 1
 
 
 @pytest.mark.parametrize("role", Role)

@@ -236,5 +236,5 @@ def test_the_log_is_sealed_when_there_is_something_new(parts: Assembly, metrics:
     with audit_log(parts.database) as log:
         head = log.latest_head()
     assert head is not None
-    kept = parts.settings.state / "public" / "audit" / "head.txt"
+    kept = parts.settings.state / "public" / "audit" / "checkpoint"
     assert kept.read_text() == head.text

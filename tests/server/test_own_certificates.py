@@ -19,18 +19,27 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ca.identifiers import IssuerName, SerialNumber
+from ca.issuers import AS_SETTINGS, IssuerPolicy
 from gdpr_erasure.saga import Place
 from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.officers import Role
 from records.schema import migrate
+from revocation.preproduction import DueResponse
 from revocation.reasons import Reason
+from revocation.status import Good
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.errors import IssuerOffline, NoRegisters, ServiceFailed
 from server.jobs import run_job
 from server.metrics import Metrics
-from server.own_certificates import ensure_ocsp_signer, ensure_staff_listener, ocsp_signer
+from server.own_certificates import (
+    ensure_ocsp_signer,
+    ensure_staff_listener,
+    ocsp_policy,
+    ocsp_responder,
+    ocsp_signer,
+)
 from server.probe import PublicProbe
 from server.service import _pid_file
 from server.settings_sources import load_settings
@@ -301,3 +310,23 @@ def test_a_crl_policy_gives_a_root_a_month(parts: Assembly) -> None:
     assert parts.crl_policy(root).validity == timedelta(days=31)
     assert parts.crl_policy(issuing).validity < timedelta(days=10)
     assert dataclasses.replace(parts).crl_file(root.name).name == "root.crl"
+
+
+def test_responses_of_an_issuer_are_valid_for_longer_where_that_was_said(parts: Assembly) -> None:
+    def validity(policy: IssuerPolicy) -> timedelta:
+        record = dataclasses.replace(parts.issuing_record(), policy=policy)
+        return ocsp_policy(parts.settings, record).validity
+
+    assert validity(AS_SETTINGS) == timedelta(hours=1)
+    assert validity(IssuerPolicy(ocsp_validity=timedelta(hours=8))) == timedelta(hours=8)
+    # What caches and static files are told is by the settings, and must not be too long.
+    assert validity(IssuerPolicy(ocsp_validity=timedelta(minutes=5))) == timedelta(hours=1)
+
+
+def test_the_responder_signs_by_the_issuers_own_policy(parts: Assembly) -> None:
+    policy = IssuerPolicy(ocsp_validity=timedelta(hours=8))
+    record, now = dataclasses.replace(parts.issuing_record(), policy=policy), utc_now()
+    responders = ocsp_responder(parts, record, now)
+    assert responders is not None
+    made = responders.produce(DueResponse(SerialNumber(4711), 0, Good()), now)
+    assert made.life.next_update - made.life.this_update == timedelta(hours=8, seconds=-1)

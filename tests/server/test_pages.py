@@ -166,7 +166,10 @@ def test_a_registration_officer_vets_a_case_to_the_end(office: Office, vetting: 
     application = applied(office.parts)
     case = f"/case/{application.id}"
     before = text_of(vetting.get(case))
-    assert "REG-IDN-L1 EVIDENCE_MISSING Ask the applicant for a passport." in before
+    assert (
+        "REG-IDN-L1 EVIDENCE_MISSING Ask the applicant for identity evidence of an accepted kind."
+        in before
+    )
     assert "Conclude the proofing" not in before
 
     assert vetting.send(case, f"{case}/document", **a_document()).status_code == 303

@@ -7,6 +7,7 @@ from datetime import timedelta
 from threading import Event, Thread
 
 import pytest
+from cryptography import x509
 from cryptography.x509 import ocsp
 
 from ca.identifiers import IssuerName, SerialNumber
@@ -251,3 +252,54 @@ def test_the_follower_goes_on_when_the_database_comes_back(parts: Assembly) -> N
     finally:
         stop.set()
         follower.join()
+
+
+def test_with_a_nonce_what_lies_ready_is_said_again_and_its_end_is_noticed(
+    app: PublicApp, parts: Assembly, metrics: Metrics
+) -> None:
+    serial = an_issued_serial(parts)
+    run_job("ocsp-responses", parts, metrics)
+    app.held.look(parts.ocsp_responses)
+    ready = said(ask(app, "/ocsp/issuing", "POST", request_for(parts, serial)))
+    answers = [
+        ask(app, "/ocsp/issuing", "POST", request_for(parts, serial, nonce=bytes([n]) * 32))
+        for n in range(3)
+    ]
+    for n, answer in enumerate(answers):
+        read = said(answer)
+        assert (
+            read.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce == bytes([n]) * 32
+        )
+        assert read.certificate_status is GOOD
+        assert read.this_update_utc == ready.this_update_utc <= read.produced_at_utc
+        assert read.next_update_utc == ready.next_update_utc
+        assert answer.headers["Cache-Control"] == "no-store"
+    held = app.held.find((ISSUING, SerialNumber(serial)), CertIdHash.SHA1, utc_now())
+    assert held is not None
+    assert held.statement is not None
+
+    parts.statuses.revoke(ISSUING, SerialNumber(serial), Reason.SUPERSEDED, "system:x", utc_now())
+    app.held.look(parts.ocsp_responses)
+    after = said(ask(app, "/ocsp/issuing", "POST", request_for(parts, serial, nonce=b"n" * 16)))
+    assert after.certificate_status is REVOKED
+
+
+def test_what_another_key_signed_is_not_signed_again(
+    app: PublicApp, parts: Assembly, metrics: Metrics
+) -> None:
+    """Whoever could write responses into the database would otherwise have them signed."""
+    serial = an_issued_serial(parts)
+    run_job("ocsp-responses", parts, metrics)
+    app.held.look(parts.ocsp_responses)
+    asked = request_for(parts, serial)
+    ask(app, "/ocsp/issuing", "POST", asked)
+    held = app.held.find((ISSUING, SerialNumber(serial)), CertIdHash.SHA1, utc_now())
+    assert held is not None
+    before = held.body
+    held.body = before.replace(b"\x80\x00\x18\x0f", b"\x82\x00\x18\x0f")  # good becomes unknown
+    assert held.body != before
+    for _ in range(2):
+        read = said(ask(app, "/ocsp/issuing", "POST", request_for(parts, serial, nonce=b"n" * 16)))
+        assert read.certificate_status is GOOD
+    assert held.is_anothers
+    assert held.statement is None

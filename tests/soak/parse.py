@@ -1,6 +1,7 @@
 """`./dev soak parse [COUNT]`: hostile octets at every parse boundary, 1,000,000 unless told.
 
-One process a core. Prints what was raised that should not be, and what took longer than 50 ms.
+One process a core. Prints what was raised that should not be, what took longer than 50 ms, and the
+slowest reading at each boundary.
 """
 
 import sys
@@ -22,10 +23,11 @@ def make() -> None:
     _MADE.extend(boundaries())
 
 
-def judge(count: int, seed: int) -> list[str]:
-    """What one batch at one boundary found."""
-    boundary = _MADE[seed % len(_MADE)]
-    return [str(fault) for fault in faults(boundary, count, seed)]
+def judge(count: int, seed: int) -> tuple[str, float, list[str]]:
+    """One batch at one boundary: its name, the seconds of its slowest reading, what was found."""
+    boundary, took = _MADE[seed % len(_MADE)], [0.0]
+    found = [str(fault) for fault in faults(boundary, count, seed, took)]
+    return boundary.name, max(took), found
 
 
 def main() -> int:
@@ -33,16 +35,20 @@ def main() -> int:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
     batches = -(-count // BATCH)
     found, started = 0, time.monotonic()
+    slowest: dict[str, float] = {}
     with ProcessPoolExecutor(2, initializer=make) as pool:
         running = [pool.submit(judge, BATCH, seed) for seed in range(batches)]
         for done, batch in enumerate(as_completed(running), start=1):
-            for line in batch.result():
-                found += 1
-                print(line, flush=True)
+            name, seconds, faulty = batch.result()
+            slowest[name] = max(seconds, slowest.get(name, 0.0))
+            found += len(faulty)
+            print(*faulty, sep="\n", end="\n" if faulty else "", flush=True)
             if done % max(1, batches // 10) == 0:
                 seconds = time.monotonic() - started
                 print(f"{done * BATCH:,} readings, {seconds:.0f} s", flush=True)
-    print(f"{batches * BATCH:,} readings at {len(boundaries())} boundaries, {found} faults")
+    for name, seconds in sorted(slowest.items()):
+        print(f"{name}: at most {seconds * 1000:.1f} ms of CPU")
+    print(f"{batches * BATCH:,} readings at {len(slowest)} boundaries, {found} faults")
     return 1 if found else 0
 
 

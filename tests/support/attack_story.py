@@ -14,20 +14,25 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from audit.events import Event
 from audit.log import make_head
+from audit.payloads import Payload
+from audit.retention import RetentionPeriods
 from ca.identifiers import IssuerName
 from gdpr_erasure.saga import ErasureState
 from ra.applications import Application, refuse
 from ra.requirements import finding
 from records.audit_log import audit_log
+from records.audit_payloads import Told, append_told
+from records.audit_retention import retain
 from records.officers import Officer, Role
-from records.tables import metadata
 from records.takeovers import Takeovers
 from records.visibility import Channel
 from revocation.causes import Cause, Grounds
 from revocation.foreign_crls import ForeignCrl
 from revocation.selections import Selection
 from server.clock import utc_now
+from tests.support.case_story import tell_cases
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
     ALONE,
@@ -46,6 +51,7 @@ from tests.support.stores import (
     submitted,
     verified,
 )
+from tests.support.story_sql import copied
 
 ORIGIN = "tillid/audit"
 
@@ -77,19 +83,43 @@ class Story:
 
     def _tell(self) -> None:
         now = utc_now()
+        self._retention(now)
         self._officers(now)
         self._certificates(now)
         self._people(now)
         self._applications(now)
         self._issuers(now)
         self._bulk_revocations(now)
+        live = str(self.names["live_subject"])
+        self.names |= tell_cases(self.stores, live, self.proofer, now)
         key = ec.generate_private_key(ec.SECP256R1())
         with audit_log(self.stores.database) as log:
             head = make_head(log, key, now + timedelta(seconds=30), bytes(32), ORIGIN)
         assert head is not None
+        # A seal of an earlier erasure: the keys of this story's are still to die.
+        self._write(
+            "INSERT INTO vault_seal (epoch, began_at, sealed_at, tokens) VALUES (6, 0, 0, '[]')"
+        )
         self.names |= {"issuer": ISSUING, "head": head.size, "now": _micros(now)}
         self.names |= {"superseded": "issuing-2", "retired": "issuing-3"}
         self.names["imported"] = "issuing-2"
+
+    def _retention(self, now: datetime) -> None:
+        """An event of years ago, whose payload and header are gone; and one that stands."""
+        database, personal = self.stores.database, self.stores.personal
+        kept, gone = "subject-of-a-payload", "subject-of-none"
+        event = Event("case.closed", "system:job", "case/1", {})
+        for subject, told_at in ((gone, now - timedelta(days=2000)), (kept, now)):
+            self._write(
+                "INSERT INTO subject (id, kind, state, created_at) VALUES (:id, 'x', 'active', 0)",
+                id=subject,
+            )
+            with database.write() as tx:
+                told = Told(event, (Payload(subject, {"word": "a word"}),))
+                self.names["told"] = append_told(tx, [told], personal, told_at)
+            retain(database, RetentionPeriods(1, 1), "system:operator", now)
+        self._write("UPDATE subject SET state = 'erasing' WHERE id = :id", id=kept)
+        self.names["payload_subject"] = kept
 
     def _issuers(self, now: datetime) -> None:
         """One that gave way to a later generation, and one whose key was destroyed."""
@@ -273,24 +303,6 @@ class Story:
     def _write(self, statement: str, **values: object) -> None:
         with self.stores.database.write() as tx:
             tx.execute(text(statement), values)
-
-
-def copied(table: str, where: str, *, verb: str = "INSERT INTO", **changes: str) -> str:
-    """An INSERT of a row that is there already, with some columns changed."""
-    columns = metadata.tables[table].columns.keys()
-    values = (changes.get(column, column) for column in columns)
-    return (
-        f"{verb} {table} ({', '.join(columns)})"  # noqa: S608
-        f" SELECT {', '.join(values)} FROM {table} WHERE {where}"
-    )
-
-
-def over(table: str, where: str, key: str, assignment: str, **changes: str) -> list[str]:
-    """The same row once more: REPLACE, which SQLite knows, and ON CONFLICT, which both know."""
-    return [
-        copied(table, where, verb="REPLACE INTO", **changes),
-        f"{copied(table, where, **changes)} ON CONFLICT ({key}) DO UPDATE SET {assignment}",
-    ]
 
 
 def _micros(time: datetime) -> int:

@@ -1,6 +1,6 @@
 """Attacks on bulk revocations, by the code that refuses."""
 
-from tests.support.attack_story import copied, over
+from tests.support.story_sql import copied, over
 
 _BEGUN = "begun_by = {who}, begun_at = 1, begun_sha256 = {digest}"
 _OWN = _BEGUN.format(who=":planner", digest="sha256")

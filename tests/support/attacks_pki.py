@@ -1,6 +1,6 @@
-"""Attacks on certificates, status, keys, publication and the log, by the code that refuses."""
+"""Attacks on certificates, status, keys and publication, by the code that refuses."""
 
-from tests.support.attack_story import copied, over
+from tests.support.story_sql import copied, over
 
 NEW = {"serial": "'01ff'"}
 AS_INTENT = {
@@ -132,6 +132,7 @@ SUBJECT_ATTACKS = {
     "PKI11": (
         "DELETE FROM subject WHERE id = :live_subject",
         "DELETE FROM subject WHERE id = :erasing_subject",
+        "DELETE FROM subject WHERE id = :payload_subject",
     ),
     "PKI12": (
         *over("subject", "id = :erasing_subject", "id", "state = 'active'", state="'active'"),
@@ -154,9 +155,17 @@ SUBJECT_ATTACKS = {
             "data_key",
             "subject_id = :live_subject AND purpose = 'core'",
             "subject_id, purpose",
-            "wrapped = excluded.wrapped",
+            "key_ref = excluded.key_ref",
         ),
-        "UPDATE data_key SET wrapped = wrapped WHERE subject_id = :live_subject",
+        copied("data_key", "subject_id = :live_subject AND purpose = 'core'", purpose="'new'"),
+        *over(
+            "data_key",
+            "subject_id = :live_subject AND purpose = 'core'",
+            "key_ref",
+            "purpose = excluded.purpose",
+            purpose="'new'",
+        ),
+        "UPDATE data_key SET key_ref = key_ref WHERE subject_id = :live_subject",
     ),
 }
 STATUS_ATTACKS = {
@@ -281,24 +290,5 @@ STATUS_ATTACKS = {
         "UPDATE publication SET state = 'pending' WHERE serial = :leaving",
         "UPDATE publication SET serial = '01ff' WHERE serial = :leaving",
         "UPDATE publication SET directory = 'x' WHERE serial = :leaving",
-    ),
-}
-AUDIT_ATTACKS = {
-    "AUD01": (
-        copied("audit_event", "sequence = 0", sequence="100000"),
-        *over("audit_event", "sequence = 0", "sequence", "header = excluded.leaf_sha256"),
-    ),
-    "AUD02": (
-        "UPDATE audit_event SET header = leaf_sha256 WHERE sequence = 0",
-        "UPDATE audit_event SET sequence = 100000 WHERE sequence = 0",
-        "DELETE FROM audit_event WHERE sequence = 0",
-        "DELETE FROM audit_event",
-    ),
-    "AUD03": (
-        copied("audit_head", "size = :head", size="size - 1"),
-        copied("audit_head", "size = :head", size="size + 1000"),
-        *over("audit_head", "size = :head", "size", "note = ''"),
-        "UPDATE audit_head SET note = ''",
-        "DELETE FROM audit_head",
     ),
 }

@@ -1,7 +1,7 @@
 """Attacks on applications, approvals and officers, by the code that refuses."""
 
-from tests.support.attack_story import copied, over
 from tests.support.attacks_pki import intent_for
+from tests.support.story_sql import copied, over
 
 
 def approval(application: str = "verified", officer: str = "approver", **changes: str) -> str:

@@ -171,6 +171,7 @@ class MemoryIssuance:
     )
     issued: list[x509.Certificate] = field(default_factory=list)
     approving: list[x509.Certificate] = field(default_factory=list)
+    persons: dict[x509.Certificate, str] = field(default_factory=dict)
     uses: dict[str, KeyUses] = field(default_factory=dict)
     fails_at: str = ""
     fails_after: str = ""
@@ -210,8 +211,10 @@ class MemoryIssuance:
 
         self._commit("record", commit)
 
-    def is_approving_officer(self, certificate: x509.Certificate) -> bool:
-        return certificate in self.approving
+    def approving_person(self, certificate: x509.Certificate) -> str | None:
+        if certificate not in self.approving:
+            return None
+        return self.persons.get(certificate, certificate.fingerprint(hashes.SHA256()).hex())
 
     def open_intents(self, before: datetime) -> list[tuple[IssuerName, SerialNumber]]:
         return [

@@ -15,17 +15,20 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 import revocation.errors
+from ca import key_quality
 from ca.errors import MalformedRequest, Refused
 from ca.foreign_certificates import read_certificates
 from ca.profiles import profile_names
 from ca.requests import parse_request
 from ca.signed_data import sign_detached, verify_detached
+from ca.spkac import parse_spkac
 from revocation.foreign_crls import read_crl
 from revocation.ocsp import parse_request as parse_ocsp_request
 from tests.support.ca_builders import NOW, a_key, an_issuer, an_rsa_key, self_signed
 from tests.support.certificate_samples import samples
 from tests.support.der_mutations import mutated, signed_again
-from tests.support.request_builders import a_request, a_request_for_numbers, an_rsa_modulus
+from tests.support.request_builders import a_request, a_request_for_numbers, a_spkac, an_rsa_modulus
+from tests.support.weak_keys import a_prime
 
 CONTENT = b'{"subject":"somebody"}'
 SLOWEST = 0.05
@@ -67,12 +70,15 @@ class Fault:
         return f"{self.boundary}: {self.said}: {self.octets[:2000].hex()}"
 
 
-def faults(boundary: Boundary, count: int, seed: int) -> Iterator[Fault]:
-    """Read so many hostile octets; gives what went wrong."""
+def faults(
+    boundary: Boundary, count: int, seed: int, took: list[float] | None = None
+) -> Iterator[Fault]:
+    """Read so many hostile octets; gives what went wrong, and in `took` the seconds of each."""
+    took = [] if took is None else took
     chance = random.Random(f"{boundary.name} {seed}")  # noqa: S311 - repeatable on purpose
     for _ in range(count):
         octets = boundary.hostile(chance)
-        said = _said(boundary, octets)
+        said = _said(boundary, octets, took)
         if said:
             yield Fault(boundary.name, said, octets)
 
@@ -87,8 +93,12 @@ def boundaries() -> list[Boundary]:
         each.public_bytes(Encoding.DER) for name in profile_names() for each in samples(name, 2, 1)
     ]
     return [
-        Boundary("request", parse_request, (MalformedRequest, Refused), _requests(key), key,
+        Boundary("request", _parse_request_anew, (MalformedRequest, Refused), _requests(key), key,
                  "CERTIFICATE REQUEST"),
+        Boundary("SPKAC", lambda octets: parse_spkac(b"SPKAC=" + base64.b64encode(octets)),
+                 (MalformedRequest, Refused),
+                 [a_spkac(key), a_spkac(ec.generate_private_key(ec.SECP521R1())),
+                  a_spkac(an_rsa_key(2048))], key),
         Boundary("approval", lambda octets: verify_detached(octets, CONTENT), (MalformedRequest,),
                  [_approval(kind) for kind in ("EC-P256", "EC-P521", "RSA-2048")]),
         Boundary("OCSP request", parse_ocsp_request, (revocation.errors.MalformedRequest,),
@@ -101,7 +111,13 @@ def boundaries() -> list[Boundary]:
     ]  # fmt: skip
 
 
-def _said(boundary: Boundary, octets: bytes) -> str:
+def _parse_request_anew(octets: bytes) -> object:
+    """No answer about a modulus is kept from one reading to the next: strangers send new ones."""
+    key_quality._is_prime.cache_clear()
+    return parse_request(octets)
+
+
+def _said(boundary: Boundary, octets: bytes, took: list[float]) -> str:
     began = time.thread_time()
     try:
         boundary.read(octets)
@@ -109,8 +125,8 @@ def _said(boundary: Boundary, octets: bytes) -> str:
         pass
     except Exception as error:  # noqa: BLE001 - any other is what is looked for
         return f"{type(error).__name__}: {error}"
-    took = time.thread_time() - began
-    return f"took {took * 1000:.0f} ms" if took > SLOWEST else ""
+    took.append(time.thread_time() - began)
+    return f"took {took[-1] * 1000:.0f} ms" if took[-1] > SLOWEST else ""
 
 
 def _requests(key: ec.EllipticCurvePrivateKey) -> list[bytes]:
@@ -123,8 +139,9 @@ def _requests(key: ec.EllipticCurvePrivateKey) -> list[bytes]:
         a_request(ec.generate_private_key(ec.SECP521R1()), names),
         a_request(an_rsa_key(2048), names),
         a_request_for_numbers(an_rsa_modulus(2048, 3)),
-        a_request_for_numbers(an_rsa_modulus(2048, 1)),
-    ]
+        *(a_request_for_numbers(modulus(bits)) for bits in (2048, 3072, 4096)
+          for modulus in (a_prime, lambda bits: an_rsa_modulus(bits, 1))),
+    ]  # fmt: skip
 
 
 def _approval(kind: str) -> bytes:

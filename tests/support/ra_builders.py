@@ -35,6 +35,7 @@ from ra.fake_registers import (
 from ra.identity import CprNumber
 from ra.levels import AssuranceLevel
 from ra.package import ProfileReference, build_package, package_hash
+from ra.policies import shipped_policy
 from ra.proofing import PresentedDocument, Registers, examine_document
 from ra.registers import DocumentStatus
 from ra.terms import accept, read_terms_library
@@ -60,7 +61,8 @@ def a_new_request_der() -> bytes:
 
 
 def policy() -> ProofingPolicy:
-    return ProofingPolicy(version="test-1", terms=read_terms_library())
+    tested = replace(shipped_policy("substantial-1"), name="test-1")
+    return ProofingPolicy(read_terms_library(), tested)
 
 
 def claimed(number: str | None = NANCY, **changes: str) -> dict[str, str]:

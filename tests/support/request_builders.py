@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca import der
-from ca.signatures import SigningKey
+from ca.signatures import SigningKey, algorithm_of
 
 
 def a_request(
@@ -24,6 +24,14 @@ def a_request(
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def a_spkac(key: SigningKey, challenge: bytes = der.element(0x16, b"hello")) -> bytes:
+    """A signed public key and challenge in DER."""
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    signed, algorithm = der.sequence(spki, challenge), algorithm_of(key)
+    signature = algorithm.sign(key, signed)
+    return der.sequence(signed, algorithm.identifier, der.bit_string(signature))
 
 
 def a_request_with_attributes(key: ec.EllipticCurvePrivateKey, attributes: bytes) -> bytes:

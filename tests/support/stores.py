@@ -5,9 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import text
 
 from ca.certificates import Issuer, assemble, sign_octets
@@ -17,7 +15,6 @@ from ca.issuers import IssuerRecord
 from ca.key_quality import spki_sha256
 from ca.names import SubjectName
 from ca.profiles import load_profile
-from hsm.errors import IntegrityFailed
 from ra.applications import Application, ApplicationId, RequestedCertificate, start_proofing
 from ra.approvals import ApprovedApplication, approve
 from ra.assessment import conclude, submit
@@ -26,6 +23,9 @@ from ra.levels import AssuranceLevel
 from ra.package import build_package, package_hash, subject_name
 from records.applications import Applications
 from records.bulk_revocations import BulkRevocations
+from records.case_contents import CaseContents
+from records.case_deliveries import Deliveries
+from records.cases import Cases
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
@@ -43,6 +43,7 @@ from revocation.reasons import Reason
 from server.clock import utc_now
 from server.registration import profile_reference
 from tests.support import ra_builders
+from tests.support.vault import SoftwareRoots, key_store_of
 
 DIRECTORY = "main"
 ENTRY_UUID = "8f1c0ad0-7a4f-103f-8f5c-5bcd7a0a9e4e"
@@ -55,28 +56,11 @@ Place = tuple[IssuerName, SerialNumber]
 
 
 @dataclass
-class SoftwareWrappingKey:
-    """Wraps as the token does: AES-256-GCM, nonce first, and IntegrityFailed for altered octets."""
-
-    key: bytes = field(default_factory=lambda: os.urandom(32))
-
-    def encrypt(self, plaintext: bytes, associated_data: bytes) -> bytes:
-        nonce = os.urandom(12)
-        return nonce + AESGCM(self.key).encrypt(nonce, plaintext, associated_data)
-
-    def decrypt(self, ciphertext: bytes, associated_data: bytes) -> bytes:
-        try:
-            return AESGCM(self.key).decrypt(ciphertext[:12], ciphertext[12:], associated_data)
-        except InvalidTag:
-            raise IntegrityFailed("wrapping-key") from None
-
-
-@dataclass
 class Stores:
     """All stores on one database, with one issuer whose key is in software."""
 
     database: Database
-    wrapping_key: SoftwareWrappingKey = field(default_factory=SoftwareWrappingKey)
+    roots: SoftwareRoots = field(default_factory=SoftwareRoots)
     issuer_key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
@@ -84,7 +68,8 @@ class Stores:
     further_keys: dict[IssuerName, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.personal = PersonalData(lambda: self.wrapping_key)
+        self.key_store = key_store_of(self.database, self.roots)
+        self.personal = PersonalData(self.key_store)
         self.issuers = Issuers(self.database)
         self.certificates = Certificates(self.database, self.personal, (DIRECTORY,))
         self.statuses = Statuses(self.database)
@@ -95,6 +80,9 @@ class Stores:
         self.applications = Applications(self.database, self.personal)
         self.publications = Publications(self.database, self.personal)
         self.erasures = Erasures(self.database, self.personal, self.crls)
+        self.cases = Cases(self.database, self.personal)
+        self.case_contents = CaseContents(self.database, self.personal)
+        self.deliveries = Deliveries(self.database, self.personal)
 
     def issuer(self) -> Issuer:
         """The issuer, made at the first request."""

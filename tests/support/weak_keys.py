@@ -4,6 +4,7 @@ import math
 import random
 from functools import cache
 
+import gmpy2
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 _PRIMES = tuple(n for n in range(2, 1430) if all(n % d for d in range(2, math.isqrt(n) + 1)))
@@ -41,7 +42,20 @@ def a_product_of_close_primes(bits: int) -> int:
 
 @cache
 def a_prime(bits: int) -> int:
-    return _next_prime((3 << bits - 2) + random.Random(bits).getrandbits(bits - 2))  # noqa: S311
+    """The prime of the MODP group of that many bits, which everybody has (RFC 3526)."""
+    added = {2048: 124476, 3072: 1690314, 4096: 240904}[bits]
+    with gmpy2.context(precision=bits):
+        middle = int(gmpy2.floor(gmpy2.mul_2exp(gmpy2.const_pi(), bits - 130))) + added
+    return (1 << bits) - (1 << bits - 64) - 1 + (middle << 64)
+
+
+def a_strong_pseudoprime() -> int:
+    """A modulus that is no prime and passes the strong test to base 2, made to do so.
+
+    It is p * (2p - 1), whose factors are a square root away.
+    """
+    p = (math.isqrt(3 << 2045) | 1) + 251620
+    return p * (2 * p - 1)
 
 
 @cache

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("header", sa.LargeBinary(), nullable=False),
         sa.Column("leaf_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("payloads", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_event")),
     )
     op.create_table(
@@ -98,8 +99,9 @@ def upgrade() -> None:
         "data_key",
         sa.Column("subject_id", sa.String(length=40), nullable=False),
         sa.Column("purpose", sa.String(length=20), nullable=False),
-        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.Column("key_ref", sa.String(length=32), nullable=False),
         sa.PrimaryKeyConstraint("subject_id", "purpose", name=op.f("pk_data_key")),
+        sa.UniqueConstraint("key_ref", name=op.f("uq_data_key_key_ref")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -136,6 +138,7 @@ def upgrade() -> None:
         sa.Column("crl_shards", sa.Integer(), server_default="0", nullable=False),
         sa.Column("crl_deltas", sa.Integer(), server_default="0", nullable=False),
         sa.Column("crl_keep_expired_seconds", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("ocsp_validity_seconds", sa.Integer(), nullable=True),
         sa.Column("status_version", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", records.database.UtcTime(), nullable=False),
         sa.Column("key_destroyed_at", records.database.UtcTime(), nullable=True),

@@ -6,7 +6,7 @@ from alembic import op
 import records.database
 
 revision = "0007"
-down_revision = "0001"
+down_revision = "0005"
 
 
 def upgrade() -> None:

@@ -1,0 +1,99 @@
+"""Associations of persons with organisations, and who may make them (NSIS 5; ASC)."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from ra.case import AssociationPart, Basis
+from ra.errors import Conflict, Refused
+from ra.legal_persons import CvrNumber
+from ra.levels import AssuranceLevel
+from ra.requirements import finding
+
+
+class AssociationState(StrEnum):
+    """Where an association stands; `ended` is final."""
+
+    PROPOSED = "proposed"
+    VERIFIED = "verified"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    ENDED = "ended"
+
+
+_STEPS = {
+    AssociationState.PROPOSED: {AssociationState.VERIFIED, AssociationState.ENDED},
+    AssociationState.VERIFIED: {AssociationState.ACTIVE, AssociationState.ENDED},
+    AssociationState.ACTIVE: {AssociationState.SUSPENDED, AssociationState.ENDED},
+    AssociationState.SUSPENDED: {AssociationState.ACTIVE, AssociationState.ENDED},
+    AssociationState.ENDED: set[AssociationState](),
+}
+
+
+def next_state(state: AssociationState, wanted: AssociationState) -> AssociationState:
+    """The wanted state; Conflict when no step leads there."""
+    if wanted not in _STEPS[state]:
+        raise Conflict(state)
+    return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """An administrator whom the management of an organisation appointed (ASC-S8a)."""
+
+    person: str
+    organisation: CvrNumber
+    level: AssuranceLevel
+    """The level at which the appointment was proven, like a mandate."""
+    valid_from: date
+    valid_until: date | None = None
+
+    def holds(self, organisation: CvrNumber, level: AssuranceLevel, on: date) -> bool:
+        """Whether it carries associations of this organisation at this level on this day."""
+        in_force = self.valid_from <= on and (self.valid_until is None or on <= self.valid_until)
+        return in_force and self.organisation == organisation and self.level >= level
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An association that somebody asks for; persons are opaque identifiers."""
+
+    person: str
+    person_level: AssuranceLevel
+    organisation: CvrNumber
+    organisation_level: AssuranceLevel
+    basis: Basis
+    consents: frozenset[str]
+    """Who agreed: the person, and the organisation by its number (ASC-L7)."""
+    barred: bool = False
+    unique_ids: bool = True
+
+
+def association_part(proposal: Proposal, *, basis_authorised: bool) -> AssociationPart:
+    """The proposal as facts; `basis_authorised` is what was found out about its basis."""
+    return AssociationPart(
+        person=proposal.person_level,
+        organisation=proposal.organisation_level,
+        mandate_status_ok=not proposal.barred,
+        basis=proposal.basis,
+        basis_authorised=basis_authorised,
+        unique_ids=proposal.unique_ids,
+        consents={proposal.person, proposal.organisation.value} <= proposal.consents,
+    )
+
+
+def require_administrator(
+    proposal: Proposal,
+    level: AssuranceLevel,
+    appointments: tuple[Appointment, ...],
+    on: date,
+) -> None:
+    """Check those administrators who act together on a proposal; the first of them asks.
+
+    Raises: Refused (ASC-S8a) when one is not appointed for this organisation at this level, or
+    when somebody adds himself at High without a second administrator.
+    """
+    able = {each.person for each in appointments if each.holds(proposal.organisation, level, on)}
+    alone = able == {proposal.person} and level is AssuranceLevel.HIGH
+    if len(able) < len({each.person for each in appointments}) or not able or alone:
+        raise Refused((finding("ASC-S8a", "ASSOCIATION_ADMIN_NOT_AUTHORISED"),))

@@ -1,0 +1,19 @@
+"""What the registration authority's own files can have wrong, as problems."""
+
+import ra.errors
+from server.problems import FieldProblem, Problem, Row, row
+
+
+def _policy_faulty(error: ra.errors.PolicyFaulty) -> Problem:
+    faults = error.faults
+    return Problem(
+        type="policy-faulty",
+        title="The policy cannot be used",
+        status=400,
+        detail=f"Policy {error.name} has {len(faults)} fault{'' if len(faults) == 1 else 's'}.",
+        way_out="Correct what is listed, then run `tillid policy check`.",
+        errors=tuple(FieldProblem(f.key, f"is not {f.rule}", "Correct it") for f in faults),
+    )
+
+
+REGISTRATION_ROWS: tuple[Row, ...] = (row(ra.errors.PolicyFaulty, _policy_faulty),)
