@@ -1,7 +1,9 @@
 """The jobs of directories: publish what is due, and compare every night."""
 
+import time
 from datetime import datetime
 
+from publish_ldap.errors import DirectoryError
 from records.visibility import Channel
 from server.assembly import Assembly
 from server.directories import is_time_to_check, serve_directory
@@ -21,27 +23,39 @@ def publish_entries(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     if not parts.settings.directories:
         return 0
     parts.directory_desk.withdraw_expired(now, _BATCH)
-    work = parts.directory_work
-    outcomes = work.run(parts.settings.directories, lambda name: serve_directory(parts, name))
-    done = sum(outcome for outcome in outcomes if isinstance(outcome, int))
+    names, work = parts.settings.directories, parts.directory_work
+    ended = work.run(names, lambda name: serve_directory(parts, name), now)
+    done = sum(one.outcome for one in ended if isinstance(one.outcome, int))
     if done:
-        observe(metrics, Channel.DIRECTORY, parts.visible.seen_since(Channel.DIRECTORY, now))
+        since = min(one.began for one in ended)
+        observe(metrics, Channel.DIRECTORY, parts.visible.seen_since(Channel.DIRECTORY, since))
     for state, number in parts.publications.counts().items():
         metrics.publications.labels(state).set(number)
-    return tell_failures(done, [one for one in outcomes if isinstance(one, Exception)])
+    failures = [one.outcome for one in ended if isinstance(one.outcome, Exception)]
+    return tell_failures(done, failures)
 
 
 def check_directories(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Compare every directory with the records once a day, and mend what differs."""
     last = {one.directory: one.checked_at for one in parts.directory_desk.checks()}
-    due = [name for name in parts.settings.directories if is_time_to_check(last.get(name), now)]
+    due = [
+        name
+        for name in parts.settings.directories
+        if is_time_to_check(last.get(name), now)
+        and parts.directory_work.may_check(name, time.monotonic())
+    ]
     return each(due, lambda name: _check(parts, metrics, name, now))
 
 
 def _check(parts: Assembly, metrics: Metrics, name: str, now: datetime) -> bool:
-    with parts.directory(name) as directory:
-        found = check_directory(parts, directory)
-        mend(parts, directory, found.drift, "system:job", now)
+    try:
+        with parts.directory(name) as directory:
+            found = check_directory(parts, directory)
+            mend(parts, directory, found.drift, "system:job", now)
+    except DirectoryError:
+        # One that is down is told of by what waits for it; it is looked at again in a while.
+        parts.directory_work.could_not_check(name, time.monotonic())
+        raise
     for kind, number in found.counts().items():
         metrics.directory_drift.labels(name, kind).set(number)
     note_check(parts, found, now)

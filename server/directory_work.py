@@ -5,8 +5,18 @@ import secrets
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from datetime import datetime
 
 _A_MOMENT = 0.5
+_CHECK_AGAIN_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What one thread did: since when, and how much, or why it failed."""
+
+    began: datetime
+    outcome: int | Exception
 
 
 @dataclass(slots=True)
@@ -15,9 +25,10 @@ class DirectoryWork:
 
     holder: str = field(default_factory=lambda: f"{os.getpid()}-{secrets.token_hex(8)}")
     _threads: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
-    _running: dict[str, Future[int]] = field(default_factory=dict)
+    _running: dict[str, tuple[datetime, Future[int]]] = field(default_factory=dict)
+    _unchecked: dict[str, float] = field(default_factory=dict)
 
-    def run(self, names: Iterable[str], work: Callable[[str], int]) -> list[int | Exception]:
+    def run(self, names: Iterable[str], work: Callable[[str], int], now: datetime) -> list[Ended]:
         """Begin where nothing runs, wait for a moment, and give what has ended by then.
 
         What goes on for longer is given at a later call, and holds up nobody.
@@ -25,10 +36,19 @@ class DirectoryWork:
         for name in names:
             if name not in self._running:
                 threads = self._threads.setdefault(name, ThreadPoolExecutor(1, f"ldap-{name}"))
-                self._running[name] = threads.submit(work, name)
-        wait(self._running.values(), _A_MOMENT)
-        ended = [name for name, future in self._running.items() if future.done()]
-        return [_outcome(self._running.pop(name)) for name in ended]
+                self._running[name] = (now, threads.submit(work, name))
+        wait([future for _, future in self._running.values()], _A_MOMENT)
+        ended = [name for name, (_, future) in self._running.items() if future.done()]
+        return [_ended(*self._running.pop(name)) for name in ended]
+
+    def could_not_check(self, name: str, monotonic: float) -> None:
+        """Take note that a directory did not answer when it was to be compared."""
+        self._unchecked[name] = monotonic
+
+    def may_check(self, name: str, monotonic: float) -> bool:
+        """Whether it is long enough ago that it did not answer."""
+        last = self._unchecked.get(name)
+        return last is None or monotonic - last > _CHECK_AGAIN_SECONDS
 
     def close(self) -> None:
         """Wait for what is running; each of its waits has an end."""
@@ -38,10 +58,10 @@ class DirectoryWork:
         self._running.clear()
 
 
-def _outcome(future: Future[int]) -> int | Exception:
+def _ended(began: datetime, future: Future[int]) -> Ended:
     error = future.exception()
     if error is None:
-        return future.result()
+        return Ended(began, future.result())
     if isinstance(error, Exception):
-        return error
+        return Ended(began, error)
     raise error

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
@@ -23,6 +24,7 @@ from ca.issuers import IssuerPolicy
 from ca.store_hashes import store_hashes
 from demo.slapd import PrivateSlapd
 from publish_ldap.directory import Directory
+from publish_ldap.errors import DirectoryUnavailable
 from publish_ldap.publication import Failed
 from publish_ldap.reconciliation import DriftKind
 from records.errors import Conflict, NotFound
@@ -181,6 +183,16 @@ def test_a_silent_directory_holds_up_nobody_and_gets_everything_on_its_return(to
     town.settle()
     assert shown(town.south, town.der(after)) == 1
     assert shown(town.south, town.der(before)) == 0
+
+
+def test_a_silent_directory_is_compared_later(town: Town) -> None:
+    run_job("check-directories", town.parts, town.metrics)
+    tomorrow = utc_now() + timedelta(days=3)
+    with silence(town.south), pytest.raises(DirectoryUnavailable):
+        check_directories(town.parts, town.metrics, tomorrow)
+    assert check_directories(town.parts, town.metrics, tomorrow) == 0  # not at every tick
+    town.parts.directory_work.could_not_check("south", time.monotonic() - 301)
+    assert check_directories(town.parts, town.metrics, tomorrow) == 1
 
 
 def test_a_directory_killed_in_the_middle_ends_with_everything_once(town: Town) -> None:
