@@ -65,9 +65,18 @@ class Applications:
             append_told(tx, [told], self._personal, now)
 
     def get(self, application_id: str) -> Application:
-        """The application as it stands; NotFound when there is none."""
+        """The application as it stands.
+
+        Raises:
+            NotFound: there is none, or its person is being erased: what a duty still keeps of it
+                is for nobody to work with.
+        """
         with self._database.read() as tx:
-            return self._application(tx, _row(tx, application_id))
+            row = _row(tx, application_id)
+            state = select(subject.c.state).where(subject.c.id == row.subject_id)
+            if tx.execute(state).scalar() == "erasing":
+                raise NotFound(application_id)
+            return self._application(tx, row)
 
     def is_applicant(self, application_id: str, secret: str) -> bool:
         """Whether this is the secret that was given to the applicant."""
@@ -132,11 +141,23 @@ class Applications:
         ), SignedPackage(package, row.signature)
 
     def in_state(self, *states: ApplicationState) -> tuple[Application, ...]:
-        """All applications in these states, the oldest first."""
+        """All applications in these states, the oldest first; none of whom is being erased."""
+        erasing = select(subject.c.id).where(subject.c.state == "erasing")
         with self._database.read() as tx:
             rows = tx.execute(
                 select(application)
                 .where(application.c.state.in_(states))
+                .where(application.c.subject_id.not_in(erasing))
+                .order_by(application.c.created_at)
+            ).all()
+            return tuple(self._application(tx, row) for row in rows)
+
+    def of_subject(self, subject_id: str) -> tuple[Application, ...]:
+        """All applications of a person, the oldest first."""
+        with self._database.read() as tx:
+            rows = tx.execute(
+                select(application)
+                .where(application.c.subject_id == subject_id)
                 .order_by(application.c.created_at)
             ).all()
             return tuple(self._application(tx, row) for row in rows)

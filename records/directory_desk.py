@@ -57,6 +57,11 @@ class DirectoryDesk:
         """Use the database."""
         self._database = database
 
+    def names(self) -> list[str]:
+        """Every directory that anything was ever to be published in."""
+        with self._database.read() as tx:
+            return list(tx.scalars(select(publication.c.directory).distinct()))
+
     def waiting(
         self, directory: str | None = None, limit: int = 1000, *, set_aside: bool = False
     ) -> list[Waiting]:

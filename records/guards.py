@@ -1,9 +1,10 @@
 """What the database itself refuses, whoever asks and whatever the program believes.
 
 The codes are PKI (certificates, keys and publication), KEY (keys on their way out of the key
-store), REV (bulk revocation), RA (applications, officers, four eyes), CASE (data-subject cases)
-and AUD (the log); PKI19 stands for every table at once. Whoever owns the database can take a guard
-away, which `records.schema` notices, or write what the program would have written.
+store), REV (bulk revocation), RA (applications, officers, four eyes), CASE (data-subject cases),
+ERA (erasures), RET (orders about keeping) and AUD (the log); PKI19 stands for every table at once.
+Whoever owns the database can take a guard away, which `records.schema` notices, or write what the
+program would have written.
 """
 
 import hashlib
@@ -12,13 +13,17 @@ from collections.abc import Iterator, Mapping
 from records.guards_audit import AUD_GUARDS
 from records.guards_bulk import BULK_GUARDS
 from records.guards_cases import CASE_GUARDS
+from records.guards_erasure import ERASURE_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
 from records.guards_vault import KEY_DOOMED, KEY_GUARDS
 from records.triggers import Effect, Trigger, render
 
 # In this order: the guard that locks the subject (PKI18) comes before those that count on it.
-GUARDS = (*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS, *KEY_GUARDS, *CASE_GUARDS)
+GUARDS = (
+    *(*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS, *KEY_GUARDS, *CASE_GUARDS),
+    *ERASURE_GUARDS,
+)
 
 
 _RESPONSE_DUE = (
@@ -57,8 +62,9 @@ EFFECTS = (
         "DELETE",
         "OLD.revoked_at IS NOT NULL",
         "INSERT INTO revocation_residue"
-        " (issuer, serial, revoked_at, reason, not_after, crl_entry, shard) VALUES (OLD.issuer,"
-        " OLD.serial, OLD.revoked_at, OLD.reason, OLD.not_after, OLD.crl_entry, OLD.shard)",
+        " (issuer, serial, revoked_at, reason, not_after, crl_entry, shard, erased_at) VALUES"
+        " (OLD.issuer, OLD.serial, OLD.revoked_at, OLD.reason, OLD.not_after, OLD.crl_entry,"
+        " OLD.shard, {now})",
     ),
     # CRL and OCSP made from the residue follow at once, so that they can be seen to hold the same.
     Effect(

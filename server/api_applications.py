@@ -4,7 +4,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Response, jsonify, request
 from flask_openapi3.blueprint import APIBlueprint
 
-from gdpr_erasure.saga import request_erasure
 from ra.applications import STEPS, Application, ApplicationState
 from ra.errors import MalformedField
 from ra.proofing import PresentedDocument
@@ -21,6 +20,7 @@ from server.api_models import (
 from server.api_views import JsonObject, application_view, certificate_view, erasure_view
 from server.assembly import Assembly
 from server.clock import utc_now
+from server.erasures import ask_erasure
 from server.pem import cms_from_pem
 from server.registration import (
     NewApplication,
@@ -94,8 +94,9 @@ def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
     )
     def erase(path: ApplicationPath) -> tuple[Response, int]:
         applicant_only(parts, request, path.application_id)
-        subject = parts.applications.get(path.application_id).subject_id
-        return jsonify(erasure_view(request_erasure(parts.erasures, subject, utc_now()))), 202
+        of = parts.applications.get(path.application_id)
+        case, key = ask_erasure(parts, of, utc_now())
+        return jsonify({**erasure_view(case), "holder_key": key}), 202
 
 
 def _proofing(blueprint: APIBlueprint, parts: Assembly) -> None:

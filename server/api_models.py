@@ -4,6 +4,7 @@ Unknown fields are refused everywhere.
 """
 
 from collections.abc import Collection
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -43,6 +44,45 @@ class CasePath(BaseModel):
     """Which erasure case."""
 
     case_id: Identifier
+
+
+class OrderPath(BaseModel):
+    """Which order about keeping."""
+
+    order_id: Identifier
+
+
+class ErasureBody(Body):
+    """Of whom the data is to be erased: the person of this application."""
+
+    application_id: Identifier
+
+
+class ErasureApprovalBody(Body):
+    """The digest of the rulings that are approved, as the case shows it."""
+
+    rulings_sha256: Digest
+
+
+class OrderBody(Body):
+    """An order about keeping; it counts once a second person has approved it.
+
+    `hold` and `shorten` are about the person of an application, `release` ends a hold, `write_off`
+    declares a directory gone for good. `basis` is a clause or file number, and names nobody.
+    """
+
+    kind: Literal["hold", "release", "shorten", "write_off"]
+    basis: Annotated[str, Field(pattern=r"^[A-Za-z0-9 .,()/§-]{1,80}$")]
+    application_id: Identifier | None = None
+    hold_id: Identifier | None = None
+    directory: Identifier | None = None
+    until: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])$")] | None = None
+
+    @model_validator(mode="after")
+    def _is_a_day(self) -> Self:
+        if self.until is not None:
+            date.fromisoformat(self.until)
+        return self
 
 
 class CertificatePath(BaseModel):

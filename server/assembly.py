@@ -33,17 +33,20 @@ from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
 from records.directory_authorities import AuthorityPublications
+from records.directory_debts import DirectoryDebts
 from records.directory_desk import DirectoryDesk
+from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
-from records.key_store import KeyStore
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
+from records.orders import Orders
 from records.personal_data import PersonalData
 from records.publications import Publications
 from records.schema import check_schema
+from records.sealing import Vault
 from records.statuses import Statuses
 from records.visibility import Visibility
 from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
@@ -51,12 +54,15 @@ from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
 from server.directory_work import DirectoryWork
+from server.erasure_rules import erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier, Notifier
+from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
 from server.tokens import Tokens
+from server.vault import SealPace, key_store_of, vault_of
 
 if TYPE_CHECKING:
     from publish_ldap.directory import Directory
@@ -85,7 +91,10 @@ class Assembly:
     directory_desk: DirectoryDesk
     directory_authorities: AuthorityPublications
     erasures: Erasures
-    key_store: KeyStore
+    erasure_work: ErasureWork
+    orders: Orders
+    debts: DirectoryDebts
+    vault: Vault
     job_runs: JobRuns
     alarm_book: AlarmBook
     cases: Cases
@@ -94,6 +103,8 @@ class Assembly:
     subject_acts: SubjectActs
     policy: ProofingPolicy
     clock: ClockWatch
+    seal_pace: SealPace
+    published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
     directory_work: DirectoryWork = field(default_factory=DirectoryWork)
     renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
@@ -121,7 +132,8 @@ class Assembly:
         return IssuingKey(record.name, record.certificate, self._able(record).key)
 
     def _able(self, record: IssuerRecord) -> Issuer:
-        """The issuer with its key, if that is at hand."""
+        """The issuer with its key, if that is at hand. Raises: as `issuer`, BackupRefused."""
+        self.published.check(record, self.crl_file(record.name), self.crls)
         if record.is_root and not self.tokens.is_online(record.token):
             raise IssuerOffline(record.name, record.token)
         try:
@@ -217,7 +229,7 @@ class Assembly:
         """Give back connections and tokens, when what is being published is."""
         self.directory_work.close()
         self.database.close()
-        self.key_store.database.close()
+        self.vault.keys.database.close()
         self.tokens.close()
 
 
@@ -273,7 +285,7 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
-    key_store = KeyStore(Database(settings.keystore.url.reveal()), tokens.vault_tokens())
+    key_store = key_store_of(settings, tokens)
     personal = PersonalData(key_store)
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
@@ -296,8 +308,11 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         publications=Publications(database, personal),
         directory_desk=DirectoryDesk(database),
         directory_authorities=AuthorityPublications(database),
-        erasures=Erasures(database, personal, crls),
-        key_store=key_store,
+        erasures=Erasures(database, crls, erasure_rules(settings)),
+        erasure_work=ErasureWork(database),
+        orders=Orders(database),
+        debts=DirectoryDebts(database),
+        vault=vault_of(settings, database, key_store),
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
         policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
@@ -306,4 +321,5 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         deliveries=Deliveries(database, personal),
         subject_acts=SubjectActs(database),
         clock=ClockWatch(database),
+        seal_pace=SealPace(settings.keystore.seal_minutes * 60, settings.keystore.seal_at_once),
     )

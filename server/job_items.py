@@ -8,7 +8,7 @@ from server.logs import get_logger
 Item = TypeVar("Item")
 
 
-def each(items: Iterable[Item], act: Callable[[Item], bool]) -> int:
+def each(items: Iterable[Item], act: Callable[[Item], int]) -> int:
     """Act on every item and count; what fails with one is raised after the others had their turn.
 
     An issuer whose token is locked away, or one case that is stuck, holds up nobody else.

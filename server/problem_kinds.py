@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import ca.errors
+import records.errors
 from server.problems import Problem
 
 
@@ -42,6 +43,18 @@ def conflict(detail: str) -> Problem:
 def state(detail: str, way_out: str) -> Problem:
     """A conflict with a way out of its own."""
     return replace(conflict(detail), way_out=way_out)
+
+
+def refused(error: records.errors.BackupRefused) -> Problem:
+    """Records that must not be read from, put in place or signed from as they are."""
+    return Problem(
+        type="backup-refused",
+        title="The records are refused",
+        status=422,
+        detail=sentence(error.why),
+        rule=error.rule,
+        way_out=sentence(error.way_out),
+    )
 
 
 def unavailable(detail: str, way_out: str = "Try again when it is back.") -> Problem:

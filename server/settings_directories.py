@@ -99,6 +99,10 @@ class DirectorySection(Section):
     create_parents: bool = Field(
         default=False, description="Whether entries between base and holder are made."
     )
+    on_erasure: Literal["block", "debt"] = Field(
+        default="block",
+        description="Whether an erasure waits for the directory, or leaves its withdrawal owed.",
+    )
     certificates: bool = Field(
         default=True, description="Whether certificates of consenting subjects go there."
     )

@@ -11,7 +11,14 @@ to name a row, and REPLACE by it would take rows away past every trigger.
 
 from records.tables.audit import audit_event, audit_head, audit_payload, audit_retention
 from records.tables.base import metadata
-from records.tables.cases import erasure
+from records.tables.cases import (
+    directory_debt,
+    erasure,
+    erasure_approval,
+    erasure_notice,
+    erasure_receipt,
+    retention_order,
+)
 from records.tables.certificates import (
     bulk_certificate,
     bulk_revocation,
@@ -62,8 +69,12 @@ __all__ = [
     "crl_piece",
     "data_key",
     "directory_check",
+    "directory_debt",
     "doomed_key",
     "erasure",
+    "erasure_approval",
+    "erasure_notice",
+    "erasure_receipt",
     "issuer",
     "issuer_certificate",
     "job_run",
@@ -75,6 +86,7 @@ __all__ = [
     "officer_session",
     "one_time_link",
     "publication",
+    "retention_order",
     "revocation_residue",
     "status_change",
     "status_observation",

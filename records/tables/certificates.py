@@ -47,6 +47,8 @@ certificate = Table(
     Column("decided_by", String(80)),
     # Which partition of the issuer's CRL lists it; 0 when there is only the complete one.
     Column("shard", Integer, nullable=False, server_default="0"),
+    # Not deleted before; set by the rulings of an erasure, and it only grows.
+    Column("keep_until", UtcTime),
     PrimaryKeyConstraint("issuer", "serial"),
     # Looked for at every tick among millions that are none.
     Index(
@@ -100,7 +102,10 @@ revocation_residue = Table(
     Column("not_after", UtcTime, nullable=False),
     Column("crl_entry", LargeBinary, nullable=False),
     Column("shard", Integer, nullable=False, server_default="0"),
+    # NULL where others had revoked it before their authority was imported.
+    Column("erased_at", UtcTime),
     PrimaryKeyConstraint("issuer", "serial"),
+    Index("ix_revocation_residue_erased_at", "erased_at", **given("erased_at")),
     Index("ix_revocation_residue_listed", "issuer", "not_after"),
     sqlite_with_rowid=False,
 )

@@ -25,6 +25,7 @@ application = Table(
     Column("sealed_body", LargeBinary, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("keep_until", UtcTime),
     sqlite_with_rowid=False,
 )
 

@@ -24,6 +24,7 @@ APPLICATION = "/api/v1/applications/A-ABCDEFGHIJ"
 CERTIFICATE = "/api/v1/certificates/issuing/01abcdef0123456789abcdef"
 BULK = "/api/v1/revocations/bulk-0123456789abcdef"
 ERASURE = "/api/v1/erasures/E-0123456789abcdef"
+ORDER = "/api/v1/retention/orders/K-0123456789abcdef"
 CASE = "/api/v1/cases/K7F2M9QX"
 PROVED = {
     "method": "desk",
@@ -59,7 +60,17 @@ BY_OFFICERS = {
     ("post", f"{BULK}/beginning"): (Act.REVOKE, {"sha256": DIGEST}),
     ("get", "/api/v1/erasures"): (Act.ERASE, None),
     ("get", ERASURE): (Act.ERASE, None),
-    ("post", f"{ERASURE}/approval"): (Act.ERASE, None),
+    ("get", f"{APPLICATION}/erasure-plan"): (Act.ERASE, None),
+    ("post", "/api/v1/erasures"): (Act.ERASE, {"application_id": "A-ABCDEFGHIJ"}),
+    ("post", f"{ERASURE}/approval"): (Act.ERASE, {"rulings_sha256": DIGEST}),
+    ("post", f"{ERASURE}/cancellation"): (Act.ERASE, None),
+    ("get", "/api/v1/retention/plan"): (Act.ERASE, None),
+    ("get", "/api/v1/retention/orders"): (Act.ERASE, None),
+    ("post", "/api/v1/retention/orders"): (
+        Act.ERASE,
+        {"kind": "release", "basis": "B 1", "hold_id": "K-1"},
+    ),
+    ("post", f"{ORDER}/approval"): (Act.ERASE, None),
     ("post", "/api/v1/cases"): (Act.MANAGE_CASES, {"kind": "access"}),
     ("get", "/api/v1/cases"): (Act.SEE_CASES, None),
     ("get", CASE): (Act.SEE_CASES, None),
@@ -159,6 +170,7 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
             .replace("K7F2M9QX", "{case_id}")
             .replace("E-0123456789abcdef", "{case_id}")
             .replace("bulk-0123456789abcdef", "{bulk_id}")
+            .replace("K-0123456789abcdef", "{order_id}")
             .replace("9999999", "{sequence}")
             .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
         )
@@ -196,7 +208,7 @@ def test_a_role_does_what_its_rights_include_and_nothing_else(
     act, _ = BY_OFFICERS[operation]
     answer = ask(client, operation, presenting(office.staff[role].certificate))
     if act in RIGHTS[role]:
-        assert answer.status_code in {200, 400, 404, 409, 422}
+        assert answer.status_code in {200, 201, 400, 404, 409, 422}
     else:
         assert answer.status_code == 403
         assert answer.json is not None
