@@ -141,6 +141,7 @@ def statuses(desk: Desk) -> list[str]:
 
 
 def test_an_answer_is_read_approved_delivered_fetched_and_gone(desk: Desk, tmp_path: Path) -> None:
+    fresh_person(desk)
     path, secret = desk.proved()
     letter = {"name": "brev.txt", "content": b64encode(b"Hej").decode(), "for_requester": True}
     desk.call(Role.CASE_MANAGER, f"{path}/files", letter, 201)
