@@ -107,6 +107,7 @@ def test_a_publication_that_cannot_be_read_does_not_hold_up_the_next(stores: Sto
     of = unreadable.application.subject_id
     with stores.database.write() as tx:
         take_away(tx, "pki15")
+        take_away(tx, "pki35")
         tx.execute(delete(data_key).where(data_key.c.subject_id == of))
 
     (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
