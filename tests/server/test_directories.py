@@ -210,6 +210,7 @@ def test_a_directory_killed_in_the_middle_ends_with_everything_once(town: Town) 
 
 
 def test_a_poisoned_certificate_is_set_aside_and_others_go_by(town: Town) -> None:
+    town.settle()
     desk, now = town.parts.directory_desk, utc_now()
     poisoned = town.person()
     (task,) = (one.id for one in desk.waiting("north"))
