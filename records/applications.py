@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from audit.events import Detail, Event
 from audit.payloads import Payload
 from ca.issuance import Approval as SignedPackage
+from gdpr_erasure.consents import ConsentKind, ConsentState, ConsentText, Statement, text_for
 from ra.applications import Application, ApplicationId, ApplicationState
 from ra.approvals import Approval, ApprovedApplication
 from ra.documents import (
@@ -27,6 +28,7 @@ from ra.levels import AssuranceLevel
 from records.audit_payloads import Told, append_told
 from records.database import Database
 from records.personal_data import PersonalData
+from records.publication_consents import has_consented, record_consent
 from records.tables import application, approval, subject
 
 
@@ -38,8 +40,14 @@ class Applications:
         self._database = database
         self._personal = personal
 
-    def add(self, new: Application, secret: str, now: datetime) -> None:
-        """Keep a new application; whoever shows the secret later is its applicant."""
+    def add(
+        self, new: Application, secret: str, now: datetime, text: ConsentText | None = None
+    ) -> None:
+        """Keep a new application; whoever shows the secret later is its applicant.
+
+        A consent to publication goes into the ledger with it, to the text that was read, or to the
+        English one in force.
+        """
         columns = operational_columns(new)
         with self._database.write() as tx:
             # Whoever corrects the own data is there already (GDPR Art. 16).
@@ -61,6 +69,11 @@ class Applications:
                     **self._changing(tx, new),
                 )
             )
+            # Whoever corrects the own data may have given it before.
+            if new.requested.publication_consent and not has_consented(tx, new.subject_id):
+                read = text or text_for(ConsentKind.PUBLICATION, "en", now)
+                said = Statement(read, ConsentState.GIVEN, "system:applicant")
+                record_consent(tx, self._personal, new.subject_id, said, now)
             told = _told(new, "system:applicant", payload=_names(new))
             append_told(tx, [told], self._personal, now)
 

@@ -15,6 +15,7 @@ from records.audit_payloads import erase_payloads
 from records.case_contents import forget_cases
 from records.erasure_inventory import remaining
 from records.orders import hold_of
+from records.publication_consents import forget_consents
 from records.tables import (
     application,
     approval,
@@ -56,7 +57,9 @@ def destroy_all(
     counts["keys"] = tx.execute(delete(data_key).where(doomed)).rowcount
     counts[DROPPED] = erase_payloads(tx, of)  # after the keys: whoever adds one waits for them
     counts["left"] = bodies + files
+    counts["consents"] = 0
     if not counts["left"]:
+        counts["consents"] = forget_consents(tx, of)
         mine = retention_order.c.subject_id == of
         # A hold before its release: without that it would be in force again.
         tx.execute(delete(retention_order).where(mine, retention_order.c.kind == "hold"))

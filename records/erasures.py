@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -60,8 +60,18 @@ _BEGUN = tuple(
 class Erasures:
     """The erasure table and what belongs to it."""
 
-    def __init__(self, database: Database, crls: Crls, rules: ErasureRules | None = None) -> None:
-        """Use the database, where observations are kept, and what the installation decided."""
+    def __init__(
+        self,
+        database: Database,
+        crls: Crls,
+        rules: ErasureRules | None = None,
+        forget: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Use the database, where observations are kept, and what the installation decided.
+
+        `forget` takes a person out of what lies outside the database, before the person is erased.
+        """
+        self._forget = forget
         self._database = database
         self._crls = crls
         self._rules = rules or ErasureRules()
@@ -283,6 +293,8 @@ class Erasures:
     def destroy(self, case: Erasure, epoch: int, now: datetime) -> Erasure | None:
         """Delete everything about the person that is not kept; None under a legal hold."""
         of = str(case.subject_id)
+        # Before the transaction: a person who is found no more and still there is no harm.
+        self._forget(of)
         with self._database.write() as tx:
             if not may_be_destroyed(tx, of):
                 return None

@@ -2,7 +2,8 @@
 
 The codes are PKI (certificates, keys and publication), KEY (keys on their way out of the key
 store), REV (bulk revocation), RA (applications, officers, four eyes), CASE (data-subject cases),
-ERA (erasures), RET (orders about keeping) and AUD (the log); PKI19 stands for every table at once.
+ERA (erasures), RET (orders about keeping), CON and DIS (consents and disclosures) and AUD (the
+log); PKI19 stands for every table at once.
 Whoever owns the database can take a guard away, which `records.schema` notices, or write what the
 program would have written.
 """
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from records.guards_audit import AUD_GUARDS
 from records.guards_bulk import BULK_GUARDS
 from records.guards_cases import CASE_GUARDS
+from records.guards_consents import CONSENT_EFFECTS, CONSENT_GUARDS
 from records.guards_erasure import ERASURE_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
@@ -21,7 +23,13 @@ from records.triggers import Effect, Trigger, render
 
 # In this order: the guard that locks the subject (PKI18) comes before those that count on it.
 GUARDS = (
-    *(*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS, *KEY_GUARDS, *CASE_GUARDS),
+    *PKI_GUARDS,
+    *RA_GUARDS,
+    *AUD_GUARDS,
+    *BULK_GUARDS,
+    *KEY_GUARDS,
+    *CASE_GUARDS,
+    *CONSENT_GUARDS,
     *ERASURE_GUARDS,
 )
 
@@ -107,6 +115,7 @@ EFFECTS = (
         "OLD.revoked_at IS NULL",
         "DELETE FROM ocsp_response WHERE issuer = OLD.issuer AND serial = OLD.serial",
     ),
+    *CONSENT_EFFECTS,
     KEY_DOOMED,
 )
 

@@ -73,7 +73,7 @@ class Vault:
         return self.keys.current_epoch()
 
     def sealed_since(self, epoch: int) -> SealEvidence | None:
-        """The first seal that began after that epoch and is complete; None until there is one."""
+        """The newest seal that began after that epoch and is complete; None until there is one."""
         return self.doomed.sealed_since(epoch)
 
     def drop_doomed(self) -> int:

@@ -15,6 +15,7 @@ from server.access import Act, acting_officer, officer_of
 from server.api_applications import register_applications
 from server.api_case_requesters import register_case_requesters
 from server.api_cases import register_cases
+from server.api_consents import register_consents
 from server.api_erasures import register_erasures, register_retention
 from server.api_models import (
     AuditQuery,
@@ -26,6 +27,7 @@ from server.api_models import (
 )
 from server.api_revocations import register_revocations
 from server.api_statuses import place_of, register_statuses
+from server.api_subjects import register_subjects
 from server.api_views import certificate_view
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -42,6 +44,8 @@ def api(parts: Assembly) -> APIBlueprint:
         _certificates,
         register_statuses,
         register_revocations,
+        register_subjects,
+        register_consents,
         register_cases,
         register_case_requesters,
         register_erasures,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,10 +44,13 @@ from records.job_runs import AlarmBook, JobRuns
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.orders import Orders
+from records.person_files import PersonFiles
 from records.personal_data import PersonalData
+from records.publication_consents import Consents
 from records.publications import Publications
 from records.schema import check_schema
 from records.sealing import Vault
+from records.search_index import SearchIndex, WrappingKey, index_database
 from records.statuses import Statuses
 from records.visibility import Visibility
 from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
@@ -61,7 +65,7 @@ from server.notices import NoNotifier, Notifier
 from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
-from server.tokens import Tokens
+from server.tokens import Tokens, wrapping_key_of
 from server.vault import SealPace, key_store_of, vault_of
 
 if TYPE_CHECKING:
@@ -95,6 +99,9 @@ class Assembly:
     orders: Orders
     debts: DirectoryDebts
     vault: Vault
+    consents: Consents
+    person_files: PersonFiles
+    search: SearchIndex
     job_runs: JobRuns
     alarm_book: AlarmBook
     cases: Cases
@@ -230,6 +237,8 @@ class Assembly:
         self.directory_work.close()
         self.database.close()
         self.vault.keys.database.close()
+        if self.search.database is not self.database:
+            self.search.database.close()
         self.tokens.close()
 
 
@@ -282,11 +291,19 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
     return ReplicaResponses(database, timedelta(seconds=settings.public.replica_seconds))
 
 
+def _index_key(settings: Settings, tokens: Tokens) -> WrappingKey:
+    """The key in the token that wraps the key of the search index."""
+    return wrapping_key_of(tokens.open(settings.hsm.service_token), "search-index")
+
+
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
     key_store = key_store_of(settings, tokens)
     personal = PersonalData(key_store)
+    search = SearchIndex(
+        index_database(database, settings.state), partial(_index_key, settings, tokens)
+    )
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
     tables = settings.directories.items()
@@ -308,11 +325,14 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         publications=Publications(database, personal),
         directory_desk=DirectoryDesk(database),
         directory_authorities=AuthorityPublications(database),
-        erasures=Erasures(database, crls, erasure_rules(settings)),
+        erasures=Erasures(database, crls, erasure_rules(settings), search.forget),
         erasure_work=ErasureWork(database),
         orders=Orders(database),
         debts=DirectoryDebts(database),
         vault=vault_of(settings, database, key_store),
+        consents=Consents(database, personal, directories),
+        person_files=PersonFiles(database, personal),
+        search=search,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
         policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),

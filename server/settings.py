@@ -230,6 +230,22 @@ class Revocation(Section):
     )
 
 
+class Controller(Section):
+    """Who answers for the personal data (GDPR Art. 4(7)), and who helps with it (Art. 28)."""
+
+    name: Text = Field(default="Tillid demonstration", description="The controller's name.")
+    address: Text = Field(default="", description="The controller's postal address, in one line.")
+    contact: Text = Field(default="", description="Where the controller is reached: mail or phone.")
+    dpo: Text = Field(default="", description="Where the data protection officer is reached.")
+    authority: Literal["datatilsynet", "imy"] = Field(
+        default="datatilsynet", description="The supervisory authority that complaints go to."
+    )
+    processors_file: StatePath = Field(
+        default=Path("processors.toml"),
+        description="TOML file with the register of processors; without it there are none.",
+    )
+
+
 class Registers(Section):
     """Population and company registers."""
 
@@ -336,6 +352,7 @@ class Settings(Section):
     revocation: Revocation
     erasure: Erasure
     retention: Retention
+    controller: Controller
     registers: Registers
     jobs: Jobs
     alarms: Alarms

@@ -25,6 +25,7 @@ from records.tables.certificates import (
     certificate,
     revocation_residue,
 )
+from records.tables.consents import consent, disclosure
 from records.tables.directories import authority_publication, directory_check, publication
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
 from records.tables.people import (
@@ -65,11 +66,13 @@ __all__ = [
     "case_part",
     "certificate",
     "compromised_key",
+    "consent",
     "crl",
     "crl_piece",
     "data_key",
     "directory_check",
     "directory_debt",
+    "disclosure",
     "doomed_key",
     "erasure",
     "erasure_approval",

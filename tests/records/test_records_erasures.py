@@ -289,6 +289,7 @@ def test_destruction_deletes_everything_and_leaves_the_residue(
         "approvals": 1,
         "cases": 0,
         "certificates": 1,
+        "consents": 1,
         "keys": 3,
         "left": 0,
         "owed": 0,
@@ -606,3 +607,21 @@ def was_held(stores: Stores, order: str, officer: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+def test_a_person_is_forgotten_outside_before_the_rows_are_deleted(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    there: list[tuple[str, int]] = []
+    erasures = Erasures(
+        stores.database,
+        stores.crls,
+        forget=lambda of: there.append((of, stores.count("subject"))),
+    )
+    case = ready(stores, person.subject_id, two, NOW)
+    before = stores.count("subject")
+    erasures.destroy(case, 7, NOW)
+
+    assert there == [(person.subject_id, before)]
+    assert stores.count("consent") == 0
+    assert stores.count("disclosure") == 0

@@ -35,6 +35,7 @@ from revocation.foreign_crls import ForeignCrl
 from revocation.selections import Selection
 from server.clock import utc_now
 from tests.support.case_story import tell_cases
+from tests.support.consents import consent_story
 from tests.support.erasures import administrators, ready, requested, to_sealed
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
@@ -95,6 +96,7 @@ class Story:
         self._applications(now)
         self._issuers(now)
         self._bulk_revocations(now)
+        consent_story(self.stores, self.names, now)
         live = str(self.names["live_subject"])
         self.names |= tell_cases(self.stores, live, self.proofer, now)
         key = ec.generate_private_key(ec.SECP256R1())
