@@ -204,6 +204,7 @@ def test_a_proof_fails_for_an_erased_person_who_opens_and_for_plain_text(
     with restored(databases, engine, stores, backup) as (copy, _):
         with database.write() as tx:
             take_away(tx, "pki15")
+            take_away(tx, "pki35")
             stores.personal.destroy(tx, person.subject_id)
         # The reference is doomed, and the key store was not told yet.
         proof = prove(copy, database, stores.key_store)
