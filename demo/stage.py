@@ -242,8 +242,9 @@ seal_at_once = true  # an erasure waits for its seal, and the story does not wai
 [registers]
 adapter = "fake"  # test equipment: it knows nobody real
 
-[directory]
-enabled = true
+[directories.main]
+processor = "this machine"
+region = "EU"
 url = "{slapd.url}"
 base_dn = "{slapd.suffix}"
 bind_dn = "{slapd.admin_dn}"

@@ -33,7 +33,9 @@ from records.cases import Cases
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
+from records.directory_authorities import AuthorityPublications
 from records.directory_debts import DirectoryDebts
+from records.directory_desk import DirectoryDesk
 from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
@@ -55,7 +57,8 @@ from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
-from server.erasure_rules import DIRECTORY, erasure_rules
+from server.directory_work import DirectoryWork
+from server.erasure_rules import erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier, Notifier
@@ -89,6 +92,8 @@ class Assembly:
     officers: Officers
     applications: Applications
     publications: Publications
+    directory_desk: DirectoryDesk
+    directory_authorities: AuthorityPublications
     erasures: Erasures
     erasure_work: ErasureWork
     orders: Orders
@@ -108,6 +113,7 @@ class Assembly:
     seal_pace: SealPace
     published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
+    directory_work: DirectoryWork = field(default_factory=DirectoryWork)
     renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
     """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
     further_collectors: list[Collector] = field(default_factory=list)
@@ -205,23 +211,17 @@ class Assembly:
         """Where a CRL of an issuer is served from: as in its address."""
         return self.settings.state / "public" / "crl" / crl_place(name, shard)
 
-    def directory(self) -> "Directory | None":
-        """The configured directory, not connected yet."""
-        from publish_ldap.directory import Directory, DirectorySettings  # noqa: PLC0415 - slow
+    def directory(self, name: str) -> "Directory":
+        """A directory of the settings, not connected yet.
 
-        of = self.settings.directory
-        if not of.enabled:
-            return None
-        return Directory(
-            DirectorySettings(
-                DIRECTORY,
-                of.url,
-                of.base_dn,
-                of.bind_dn or None,
-                of.password_file,
-                of.timeout_seconds,
-            )
-        )
+        Raises: NotFound.
+        """
+        from publish_ldap.directory import Directory  # noqa: PLC0415 - slow
+
+        table = self.settings.directories.get(name)
+        if table is None:
+            raise NotFound("directory", name)
+        return Directory(table.settings(name))
 
     def registers(self) -> tuple[Registers, SourceCatalogue]:
         """The registers that are asked; NoRegisters when none is configured."""
@@ -233,7 +233,8 @@ class Assembly:
         raise NoRegisters
 
     def close(self) -> None:
-        """Give back connections and tokens."""
+        """Give back connections and tokens, when what is being published is."""
+        self.directory_work.close()
         self.database.close()
         self.vault.keys.database.close()
         if self.search.database is not self.database:
@@ -305,7 +306,8 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     )
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
-    directories = (DIRECTORY,) if settings.directory.enabled else ()
+    tables = settings.directories.items()
+    directories = tuple(name for name, table in tables if table.certificates)
     return Assembly(
         settings=settings,
         database=database,
@@ -321,6 +323,8 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         officers=Officers(database, personal),
         applications=Applications(database, personal),
         publications=Publications(database, personal),
+        directory_desk=DirectoryDesk(database),
+        directory_authorities=AuthorityPublications(database),
         erasures=Erasures(database, crls, erasure_rules(settings), search.forget),
         erasure_work=ErasureWork(database),
         orders=Orders(database),

@@ -26,7 +26,7 @@ from records.tables.certificates import (
     revocation_residue,
 )
 from records.tables.consents import consent, disclosure
-from records.tables.directories import publication
+from records.tables.directories import authority_publication, directory_check, publication
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
 from records.tables.people import (
     data_key,
@@ -57,6 +57,7 @@ __all__ = [
     "audit_head",
     "audit_payload",
     "audit_retention",
+    "authority_publication",
     "bulk_certificate",
     "bulk_revocation",
     "case_approval",
@@ -69,6 +70,7 @@ __all__ = [
     "crl",
     "crl_piece",
     "data_key",
+    "directory_check",
     "directory_debt",
     "disclosure",
     "doomed_key",
