@@ -86,7 +86,7 @@ class Town:
             ]
 
 
-def a_town(softhsm: SoftHsm, folder: Path) -> Iterator[Town]:
+def a_town(softhsm: SoftHsm, folder: Path, **environment: str) -> Iterator[Town]:
     for north in started(ProviderSlapd(folder / "north", free_port())):
         for replica in started(ReplicaSlapd(folder / "replica", free_port(), north)):
             for south in started(PrivateSlapd(folder / "south", free_port())):
@@ -95,7 +95,7 @@ def a_town(softhsm: SoftHsm, folder: Path) -> Iterator[Town]:
                 settings = _table("north", north, f'replicas = ["{replica.url}"]')
                 settings += _table("south", south, "timeout_seconds = 1")
                 (state / "tillid.toml").write_text(settings)
-                with an_installation(softhsm, state) as parts:
+                with an_installation(softhsm, state, **environment) as parts:
                     officers = (
                         an_officer(parts, Role.REGISTRATION_OFFICER),
                         an_officer(parts, Role.APPROVING_OFFICER),
