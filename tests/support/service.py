@@ -27,7 +27,7 @@ from demo.slapd import PrivateSlapd
 from tests.support.command_line import ROOT, clean_environment
 
 ORGANISATION = "Tillid Test"
-_READY_SECONDS = 30
+_READY_SECONDS = 90
 
 
 @dataclass(frozen=True)
