@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 
 from ra.case import AssociationPart, Basis
 from ra.errors import Conflict, Refused
@@ -21,18 +22,20 @@ class AssociationState(StrEnum):
     ENDED = "ended"
 
 
-_STEPS = {
-    AssociationState.PROPOSED: {AssociationState.VERIFIED, AssociationState.ENDED},
-    AssociationState.VERIFIED: {AssociationState.ACTIVE, AssociationState.ENDED},
-    AssociationState.ACTIVE: {AssociationState.SUSPENDED, AssociationState.ENDED},
-    AssociationState.SUSPENDED: {AssociationState.ACTIVE, AssociationState.ENDED},
-    AssociationState.ENDED: set[AssociationState](),
-}
+STEPS = MappingProxyType(
+    {
+        AssociationState.PROPOSED: frozenset({AssociationState.VERIFIED, AssociationState.ENDED}),
+        AssociationState.VERIFIED: frozenset({AssociationState.ACTIVE, AssociationState.ENDED}),
+        AssociationState.ACTIVE: frozenset({AssociationState.SUSPENDED, AssociationState.ENDED}),
+        AssociationState.SUSPENDED: frozenset({AssociationState.ACTIVE, AssociationState.ENDED}),
+        AssociationState.ENDED: frozenset[AssociationState](),
+    }
+)
 
 
 def next_state(state: AssociationState, wanted: AssociationState) -> AssociationState:
     """The wanted state; Conflict when no step leads there."""
-    if wanted not in _STEPS[state]:
+    if wanted not in STEPS[state]:
         raise Conflict(state)
     return wanted
 

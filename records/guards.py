@@ -2,7 +2,8 @@
 
 The codes are PKI (certificates, keys and publication), KEY (keys on their way out of the key
 store), REV (bulk revocation), RA (applications, officers, four eyes), CASE (data-subject cases),
-ERA (erasures), RET (orders about keeping) and AUD (the log); PKI19 stands for every table at once.
+ERA (erasures), RET (orders about keeping), ORG (legal persons and mandates), ASC (associations)
+and AUD (the log); PKI19 stands for every table at once.
 Whoever owns the database can take a guard away, which `records.schema` notices, or write what the
 program would have written.
 """
@@ -14,6 +15,7 @@ from records.guards_audit import AUD_GUARDS
 from records.guards_bulk import BULK_GUARDS
 from records.guards_cases import CASE_GUARDS
 from records.guards_erasure import ERASURE_GUARDS
+from records.guards_organisations import ORGANISATION_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
 from records.guards_vault import KEY_DOOMED, KEY_GUARDS
@@ -23,6 +25,7 @@ from records.triggers import Effect, Trigger, render
 GUARDS = (
     *(*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS, *KEY_GUARDS, *CASE_GUARDS),
     *ERASURE_GUARDS,
+    *ORGANISATION_GUARDS,
 )
 
 
