@@ -213,6 +213,23 @@ class Company:
     address: str | None = None
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class NamedOrganisation:
+    """The organisation that a certificate names, and for an employee by which association.
+
+    `id` is that of its record, `level` that of its registration or of the association.
+    """
+
+    id: str
+    number: CvrNumber
+    name: str
+    level: AssuranceLevel
+    association: str | None = None
+
+    def __repr__(self) -> str:
+        return f"NamedOrganisation({self.id})"
+
+
 def role_part(
     company: Company, registrant: str, approvals: frozenset[str], *, by_number: bool
 ) -> LegalPersonPart:

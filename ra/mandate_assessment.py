@@ -72,9 +72,7 @@ def register_answer(found: Found, now: datetime) -> RegisterAnswer:
 
 def mandate_part(mandate: Mandate, found: Found, policy: Policy, now: datetime) -> LegalPersonPart:
     """The record as facts; a register that is silent says nothing against the legal person."""
-    company = found.company
-    if not isinstance(company, Company):
-        company = None
+    company = found.company if isinstance(found.company, Company) else None
     part = _route_part(mandate, company, found, policy, now)
     status = company.status if company else CompanyStatus.ACTIVE
     if isinstance(found.company, NoCompany):
