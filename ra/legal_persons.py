@@ -211,6 +211,8 @@ class Company:
     telephone: str | None = None
     """The number for call-backs; never one from a form."""
     address: str | None = None
+    barred: tuple[str, ...] = ()
+    """Persons whom the register bars from acting for it (ASC-L6)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

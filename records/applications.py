@@ -6,7 +6,7 @@ Implements `ra.applications.ApplicationStore`.
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -38,8 +38,17 @@ class Applications:
         self._database = database
         self._personal = personal
 
-    def add(self, new: Application, secret: str, now: datetime) -> None:
-        """Keep a new application; whoever shows the secret later is its applicant."""
+    def add(
+        self,
+        new: Application,
+        secret: str,
+        now: datetime,
+        also: Callable[[Connection], object] | None = None,
+    ) -> None:
+        """Keep a new application; whoever shows the secret later is its applicant.
+
+        `also` writes what belongs to it, in the same transaction.
+        """
         columns = operational_columns(new)
         with self._database.write() as tx:
             # Whoever corrects the own data is there already (GDPR Art. 16).
@@ -61,6 +70,8 @@ class Applications:
                     **self._changing(tx, new),
                 )
             )
+            if also is not None:
+                also(tx)
             told = _told(new, "system:applicant", payload=_names(new))
             append_told(tx, [told], self._personal, now)
 

@@ -49,7 +49,7 @@ _ORGANISATION_GUARDS = (
         "ORG01",
         "organisation",
         "INSERT",
-        f"{same_row('organisation', 'id')} OR {same_row('organisation', 'cvr')}"
+        f"{same_row('organisation', 'id')} OR {same_row('organisation', 'cvr')}"  # noqa: S608 - of our own constants
         " OR NEW.state <> 'proposed' OR NEW.level IS NOT NULL OR NOT EXISTS (SELECT 1 FROM"
         " subject s WHERE s.id = NEW.subject_id AND s.kind = 'legal_person')",
         "a legal person begins unregistered, once, and as no natural person",
@@ -127,7 +127,7 @@ _MANDATE_GUARDS = (
         "ORG08",
         "mandate_signature",
         "INSERT",
-        f"{same_row('mandate_signature', 'mandate_id', 'subject_id')} OR NOT EXISTS (SELECT 1"
+        f"{same_row('mandate_signature', 'mandate_id', 'subject_id')} OR NOT EXISTS (SELECT 1"  # noqa: S608 - of our own constants
         " FROM mandate m WHERE m.id = NEW.mandate_id AND m.state IN ('open', 'referred')"
         " AND m.registrant <> NEW.subject_id)",
         "another person signs a mandate, once, and while it is open",
@@ -204,7 +204,7 @@ _CERTIFICATE_GUARDS = (
         "ORG12",
         "organisation_application",
         "INSERT",
-        f"{same_row('organisation_application', 'application_id')} OR NOT EXISTS (SELECT 1 FROM"
+        f"{same_row('organisation_application', 'application_id')} OR NOT EXISTS (SELECT 1 FROM"  # noqa: S608 - of our own constants
         " application a, organisation o WHERE a.id = NEW.application_id"
         " AND o.id = NEW.organisation_id AND o.state = 'registered'"
         f" AND o.level >= {_rank('a.level')} AND (NEW.association_id IS NOT NULL"
@@ -239,7 +239,7 @@ _LOWEST = (
     " AND NEW.level < NEW.link_level) OR NEW.level < NEW.asked_level"
 )
 _PERSON_HAS = (
-    "EXISTS (SELECT 1 FROM certificate c JOIN application a ON a.id = c.application_id"
+    "EXISTS (SELECT 1 FROM certificate c JOIN application a ON a.id = c.application_id"  # noqa: S608 - of our own constants
     " WHERE c.subject_id = NEW.subject_id AND c.status = 'issued'"
     f" AND {_rank('a.level')} >= NEW.person_level)"
 )
@@ -253,7 +253,7 @@ _ASSOCIATION_GUARDS = (
         "ASC01",
         "association",
         "INSERT",
-        f"{same_row('association', 'id')} OR NEW.state <> 'proposed' OR NEW.level IS NOT NULL"
+        f"{same_row('association', 'id')} OR NEW.state <> 'proposed' OR NEW.level IS NOT NULL"  # noqa: S608 - of our own constants
         " OR NEW.person_consent_at IS NOT NULL OR NOT EXISTS (SELECT 1 FROM organisation o"
         " WHERE o.id = NEW.organisation_id AND o.state = 'registered')",
         "an association begins as the proposal of a registered organisation",

@@ -18,12 +18,15 @@ from gdpr_erasure.case_parts import Collector, PackageRenderer
 from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
+from ra.companies import CompanyRegister
+from ra.fake_companies import FakeCvr
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
 from ra.policies import shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
+from records.associations import Associations
 from records.bulk_revocations import BulkRevocations
 from records.case_acts import SubjectActs
 from records.case_contents import CaseContents
@@ -36,8 +39,10 @@ from records.directory_debts import DirectoryDebts
 from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
+from records.holders import Holders
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
+from records.mandates import Mandates
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.orders import Orders
@@ -84,6 +89,9 @@ class Assembly:
     ocsp_responses: OcspResponses
     officers: Officers
     applications: Applications
+    holders: Holders
+    mandates: Mandates
+    associations: Associations
     publications: Publications
     erasures: Erasures
     erasure_work: ErasureWork
@@ -225,6 +233,12 @@ class Assembly:
             )
         raise NoRegisters
 
+    def companies(self) -> tuple[CompanyRegister, SourceCatalogue]:
+        """The register of legal persons that is asked; NoRegisters when none is configured."""
+        if self.settings.registers.adapter == "fake":
+            return FakeCvr(utc_now()), fake_catalogue(date(2020, 1, 1))
+        raise NoRegisters
+
     def close(self) -> None:
         """Give back connections and tokens."""
         self.database.close()
@@ -303,6 +317,9 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         ocsp_responses=_responses(settings, database),
         officers=Officers(database, personal),
         applications=Applications(database, personal),
+        holders=Holders(database),
+        mandates=Mandates(database, personal),
+        associations=Associations(database),
         publications=Publications(database, personal),
         erasures=Erasures(database, crls, erasure_rules(settings)),
         erasure_work=ErasureWork(database),
