@@ -19,12 +19,15 @@ from gdpr_erasure.case_parts import Collector, PackageRenderer
 from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
+from ra.companies import CompanyRegister
+from ra.fake_companies import FakeCvr
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
 from ra.policies import shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
+from records.associations import Associations
 from records.bulk_revocations import BulkRevocations
 from records.case_acts import SubjectActs
 from records.case_contents import CaseContents
@@ -39,8 +42,10 @@ from records.directory_desk import DirectoryDesk
 from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
+from records.holders import Holders
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
+from records.mandates import Mandates
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.orders import Orders
@@ -91,6 +96,9 @@ class Assembly:
     ocsp_responses: OcspResponses
     officers: Officers
     applications: Applications
+    holders: Holders
+    mandates: Mandates
+    associations: Associations
     publications: Publications
     directory_desk: DirectoryDesk
     directory_authorities: AuthorityPublications
@@ -232,6 +240,12 @@ class Assembly:
             )
         raise NoRegisters
 
+    def companies(self) -> tuple[CompanyRegister, SourceCatalogue]:
+        """The register of legal persons that is asked; NoRegisters when none is configured."""
+        if self.settings.registers.adapter == "fake":
+            return FakeCvr(utc_now()), fake_catalogue(date(2020, 1, 1))
+        raise NoRegisters
+
     def close(self) -> None:
         """Give back connections and tokens, when what is being published is."""
         self.directory_work.close()
@@ -322,6 +336,9 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         ocsp_responses=_responses(settings, database),
         officers=Officers(database, personal),
         applications=Applications(database, personal),
+        holders=Holders(database),
+        mandates=Mandates(database, personal),
+        associations=Associations(database),
         publications=Publications(database, personal),
         directory_desk=DirectoryDesk(database),
         directory_authorities=AuthorityPublications(database),

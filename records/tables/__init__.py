@@ -28,6 +28,15 @@ from records.tables.certificates import (
 from records.tables.consents import consent, disclosure
 from records.tables.directories import authority_publication, directory_check, publication
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
+from records.tables.organisations import (
+    association,
+    call_back,
+    incident,
+    mandate,
+    mandate_signature,
+    organisation,
+    organisation_application,
+)
 from records.tables.people import (
     data_key,
     officer,
@@ -53,6 +62,7 @@ __all__ = [
     "alarm",
     "application",
     "approval",
+    "association",
     "audit_event",
     "audit_head",
     "audit_payload",
@@ -60,6 +70,7 @@ __all__ = [
     "authority_publication",
     "bulk_certificate",
     "bulk_revocation",
+    "call_back",
     "case_approval",
     "case_delivery",
     "case_file",
@@ -78,16 +89,21 @@ __all__ = [
     "erasure_approval",
     "erasure_notice",
     "erasure_receipt",
+    "incident",
     "issuer",
     "issuer_certificate",
     "job_run",
     "lease",
+    "mandate",
+    "mandate_signature",
     "metadata",
     "ocsp_response",
     "officer",
     "officer_certificate",
     "officer_session",
     "one_time_link",
+    "organisation",
+    "organisation_application",
     "publication",
     "retention_order",
     "revocation_residue",
