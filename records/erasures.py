@@ -26,6 +26,7 @@ from gdpr_erasure.saga import Erasure, ErasureState, Observation, Place, evidenc
 from records.audit_log import append
 from records.audit_payloads import erase_payloads
 from records.case_contents import forget_cases
+from records.credentials import forget_credentials
 from records.crls import Crls
 from records.database import Database
 from records.errors import NotFound
@@ -156,6 +157,7 @@ class Erasures:
         with self._database.write() as tx:
             places = _places_of_subject(tx, of)
             applications = select(application.c.id).where(application.c.subject_id == of)
+            forget_credentials(tx, of)
             counts = {
                 "certificates": tx.execute(
                     delete(certificate).where(certificate.c.subject_id == of)

@@ -18,6 +18,13 @@ from records.tables.certificates import (
     certificate,
     revocation_residue,
 )
+from records.tables.delivery import (
+    activation_code,
+    credential,
+    duty,
+    print_job,
+    revocation_secret,
+)
 from records.tables.directories import publication
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
 from records.tables.people import (
@@ -42,6 +49,7 @@ from records.tables.watch import alarm, job_run, status_visible
 from records.tables.work import lease
 
 __all__ = [
+    "activation_code",
     "alarm",
     "application",
     "approval",
@@ -57,10 +65,12 @@ __all__ = [
     "case_part",
     "certificate",
     "compromised_key",
+    "credential",
     "crl",
     "crl_piece",
     "data_key",
     "doomed_key",
+    "duty",
     "erasure",
     "issuer",
     "issuer_certificate",
@@ -72,8 +82,10 @@ __all__ = [
     "officer_certificate",
     "officer_session",
     "one_time_link",
+    "print_job",
     "publication",
     "revocation_residue",
+    "revocation_secret",
     "status_change",
     "status_observation",
     "status_visible",

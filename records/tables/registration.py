@@ -3,6 +3,7 @@
 from sqlalchemy import (
     Column,
     LargeBinary,
+    PrimaryKeyConstraint,
     String,
     Table,
 )
@@ -31,12 +32,14 @@ application = Table(
 approval = Table(
     "approval",
     metadata,
-    Column("application_id", String(40), primary_key=True),
+    Column("application_id", String(40), nullable=False),
     Column("officer_id", String(40), nullable=False),
     Column("person_id", String(40), nullable=False),
     Column("package_sha256", String(64), nullable=False),
     Column("sealed_package", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
     Column("at", UtcTime, nullable=False),
+    # One for each package: whoever goes back to proofing is approved anew.
+    PrimaryKeyConstraint("application_id", "package_sha256"),
     sqlite_with_rowid=False,
 )
