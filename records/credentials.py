@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
 
 from audit.events import Detail, Event
 from ra.activation_codes import HolderSecret
@@ -180,7 +180,10 @@ class Credentials:
             if letter is not None:
                 tx.execute(
                     insert(print_job).values(
-                        id=letter.id, application_id=of.id, envelope=letter.envelope, made_at=now
+                        id=letter.id,
+                        application_id=of.id,
+                        sealed_letter=letter.envelope,
+                        made_at=now,
                     )
                 )
             details: dict[str, Detail] = {"channel": code.channel.value, "code": code.id}
@@ -328,9 +331,8 @@ class Credentials:
             raise DamagedData("a code is not the one that was dispatched")
 
 
-def forget_credentials(tx: Connection, subject_id: str) -> None:
-    """Delete what is kept of the credentials of a person, in the erasure of that person."""
-    applications = select(application.c.id).where(application.c.subject_id == subject_id)
+def forget_credentials(tx: Connection, applications: Select[tuple[str]]) -> None:
+    """Delete what is kept of the credentials of these applications, in an erasure."""
     for table in (duty, activation_code, print_job, revocation_secret, credential):
         tx.execute(delete(table).where(table.c.application_id.in_(applications)))
 
@@ -408,7 +410,7 @@ def _end_codes(tx: Connection, application_id: str, why: Ending, now: datetime) 
     tx.execute(
         update(print_job)
         .where(print_job.c.application_id == application_id, print_job.c.purged_at.is_(None))
-        .values(envelope=None, purged_at=now)
+        .values(sealed_letter=None, purged_at=now)
     )
 
 

@@ -99,12 +99,12 @@ _CODE_GUARDS = (
         "print_job",
         "UPDATE",
         f"{changed('id', 'application_id', 'made_at')}"
-        " OR (NEW.envelope IS NOT NULL AND NEW.envelope IS DISTINCT FROM OLD.envelope)"
-        " OR (NEW.envelope IS NULL AND NEW.confirmed_at IS NULL"
+        " OR (NEW.sealed_letter IS NOT NULL AND NEW.sealed_letter IS DISTINCT FROM OLD.sealed_letter)"
+        " OR (NEW.sealed_letter IS NULL AND NEW.confirmed_at IS NULL"
         f" AND {_LIVE.format(row='NEW')})"
         " OR (OLD.confirmed_at IS NOT NULL"
         f" AND ({changed('confirmed_at', 'confirmed_by')}))"
-        f" OR (OLD.purged_at IS NOT NULL AND ({changed('purged_at', 'envelope')}))",
+        f" OR (OLD.purged_at IS NOT NULL AND ({changed('purged_at', 'sealed_letter')}))",
         "a letter does not change, and goes once it is printed or its code is dead",
     ),
     Guard("DEL04", "print_job", "DELETE", _STAYS, f"a letter {_GONE}"),

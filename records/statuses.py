@@ -203,6 +203,25 @@ def close_orphan(tx: Connection, issuer: IssuerName, serial: SerialNumber, now: 
     return True
 
 
+def revoke_all(tx: Connection, subject_id: str, actor: str, now: datetime) -> int:
+    """Revoke every certificate of a subject that is issued or on hold, for its erasure.
+
+    What was on hold for a suspicion that nobody dispelled is revoked for that (NSIS ISS-REV-L3d).
+    Gives how many.
+    """
+    of = certificate.c
+    live = select(certificate).where(of.subject_id == subject_id, of.status.in_(("issued", "held")))
+    rows = tx.execute(live.order_by(of.issuer, of.serial).with_for_update()).all()
+    for row in rows:
+        held = None if row.cause is None else Cause(row.cause)
+        cause = held if held is not None and held.is_compromise else Cause.ERASURE
+        place = (IssuerName(row.issuer), SerialNumber.from_hex(row.serial))
+        _end(tx, row, ("revoked", Grounds(cause), actor), now)
+        withdraw(tx, place[0], [row.serial], now)
+        _told(tx, place, ("revoked", actor, _details(Grounds(cause))), now)
+    return len(rows)
+
+
 def _locked(tx: Connection, place: Place, among: tuple[str, ...]) -> Row[tuple[object, ...]]:
     """The row of a certificate, for this transaction alone; Conflict unless it is one of those."""
     row = tx.execute(select(certificate).where(is_row(*place)).with_for_update()).first()

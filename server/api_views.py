@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from gdpr_erasure.saga import Erasure
+from gdpr_erasure.erasures import Erasure
+from gdpr_erasure.retention import Assessment
 from ra.applications import Application
 from records.bulk_revocations import BulkRevocation
 from records.certificate_rows import CertificateRecord
+from records.orders import Order
 
 JsonObject = dict[str, object]
 
@@ -74,14 +76,57 @@ def bulk_view(of: BulkRevocation, counts: list[tuple[str, str, int]] | None) -> 
 
 
 def erasure_view(of: Erasure) -> JsonObject:
-    """How far an erasure has come, what was seen, and its receipt at the end."""
+    """How far an erasure has come, what was ruled and seen, and its receipts."""
     return {
         "id": of.id,
         "state": of.state,
+        "trigger": of.trigger,
         "requested_at": _time(of.requested_at),
         "updated_at": _time(of.updated_at),
+        "due_at": _time(of.due_at),
+        "begins_at": _time(of.begins_at),
+        "approvals": of.approvals,
+        "rulings_sha256": of.assessment.sha256,
+        **assessment_view(of.assessment),
         "evidence": of.evidence,
+        "trouble": of.error,
         "receipt": of.receipt,
+        "receipts": list(of.receipts),
+    }
+
+
+def assessment_view(of: Assessment) -> JsonObject:
+    """What is erased and what is kept, class by class."""
+    return {
+        "policies": list(of.policies),
+        "failed_policies": list(of.failed),
+        "rulings": [
+            {
+                "class": record_class,
+                "count": of.counts[record_class],
+                "action": ruling.action,
+                "until": None if ruling.until is None else ruling.until.isoformat(),
+                "basis": ruling.basis,
+                "text": dict(ruling.text),
+            }
+            for record_class, ruling in of.rulings.items()
+        ],
+    }
+
+
+def order_view(of: Order) -> JsonObject:
+    """An order about keeping, and whether it counts."""
+    return {
+        "id": of.id,
+        "kind": of.kind,
+        "directory": of.directory,
+        "hold": of.hold_id,
+        "until": _time(of.until_at),
+        "basis": of.basis,
+        "asked_by": of.asked_by,
+        "asked_at": _time(of.asked_at),
+        "approved_by": of.approved_by,
+        "approved_at": _time(of.approved_at),
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,33 +33,41 @@ from records.cases import Cases
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
+from records.directory_debts import DirectoryDebts
+from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
-from records.key_store import KeyStore
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
+from records.orders import Orders
+from records.person_files import PersonFiles
 from records.personal_data import PersonalData
+from records.publication_consents import Consents
 from records.publications import Publications
 from records.schema import check_schema
+from records.sealing import Vault
+from records.search_index import SearchIndex, WrappingKey, index_database
 from records.statuses import Statuses
 from records.visibility import Visibility
 from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
+from server.erasure_rules import DIRECTORY, erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier, Notifier
+from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
-from server.tokens import Tokens
+from server.tokens import Tokens, wrapping_key_of
+from server.vault import SealPace, key_store_of, vault_of
 
 if TYPE_CHECKING:
     from publish_ldap.directory import Directory
 
-DIRECTORY = "main"
 AUDIT_ORIGIN = "tillid/audit"
 
 
@@ -81,7 +90,13 @@ class Assembly:
     applications: Applications
     publications: Publications
     erasures: Erasures
-    key_store: KeyStore
+    erasure_work: ErasureWork
+    orders: Orders
+    debts: DirectoryDebts
+    vault: Vault
+    consents: Consents
+    person_files: PersonFiles
+    search: SearchIndex
     job_runs: JobRuns
     alarm_book: AlarmBook
     cases: Cases
@@ -90,6 +105,8 @@ class Assembly:
     subject_acts: SubjectActs
     policy: ProofingPolicy
     clock: ClockWatch
+    seal_pace: SealPace
+    published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
     renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
     """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
@@ -116,7 +133,8 @@ class Assembly:
         return IssuingKey(record.name, record.certificate, self._able(record).key)
 
     def _able(self, record: IssuerRecord) -> Issuer:
-        """The issuer with its key, if that is at hand."""
+        """The issuer with its key, if that is at hand. Raises: as `issuer`, BackupRefused."""
+        self.published.check(record, self.crl_file(record.name), self.crls)
         if record.is_root and not self.tokens.is_online(record.token):
             raise IssuerOffline(record.name, record.token)
         try:
@@ -217,7 +235,9 @@ class Assembly:
     def close(self) -> None:
         """Give back connections and tokens."""
         self.database.close()
-        self.key_store.database.close()
+        self.vault.keys.database.close()
+        if self.search.database is not self.database:
+            self.search.database.close()
         self.tokens.close()
 
 
@@ -270,11 +290,19 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
     return ReplicaResponses(database, timedelta(seconds=settings.public.replica_seconds))
 
 
+def _index_key(settings: Settings, tokens: Tokens) -> WrappingKey:
+    """The key in the token that wraps the key of the search index."""
+    return wrapping_key_of(tokens.open(settings.hsm.service_token), "search-index")
+
+
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
-    key_store = KeyStore(Database(settings.keystore.url.reveal()), tokens.vault_tokens())
+    key_store = key_store_of(settings, tokens)
     personal = PersonalData(key_store)
+    search = SearchIndex(
+        index_database(database, settings.state), partial(_index_key, settings, tokens)
+    )
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
     directories = (DIRECTORY,) if settings.directory.enabled else ()
@@ -293,8 +321,14 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         officers=Officers(database, personal),
         applications=Applications(database, personal),
         publications=Publications(database, personal),
-        erasures=Erasures(database, personal, crls),
-        key_store=key_store,
+        erasures=Erasures(database, crls, erasure_rules(settings), search.forget),
+        erasure_work=ErasureWork(database),
+        orders=Orders(database),
+        debts=DirectoryDebts(database),
+        vault=vault_of(settings, database, key_store),
+        consents=Consents(database, personal, directories),
+        person_files=PersonFiles(database, personal),
+        search=search,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
         policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
@@ -303,4 +337,5 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         deliveries=Deliveries(database, personal),
         subject_acts=SubjectActs(database),
         clock=ClockWatch(database),
+        seal_pace=SealPace(settings.keystore.seal_minutes * 60, settings.keystore.seal_at_once),
     )

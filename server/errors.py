@@ -112,6 +112,15 @@ class FormFault:
     way_out: str
 
 
+class PackageDamaged(ServerError):
+    """A package that was handed out is no longer what was signed."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name} {problem}")
+        self.name = name
+        self.problem = problem
+
+
 class FormRefused(ServerError):
     """A form was not filled in as it must be, or did not come from a page of ours."""
 

@@ -20,7 +20,6 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from audit.log import make_head
 from ca.issuance import INTENT_LIFETIME, resolve_open_intents
 from ca.issuers import IssuerRecord
-from gdpr_erasure.saga import Saga
 from publish_ldap.publication import drain
 from ra.applications import Application, ApplicationState
 from records.audit_log import audit_log
@@ -37,6 +36,14 @@ from server.bulk_issuance import FIRST_BATCH, next_size
 from server.case_jobs import case_work
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
+from server.erasure_nights import (
+    is_first_tonight,
+    look_after,
+    open_overdue,
+    overdue,
+    pay_debts,
+)
+from server.erasures import carry_on_one, due_cases, saga
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_all
 from server.heartbeat import LEASE, LEASE_LIFE
@@ -45,7 +52,7 @@ from server.logs import get_logger
 from server.metrics import Metrics
 from server.observations import alarms_now
 from server.own_certificates import ensure_ocsp_signer, ocsp_policy, ocsp_responder
-from server.probe import PublicProbe
+from server.seal_job import seal_keys
 from server.tokens import AUDIT_KEY
 from server.watch import observe, watch_status
 
@@ -195,12 +202,28 @@ def publish_entries(parts: Assembly, metrics: Metrics, now: datetime) -> int:
 
 def carry_on_erasures(parts: Assembly, _: Metrics, __: datetime) -> int:
     """Take every open erasure as far as it can go."""
-    cases = parts.erasures.open_erasures()
+    cases = due_cases(parts)
     if not cases:
         return 0
-    key = parts.tokens.service_key(AUDIT_KEY)
-    saga = Saga(parts.erasures, PublicProbe(parts.issuers), key)
-    return _each(cases, lambda case: saga.carry_on(case, utc_now).state != case.state)
+    with_saga = saga(parts)
+    return _each(cases, lambda case: carry_on_one(parts, with_saga, case))
+
+
+def pay_directory_debts(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Withdraw what directories owe after an erasure, and sign the receipt that says so."""
+    return pay_debts(parts, now, _BATCH)
+
+
+def look_after_erasures(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Each night: search the directories for what was erased, and forget what has expired."""
+    return look_after(parts, now) if is_first_tonight(parts, "after-care", now) else 0
+
+
+def apply_retention(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Each night: open a case for everybody whose time to be kept has ended."""
+    if not is_first_tonight(parts, "retention", now):
+        return 0
+    return _each(overdue(parts, now), lambda subject: open_overdue(parts, subject, now))
 
 
 def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
@@ -257,6 +280,10 @@ JOBS: dict[str, Job] = {
     "watch-status": watch_status,
     "watch-alarms": watch_alarms,
     "carry-on-erasures": carry_on_erasures,
+    "seal-keys": seal_keys,
+    "directory-debts": pay_directory_debts,
+    "after-care": look_after_erasures,
+    "retention": apply_retention,
     "close-cases": lambda parts, _, now: _each(case_work(parts, now), lambda act: act()),
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,

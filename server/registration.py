@@ -14,6 +14,7 @@ from ca.key_uses import check_key_uses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
 from ca.requests import MAX_OCTETS, parse_request
+from gdpr_erasure.consents import ConsentText
 from hsm.errors import HsmError
 from ra.applications import (
     Applicant,
@@ -40,6 +41,7 @@ from server.assembly import Assembly
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_application
 from server.logs import get_logger
+from server.search import index_person
 from server.staff_signatures import StaffSignatures
 
 
@@ -52,6 +54,8 @@ class NewApplication:
     request: bytes
     acceptances: dict[str, dict[str, object]]
     publication_consent: bool
+    consent_text: ConsentText | None = None
+    """The text of the consent that was read; without it, the English one in force."""
     subject_id: str | None = None
     """The person whose data it corrects (GDPR Art. 16); None for somebody who is new."""
 
@@ -87,7 +91,8 @@ def open_application(
         application = record_acceptance(application, accept(answer, offered, now), now)
     application = submit(application, parts.policy, now)
     secret = secrets.token_urlsafe(32)
-    parts.applications.add(application, secret, now)
+    parts.applications.add(application, secret, now, new.consent_text)
+    index_person(parts, application)
     return application, secret
 
 

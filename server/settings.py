@@ -3,6 +3,7 @@
 `server.settings_sources.load_settings` is the way to get one.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -241,6 +242,10 @@ class Directory(Section):
     timeout_seconds: int = Field(
         default=5, ge=1, le=60, description="Seconds to wait for the directory."
     )
+    on_erasure: Literal["block", "debt"] = Field(
+        default="block",
+        description="Whether an erasure waits for the directory, or leaves its withdrawal owed.",
+    )
 
     @field_validator("url")
     @classmethod
@@ -253,6 +258,82 @@ class Directory(Section):
         if value or not info.data.get("enabled", False):
             return value
         raise refused("is empty", "Give it a value, or set directory.enabled = false.")
+
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,39}")
+
+
+def _listed(text: str, what: str) -> str:
+    if all(_NAME.fullmatch(name) for name in _names(text)):
+        return text
+    raise refused(
+        f"holds a name that is none for {what}",
+        "Write names of letters, digits, hyphens and underscores, separated by commas.",
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+class Erasure(Section):
+    """Erasure of data subjects."""
+
+    cooling_off_hours: int = Field(
+        default=0, ge=0, le=336, description="Hours from the second approval to the beginning."
+    )
+    recipients: Annotated[Text, AfterValidator(lambda text: _listed(text, "erasure"))] = Field(
+        default="",
+        description="Who else holds the data and is told of an erasure: names between commas.",
+    )
+    ocsp_is_cached: bool = Field(
+        default=False,
+        description="Whether a cache before OCSP may give answers until their nextUpdate.",
+    )
+
+    @property
+    def recipient_names(self) -> tuple[str, ...]:
+        """Each recipient once."""
+        return tuple(dict.fromkeys(_names(self.recipients)))
+
+
+class Retention(Section):
+    """What is kept at an erasure, and for how long."""
+
+    policies: Annotated[Text, AfterValidator(lambda text: _listed(text, "retention"))] = Field(
+        default="erase_now",
+        description="Policies that rule on each record, separated by commas: erase_now, nsis,"
+        " nsis_etsi, keep_until_expiry, years_after_end, calendar_year_plus, days, qualified,"
+        " consent_only, or installed ones. The strictest keep wins.",
+    )
+
+    @field_validator("policies")
+    @classmethod
+    def _is_given(cls, policies: str) -> str:
+        if _names(policies):
+            return policies
+        raise refused("is empty", "Name a policy; erase_now keeps nothing.")
+
+    @property
+    def policy_names(self) -> tuple[str, ...]:
+        """Each policy once."""
+        return tuple(dict.fromkeys(_names(self.policies)))
+
+
+class Controller(Section):
+    """Who answers for the personal data (GDPR Art. 4(7)), and who helps with it (Art. 28)."""
+
+    name: Text = Field(default="Tillid demonstration", description="The controller's name.")
+    address: Text = Field(default="", description="The controller's postal address, in one line.")
+    contact: Text = Field(default="", description="Where the controller is reached: mail or phone.")
+    dpo: Text = Field(default="", description="Where the data protection officer is reached.")
+    authority: Literal["datatilsynet", "imy"] = Field(
+        default="datatilsynet", description="The supervisory authority that complaints go to."
+    )
+    processors_file: StatePath = Field(
+        default=Path("processors.toml"),
+        description="TOML file with the register of processors; without it there are none.",
+    )
 
 
 class Registers(Section):
@@ -360,6 +441,9 @@ class Settings(Section):
     crl: Crl
     revocation: Revocation
     directory: Directory
+    erasure: Erasure
+    retention: Retention
+    controller: Controller
     registers: Registers
     jobs: Jobs
     alarms: Alarms

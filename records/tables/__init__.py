@@ -11,13 +11,21 @@ to name a row, and REPLACE by it would take rows away past every trigger.
 
 from records.tables.audit import audit_event, audit_head, audit_payload, audit_retention
 from records.tables.base import metadata
-from records.tables.cases import erasure
+from records.tables.cases import (
+    directory_debt,
+    erasure,
+    erasure_approval,
+    erasure_notice,
+    erasure_receipt,
+    retention_order,
+)
 from records.tables.certificates import (
     bulk_certificate,
     bulk_revocation,
     certificate,
     revocation_residue,
 )
+from records.tables.consents import consent, disclosure
 from records.tables.delivery import (
     activation_code,
     credential,
@@ -65,13 +73,19 @@ __all__ = [
     "case_part",
     "certificate",
     "compromised_key",
+    "consent",
     "credential",
     "crl",
     "crl_piece",
     "data_key",
+    "directory_debt",
+    "disclosure",
     "doomed_key",
     "duty",
     "erasure",
+    "erasure_approval",
+    "erasure_notice",
+    "erasure_receipt",
     "issuer",
     "issuer_certificate",
     "job_run",
@@ -84,6 +98,7 @@ __all__ = [
     "one_time_link",
     "print_job",
     "publication",
+    "retention_order",
     "revocation_residue",
     "revocation_secret",
     "status_change",

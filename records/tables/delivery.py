@@ -12,23 +12,24 @@ from sqlalchemy import (
     text,
 )
 
+from gdpr_erasure.record_classes import RecordClass
 from records.database import UtcTime
-from records.tables.base import metadata
+from records.tables.base import BY_APPLICATION, BY_OFFICER, OPERATIONAL, RANDOM, metadata, personal
 
 # What comes before there is a certificate, whose status tells all the rest. The activation is
 # sealed, so that whoever writes to the database beside the program cannot make one.
 credential = Table(
     "credential",
     metadata,
-    Column("application_id", String(40), primary_key=True),
-    Column("channel", String(12), nullable=False),
-    Column("step", String(12), nullable=False),
-    Column("prepared_at", UtcTime, nullable=False),
-    Column("delivered_at", UtcTime),
-    Column("activated_at", UtcTime),
-    Column("ended_at", UtcTime),
-    Column("ending", String(12)),
-    Column("sealed_activation", LargeBinary),
+    Column("application_id", String(40), primary_key=True, info=BY_APPLICATION),
+    Column("channel", String(12), nullable=False, info=OPERATIONAL),
+    Column("step", String(12), nullable=False, info=OPERATIONAL),
+    Column("prepared_at", UtcTime, nullable=False, info=OPERATIONAL),
+    Column("delivered_at", UtcTime, info=OPERATIONAL),
+    Column("activated_at", UtcTime, info=OPERATIONAL),
+    Column("ended_at", UtcTime, info=OPERATIONAL),
+    Column("ending", String(12), info=OPERATIONAL),
+    Column("sealed_activation", LargeBinary, info=personal(RecordClass.PROOFING_EVIDENCE)),
     CheckConstraint("step IN ('prepared', 'delivered', 'activated', 'ended')", name="step"),
     CheckConstraint("channel IN ('online', 'post', 'in_person')", name="channel"),
     CheckConstraint("(step = 'activated') = (activated_at IS NOT NULL)", name="activated"),
@@ -42,18 +43,20 @@ credential = Table(
 activation_code = Table(
     "activation_code",
     metadata,
-    Column("id", String(40), primary_key=True),
-    Column("application_id", String(40), nullable=False, index=True),
-    Column("channel", String(12), nullable=False),
-    Column("salt", String(64), nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("sealed_digest", LargeBinary, nullable=False),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("made_at", UtcTime, nullable=False),
-    Column("expires_at", UtcTime, nullable=False),
-    Column("used_at", UtcTime),
-    Column("ended_at", UtcTime),
-    Column("ending", String(12)),
+    Column("id", String(40), primary_key=True, info=RANDOM),
+    Column("application_id", String(40), nullable=False, index=True, info=BY_APPLICATION),
+    Column("channel", String(12), nullable=False, info=OPERATIONAL),
+    Column("salt", String(64), nullable=False, info=RANDOM),
+    Column("digest", String(64), nullable=False, info=RANDOM),
+    Column(
+        "sealed_digest", LargeBinary, nullable=False, info=personal(RecordClass.PROOFING_EVIDENCE)
+    ),
+    Column("tries", Integer, nullable=False, server_default="0", info=OPERATIONAL),
+    Column("made_at", UtcTime, nullable=False, info=OPERATIONAL),
+    Column("expires_at", UtcTime, nullable=False, info=OPERATIONAL),
+    Column("used_at", UtcTime, info=OPERATIONAL),
+    Column("ended_at", UtcTime, info=OPERATIONAL),
+    Column("ending", String(12), info=OPERATIONAL),
     CheckConstraint("channel IN ('post', 'email', 'sms', 'online')", name="channel"),
     CheckConstraint("0 <= tries AND tries <= 5", name="tries"),
     CheckConstraint("used_at IS NULL OR ended_at IS NULL", name="one_end"),
@@ -69,19 +72,19 @@ activation_code = Table(
     sqlite_with_rowid=False,
 )
 
-# A letter is encrypted to the printer, and goes once the printer has confirmed it.
+# A letter is encrypted to the printer alone, and goes once it is confirmed to be printed.
 print_job = Table(
     "print_job",
     metadata,
-    Column("id", String(40), primary_key=True),
-    Column("application_id", String(40), nullable=False, index=True),
-    Column("envelope", LargeBinary),
-    Column("made_at", UtcTime, nullable=False),
-    Column("confirmed_at", UtcTime),
-    Column("confirmed_by", String(40)),
-    Column("purged_at", UtcTime),
+    Column("id", String(40), primary_key=True, info=RANDOM),
+    Column("application_id", String(40), nullable=False, index=True, info=BY_APPLICATION),
+    Column("sealed_letter", LargeBinary, info=personal(RecordClass.PROOFING_EVIDENCE)),
+    Column("made_at", UtcTime, nullable=False, info=OPERATIONAL),
+    Column("confirmed_at", UtcTime, info=OPERATIONAL),
+    Column("confirmed_by", String(40), info=BY_OFFICER),
+    Column("purged_at", UtcTime, info=OPERATIONAL),
     CheckConstraint("(confirmed_at IS NULL) = (confirmed_by IS NULL)", name="confirmed"),
-    CheckConstraint("(purged_at IS NULL) = (envelope IS NOT NULL)", name="purged"),
+    CheckConstraint("(purged_at IS NULL) = (sealed_letter IS NOT NULL)", name="purged"),
     sqlite_with_rowid=False,
 )
 
@@ -89,13 +92,13 @@ print_job = Table(
 duty = Table(
     "duty",
     metadata,
-    Column("application_id", String(40), nullable=False),
-    Column("package_sha256", String(64), nullable=False),
-    Column("task", String(16), nullable=False),
-    Column("officer_id", String(40), nullable=False),
-    Column("person_id", String(40), nullable=False),
-    Column("signature", LargeBinary),
-    Column("at", UtcTime, nullable=False),
+    Column("application_id", String(40), nullable=False, info=BY_APPLICATION),
+    Column("package_sha256", String(64), nullable=False, info=BY_APPLICATION),
+    Column("task", String(16), nullable=False, info=OPERATIONAL),
+    Column("officer_id", String(40), nullable=False, info=BY_OFFICER),
+    Column("person_id", String(40), nullable=False, info=BY_OFFICER),
+    Column("signature", LargeBinary, info=BY_OFFICER),
+    Column("at", UtcTime, nullable=False, info=OPERATIONAL),
     PrimaryKeyConstraint("application_id", "package_sha256", "task"),
     CheckConstraint(
         "task IN ('proofing', 'personalisation', 'code_dispatch', 'personal_check')", name="task"
@@ -106,12 +109,12 @@ duty = Table(
 revocation_secret = Table(
     "revocation_secret",
     metadata,
-    Column("application_id", String(40), primary_key=True),
-    Column("salt", String(64), nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("made_at", UtcTime, nullable=False),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("tried_at", UtcTime),
+    Column("application_id", String(40), primary_key=True, info=BY_APPLICATION),
+    Column("salt", String(64), nullable=False, info=RANDOM),
+    Column("digest", String(64), nullable=False, info=RANDOM),
+    Column("made_at", UtcTime, nullable=False, info=OPERATIONAL),
+    Column("tries", Integer, nullable=False, server_default="0", info=OPERATIONAL),
+    Column("tried_at", UtcTime, info=OPERATIONAL),
     CheckConstraint("0 <= tries", name="tries"),
     sqlite_with_rowid=False,
 )

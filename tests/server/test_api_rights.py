@@ -24,6 +24,9 @@ APPLICATION = "/api/v1/applications/A-ABCDEFGHIJ"
 CERTIFICATE = "/api/v1/certificates/issuing/01abcdef0123456789abcdef"
 BULK = "/api/v1/revocations/bulk-0123456789abcdef"
 ERASURE = "/api/v1/erasures/E-0123456789abcdef"
+ORDER = "/api/v1/retention/orders/K-0123456789abcdef"
+SUBJECT = "/api/v1/subjects/subject-0123456789abcdef"
+SEARCH = {"by": "name", "value": "nobody", "purpose": "audit"}
 CASE = "/api/v1/cases/K7F2M9QX"
 PROVED = {
     "method": "desk",
@@ -59,7 +62,21 @@ BY_OFFICERS = {
     ("post", f"{BULK}/beginning"): (Act.REVOKE, {"sha256": DIGEST}),
     ("get", "/api/v1/erasures"): (Act.ERASE, None),
     ("get", ERASURE): (Act.ERASE, None),
-    ("post", f"{ERASURE}/approval"): (Act.ERASE, None),
+    ("get", f"{APPLICATION}/erasure-plan"): (Act.ERASE, None),
+    ("post", "/api/v1/erasures"): (Act.ERASE, {"application_id": "A-ABCDEFGHIJ"}),
+    ("post", f"{ERASURE}/approval"): (Act.ERASE, {"rulings_sha256": DIGEST}),
+    ("post", f"{ERASURE}/cancellation"): (Act.ERASE, None),
+    ("get", "/api/v1/retention/plan"): (Act.ERASE, None),
+    ("get", "/api/v1/retention/orders"): (Act.ERASE, None),
+    ("post", "/api/v1/retention/orders"): (
+        Act.ERASE,
+        {"kind": "release", "basis": "B 1", "hold_id": "K-1"},
+    ),
+    ("post", f"{ORDER}/approval"): (Act.ERASE, None),
+    ("post", f"{APPLICATION}/consents"): (Act.PROVE, {"state": "withdrawn"}),
+    ("post", "/api/v1/subjects/search"): (Act.SEE_PERSONS, SEARCH),
+    ("post", f"{SUBJECT}/opening"): (Act.SEE_PERSONS, {"purpose": "audit"}),
+    ("post", f"{SUBJECT}/package"): (Act.SEE_PERSONS, {"purpose": "audit"}),
     ("post", "/api/v1/cases"): (Act.MANAGE_CASES, {"kind": "access"}),
     ("get", "/api/v1/cases"): (Act.SEE_CASES, None),
     ("get", CASE): (Act.SEE_CASES, None),
@@ -90,7 +107,11 @@ BY_OFFICERS = {
     ("get", "/api/v1/audit/head"): (Act.AUDIT, None),
     ("post", "/api/v1/audit/events/9999999/openings"): (Act.OPEN_PAYLOADS, {"purpose": "dispute"}),
 }
-BY_OFFICER_OR_APPLICANT = {("get", APPLICATION), ("get", f"{APPLICATION}/certificate")}
+BY_OFFICER_OR_APPLICANT = {
+    ("get", APPLICATION),
+    ("get", f"{APPLICATION}/certificate"),
+    ("get", f"{APPLICATION}/consents"),
+}
 BY_APPLICANT = {("post", f"{APPLICATION}/erasure")}
 BY_REQUESTER = {
     ("get", f"{CASE}/own"),
@@ -101,6 +122,7 @@ BY_REQUESTER = {
 }
 BY_ANYONE = {
     ("get", "/api/v1/terms"): None,
+    ("get", "/api/v1/consents/texts"): None,
     ("post", "/api/v1/applications"): APPLY,
     ("post", "/api/v1/enrolments"): {"token": "x", "certificate_request": ""},
 }
@@ -158,7 +180,9 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
             path.replace("A-ABCDEFGHIJ", "{application_id}")
             .replace("K7F2M9QX", "{case_id}")
             .replace("E-0123456789abcdef", "{case_id}")
+            .replace("subject-0123456789abcdef", "{subject_id}")
             .replace("bulk-0123456789abcdef", "{bulk_id}")
+            .replace("K-0123456789abcdef", "{order_id}")
             .replace("9999999", "{sequence}")
             .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
         )
@@ -174,7 +198,11 @@ def test_every_act_is_somebodys_and_no_role_has_all() -> None:
     assert not RIGHTS[Role.REGISTRATION_OFFICER] & {Act.APPROVE, Act.ERASE, Act.REVOKE}
     assert not RIGHTS[Role.APPROVING_OFFICER] & {Act.PROVE, Act.ERASE}
     assert RIGHTS[Role.AUDITOR] == {Act.AUDIT, Act.FIND, Act.OPEN_PAYLOADS}
-    assert RIGHTS[Role.DATA_PROTECTION_OFFICER] == {Act.SEE_CASES, Act.FIND}
+    assert RIGHTS[Role.DATA_PROTECTION_OFFICER] == {
+        Act.SEE_CASES,
+        Act.FIND,
+        Act.SEE_PERSONS,
+    }
 
 
 @pytest.mark.parametrize("role", Role)
@@ -196,7 +224,7 @@ def test_a_role_does_what_its_rights_include_and_nothing_else(
     act, _ = BY_OFFICERS[operation]
     answer = ask(client, operation, presenting(office.staff[role].certificate))
     if act in RIGHTS[role]:
-        assert answer.status_code in {200, 400, 404, 409, 422}
+        assert answer.status_code in {200, 201, 400, 404, 409, 422}
     else:
         assert answer.status_code == 403
         assert answer.json is not None

@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuers import AS_SETTINGS, IssuerPolicy
-from gdpr_erasure.saga import Place
+from gdpr_erasure.erasures import Place
 from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.officers import Role

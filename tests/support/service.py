@@ -253,6 +253,7 @@ def _exchange(
 
 def _settings(slapd: PrivateSlapd | None) -> str:
     text = '[registers]\nadapter = "fake"\n\n[jobs]\ntick_seconds = 0.3\n'
+    text += "\n[keystore]\nseal_at_once = true\n"
     if slapd is None:
         return text
     return f"""{text}

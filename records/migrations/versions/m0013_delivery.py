@@ -6,7 +6,7 @@ from alembic import op
 import records.database
 
 revision = "0013"
-down_revision = "0005"
+down_revision = "0006"
 
 
 def upgrade() -> None:
@@ -107,7 +107,7 @@ def upgrade() -> None:
         "print_job",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("application_id", sa.String(length=40), nullable=False),
-        sa.Column("envelope", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_letter", sa.LargeBinary(), nullable=True),
         sa.Column("made_at", records.database.UtcTime(), nullable=False),
         sa.Column("confirmed_at", records.database.UtcTime(), nullable=True),
         sa.Column("confirmed_by", sa.String(length=40), nullable=True),
@@ -116,7 +116,7 @@ def upgrade() -> None:
             "(confirmed_at IS NULL) = (confirmed_by IS NULL)", name=op.f("ck_print_job_confirmed")
         ),
         sa.CheckConstraint(
-            "(purged_at IS NULL) = (envelope IS NOT NULL)", name=op.f("ck_print_job_purged")
+            "(purged_at IS NULL) = (sealed_letter IS NOT NULL)", name=op.f("ck_print_job_purged")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_print_job")),
         sqlite_with_rowid=False,
