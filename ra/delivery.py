@@ -75,6 +75,8 @@ class Credential:
     channel: Channel
     step: Step
     prepared_at: datetime
+    code_id: str | None = None
+    """Random, and new with each code: a login at the activation answers to it."""
     code_channel: CodeChannel | None = None
     code_expires_at: datetime | None = None
     delivered_at: datetime | None = None

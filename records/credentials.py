@@ -33,7 +33,6 @@ from records.key_wrapping import DamagedData
 from records.personal_data import PersonalData
 from records.tables import (
     activation_code,
-    application,
     credential,
     duty,
     print_job,
@@ -83,6 +82,7 @@ class Credentials:
             channel=Channel(row.channel),
             step=Step(row.step),
             prepared_at=row.prepared_at,
+            code_id=None if code is None else code.id,
             code_channel=None if code is None else CodeChannel(code.channel),
             code_expires_at=None if code is None else code.expires_at,
             delivered_at=row.delivered_at,
@@ -256,15 +256,16 @@ class Credentials:
             )
 
     def exhausted(self, limit: int) -> list[str]:
-        """Applications that are still open though the last try on their code was wrong."""
+        """Applications that are still delivered though the last try on their code was wrong."""
         ended = activation_code.c.ending == Ending.ATTEMPTS.value
         with self._database.read() as tx:
             return list(
                 tx.execute(
                     select(activation_code.c.application_id)
-                    .join(application, application.c.id == activation_code.c.application_id)
-                    .join(credential, credential.c.application_id == application.c.id)
-                    .where(ended, application.c.state == "approved")
+                    .join(
+                        credential, credential.c.application_id == activation_code.c.application_id
+                    )
+                    .where(ended)
                     .where(credential.c.step == Step.DELIVERED.value)
                     .where(~_has_live_code())
                     .limit(limit)
@@ -393,7 +394,7 @@ def _has_live_code() -> ColumnElement[bool]:
     live = activation_code.alias()
     return (
         select(live.c.id)
-        .where(live.c.application_id == application.c.id)
+        .where(live.c.application_id == credential.c.application_id)
         .where(live.c.used_at.is_(None), live.c.ended_at.is_(None))
         .exists()
     )

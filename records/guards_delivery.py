@@ -99,7 +99,7 @@ _CODE_GUARDS = (
         "print_job",
         "UPDATE",
         f"{changed('id', 'application_id', 'made_at')}"
-        " OR (NEW.sealed_letter IS NOT NULL AND NEW.sealed_letter IS DISTINCT FROM OLD.sealed_letter)"
+        f" OR (NEW.sealed_letter IS NOT NULL AND ({changed('sealed_letter')}))"
         " OR (NEW.sealed_letter IS NULL AND NEW.confirmed_at IS NULL"
         f" AND {_LIVE.format(row='NEW')})"
         " OR (OLD.confirmed_at IS NOT NULL"

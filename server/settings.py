@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from server.settings_audit import Audit
+from server.settings_delivery import Delivery
 from server.settings_section import Section
 from server.settings_types import (
     DatabaseAddress,
@@ -453,6 +454,7 @@ class Settings(Section):
     serial: Serial
     cases: Cases
     keys: Keys
+    delivery: Delivery
     links: Links
     session: Session
 
