@@ -16,6 +16,7 @@ from server.api_applications import register_applications
 from server.api_case_requesters import register_case_requesters
 from server.api_cases import register_cases
 from server.api_consents import register_consents
+from server.api_delivery import register_delivery
 from server.api_erasures import register_erasures, register_retention
 from server.api_models import (
     AuditQuery,
@@ -40,6 +41,7 @@ def api(parts: Assembly) -> APIBlueprint:
     blueprint = APIBlueprint("api", __name__, url_prefix="/api/v1")
     for register in (
         register_applications,
+        register_delivery,
         _staff,
         _certificates,
         register_statuses,

@@ -40,6 +40,7 @@ from records.erasures import Erasures
 from records.errors import NotFound
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
+from records.letters import Letters
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.orders import Orders
@@ -94,6 +95,7 @@ class Assembly:
     applications: Applications
     credentials: Credentials
     revocation_secrets: RevocationSecrets
+    letters: Letters
     publications: Publications
     erasures: Erasures
     erasure_work: ErasureWork
@@ -338,6 +340,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         applications=Applications(database, personal),
         credentials=Credentials(database, personal),
         revocation_secrets=RevocationSecrets(database),
+        letters=Letters(database),
         publications=Publications(database, personal),
         erasures=Erasures(database, crls, erasure_rules(settings), search.forget),
         erasure_work=ErasureWork(database),
