@@ -36,6 +36,7 @@ from revocation.selections import Selection
 from server.clock import utc_now
 from tests.support.case_story import tell_cases
 from tests.support.consents import consent_story
+from tests.support.delivery_story import tell_delivery
 from tests.support.erasures import administrators, ready, requested, to_sealed
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
@@ -98,6 +99,7 @@ class Story:
         self._bulk_revocations(now)
         consent_story(self.stores, self.names, now)
         live = str(self.names["live_subject"])
+        self.names |= tell_delivery(self.stores, now)
         self.names |= tell_cases(self.stores, live, self.proofer, now)
         key = ec.generate_private_key(ec.SECP256R1())
         with audit_log(self.stores.database) as log:
