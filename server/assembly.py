@@ -15,11 +15,10 @@ from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
 from ca.profiles import Profile
-from gdpr_erasure.case_parts import Collector, PackageRenderer
-from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
+from ra.notices import Notifier
 from ra.policies import shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
@@ -55,10 +54,11 @@ from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
+from server.directory_collector import DirectoryCollector
 from server.erasure_rules import DIRECTORY, erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
-from server.notices import NoNotifier, Notifier
+from server.notices import NoNotifier
 from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
@@ -108,10 +108,6 @@ class Assembly:
     seal_pace: SealPace
     published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
-    renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
-    """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
-    further_collectors: list[Collector] = field(default_factory=list)
-    """Other systems that hold data of the person, beside our own records."""
     notifier: Notifier = field(default_factory=NoNotifier)
 
     def issuer(self, name: str) -> Issuer:
@@ -207,21 +203,7 @@ class Assembly:
 
     def directory(self) -> "Directory | None":
         """The configured directory, not connected yet."""
-        from publish_ldap.directory import Directory, DirectorySettings  # noqa: PLC0415 - slow
-
-        of = self.settings.directory
-        if not of.enabled:
-            return None
-        return Directory(
-            DirectorySettings(
-                DIRECTORY,
-                of.url,
-                of.base_dn,
-                of.bind_dn or None,
-                of.password_file,
-                of.timeout_seconds,
-            )
-        )
+        return directory_of(self.settings) if self.settings.directory.enabled else None
 
     def registers(self) -> tuple[Registers, SourceCatalogue]:
         """The registers that are asked; NoRegisters when none is configured."""
@@ -239,6 +221,23 @@ class Assembly:
         if self.search.database is not self.database:
             self.search.database.close()
         self.tokens.close()
+
+
+def directory_of(settings: Settings) -> "Directory":
+    """The directory of the settings, not connected yet."""
+    from publish_ldap.directory import Directory, DirectorySettings  # noqa: PLC0415 - slow
+
+    of = settings.directory
+    return Directory(
+        DirectorySettings(
+            DIRECTORY,
+            of.url,
+            of.base_dn,
+            of.bind_dn or None,
+            of.password_file,
+            of.timeout_seconds,
+        )
+    )
 
 
 def crl_place(name: IssuerName, shard: int) -> Path:
@@ -306,13 +305,19 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
     directories = (DIRECTORY,) if settings.directory.enabled else ()
+    issuers = Issuers(database)
+    certificates = Certificates(database, personal, directories, compromised)
+    further = [
+        DirectoryCollector(each, partial(directory_of, settings), certificates, issuers)
+        for each in directories
+    ]
     return Assembly(
         settings=settings,
         database=database,
         personal=personal,
         tokens=tokens,
-        issuers=Issuers(database),
-        certificates=Certificates(database, personal, directories, compromised),
+        issuers=issuers,
+        certificates=certificates,
         statuses=Statuses(database, alone),
         bulk_revocations=BulkRevocations(database, alone),
         crls=crls,
@@ -327,7 +332,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         debts=DirectoryDebts(database),
         vault=vault_of(settings, database, key_store),
         consents=Consents(database, personal, directories),
-        person_files=PersonFiles(database, personal),
+        person_files=PersonFiles(database, personal, further),
         search=search,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
