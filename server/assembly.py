@@ -17,6 +17,8 @@ from ca.key_quality import read_compromised
 from ca.profiles import Profile
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
+from ra.companies import CompanyRegister
+from ra.fake_companies import FakeCvr
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
 from ra.notices import Notifier
 from ra.policies import shipped_policy
@@ -24,6 +26,7 @@ from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
+from records.associations import Associations
 from records.bulk_revocations import BulkRevocations
 from records.case_acts import SubjectActs
 from records.case_contents import CaseContents
@@ -32,12 +35,16 @@ from records.cases import Cases
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
+from records.directory_authorities import AuthorityPublications
 from records.directory_debts import DirectoryDebts
+from records.directory_desk import DirectoryDesk
 from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
+from records.holders import Holders
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
+from records.mandates import Mandates
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.orders import Orders
@@ -55,7 +62,8 @@ from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
 from server.directory_collector import DirectoryCollector
-from server.erasure_rules import DIRECTORY, erasure_rules
+from server.directory_work import DirectoryWork
+from server.erasure_rules import erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier
@@ -88,7 +96,12 @@ class Assembly:
     ocsp_responses: OcspResponses
     officers: Officers
     applications: Applications
+    holders: Holders
+    mandates: Mandates
+    associations: Associations
     publications: Publications
+    directory_desk: DirectoryDesk
+    directory_authorities: AuthorityPublications
     erasures: Erasures
     erasure_work: ErasureWork
     orders: Orders
@@ -108,6 +121,7 @@ class Assembly:
     seal_pace: SealPace
     published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
+    directory_work: DirectoryWork = field(default_factory=DirectoryWork)
     notifier: Notifier = field(default_factory=NoNotifier)
 
     def issuer(self, name: str) -> Issuer:
@@ -201,9 +215,12 @@ class Assembly:
         """Where a CRL of an issuer is served from: as in its address."""
         return self.settings.state / "public" / "crl" / crl_place(name, shard)
 
-    def directory(self) -> "Directory | None":
-        """The configured directory, not connected yet."""
-        return directory_of(self.settings) if self.settings.directory.enabled else None
+    def directory(self, name: str) -> "Directory":
+        """A directory of the settings, not connected yet.
+
+        Raises: NotFound.
+        """
+        return directory_of(self.settings, name)
 
     def registers(self) -> tuple[Registers, SourceCatalogue]:
         """The registers that are asked; NoRegisters when none is configured."""
@@ -214,8 +231,15 @@ class Assembly:
             )
         raise NoRegisters
 
+    def companies(self) -> tuple[CompanyRegister, SourceCatalogue]:
+        """The register of legal persons that is asked; NoRegisters when none is configured."""
+        if self.settings.registers.adapter == "fake":
+            return FakeCvr(utc_now()), fake_catalogue(date(2020, 1, 1))
+        raise NoRegisters
+
     def close(self) -> None:
-        """Give back connections and tokens."""
+        """Give back connections and tokens, when what is being published is."""
+        self.directory_work.close()
         self.database.close()
         self.vault.keys.database.close()
         if self.search.database is not self.database:
@@ -223,21 +247,14 @@ class Assembly:
         self.tokens.close()
 
 
-def directory_of(settings: Settings) -> "Directory":
-    """The directory of the settings, not connected yet."""
-    from publish_ldap.directory import Directory, DirectorySettings  # noqa: PLC0415 - slow
+def directory_of(settings: Settings, name: str) -> "Directory":
+    """A directory of the settings, not connected yet. Raises: NotFound."""
+    from publish_ldap.directory import Directory  # noqa: PLC0415 - slow
 
-    of = settings.directory
-    return Directory(
-        DirectorySettings(
-            DIRECTORY,
-            of.url,
-            of.base_dn,
-            of.bind_dn or None,
-            of.password_file,
-            of.timeout_seconds,
-        )
-    )
+    table = settings.directories.get(name)
+    if table is None:
+        raise NotFound("directory", name)
+    return Directory(table.settings(name))
 
 
 def crl_place(name: IssuerName, shard: int) -> Path:
@@ -304,11 +321,12 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     )
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
-    directories = (DIRECTORY,) if settings.directory.enabled else ()
+    tables = settings.directories.items()
+    directories = tuple(name for name, table in tables if table.certificates)
     issuers = Issuers(database)
     certificates = Certificates(database, personal, directories, compromised)
     further = [
-        DirectoryCollector(each, partial(directory_of, settings), certificates, issuers)
+        DirectoryCollector(each, partial(directory_of, settings, each), certificates, issuers)
         for each in directories
     ]
     return Assembly(
@@ -325,7 +343,12 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         ocsp_responses=_responses(settings, database),
         officers=Officers(database, personal),
         applications=Applications(database, personal),
+        holders=Holders(database),
+        mandates=Mandates(database, personal),
+        associations=Associations(database),
         publications=Publications(database, personal),
+        directory_desk=DirectoryDesk(database),
+        directory_authorities=AuthorityPublications(database),
         erasures=Erasures(database, crls, erasure_rules(settings), search.forget),
         erasure_work=ErasureWork(database),
         orders=Orders(database),

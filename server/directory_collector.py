@@ -29,7 +29,7 @@ class DirectoryCollector:
     @property
     def name(self) -> str:
         """Its name among the collectors."""
-        return f"directory-{self.directory}"
+        return f"ldap-{self.directory}"
 
     def collect(self, asked: Asking) -> Collection:
         """Each certificate that the directory holds, with the entries that hold it.

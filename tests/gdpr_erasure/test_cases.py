@@ -203,7 +203,7 @@ def test_what_was_collected_is_counted_and_has_a_digest() -> None:
     status = CollectorStatus("records", found.count, found.checksum)
     assert status.is_done
     assert found.checksum.encode() in manifest("K7F2M9QX", "access", [status])
-    assert not CollectorStatus("directory-main", failure="DirectoryError").is_done
+    assert not CollectorStatus("ldap-main", failure="DirectoryError").is_done
 
 
 def _steps() -> list[tuple[CaseState, CaseState]]:
