@@ -24,12 +24,12 @@ from ca.certificates import sign_octets
 from gdpr_erasure.person_file import Asking, PersonFile
 from server.assembly import Assembly
 from server.ceremony import audit_key
+from server.declared import declared
 from server.errors import PackageDamaged
 from server.portability import PortableData, portable_data, vcard
 from server.privacy_pages import document, page
 from server.privacy_report import AccessReport, access_report
 from server.privacy_words import Language
-from server.processors import read_processors
 
 MANIFEST = "manifest.json"
 _PURPOSE = b"tillid data-subject package\n"
@@ -48,8 +48,7 @@ def access_package(parts: Assembly, asked: Asking, language: Language) -> Mappin
 
 def access_files(parts: Assembly, file: PersonFile, language: Language) -> dict[str, bytes]:
     """The report as page, document and JSON with its schema, and the certificates in PEM."""
-    controller = parts.settings.controller
-    report = access_report(file, controller, read_processors(controller.processors_file), language)
+    report = access_report(file, declared(parts.settings), language)
     return {
         "report.html": page(report),
         "report.pdf": document(report),

@@ -13,13 +13,16 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from gdpr_erasure.periods import periods
 from gdpr_erasure.person_file import Asking, Collection, Datum, Disclosure, PersonFile, Record
+from gdpr_erasure.policies import find_policies
 from gdpr_erasure.processing import Basis, Purpose, Recipient, Retention, Rule, Source
 from gdpr_erasure.record_classes import RecordClass
 from records.errors import NotFound
 from records.person_rooms import ROOMS
 from server.ceremony import audit_key
 from server.clock import utc_now
+from server.declared import Declared
 from server.errors import PackageDamaged
 from server.packages import (
     MANIFEST,
@@ -56,6 +59,9 @@ HOST = Processor(
     agreement="K-1",
     directory="main",
 )
+PERIODS = periods(find_policies(["nsis"]), 32)
+DECLARED = Declared(CONTROLLER, (HOST,), PERIODS)
+ALONE = Declared(CONTROLLER, (), PERIODS)
 
 
 def a_file(*data: Datum) -> PersonFile:
@@ -94,7 +100,7 @@ class Outline(HTMLParser):
 
 @pytest.mark.parametrize("language", Language)
 def test_a_page_stands_alone_and_is_structured_in_each_language(language: Language) -> None:
-    html = page(access_report(a_file(), CONTROLLER, [HOST], language))
+    html = page(access_report(a_file(), DECLARED, language))
     seen = Outline(html)
     (style,) = re.findall(rb"<style>(.*?)</style>", html, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style).digest())
@@ -116,7 +122,7 @@ def test_a_page_stands_alone_and_is_structured_in_each_language(language: Langua
 def test_a_document_is_tagged_for_screen_readers_and_the_same_each_time(
     language: Language,
 ) -> None:
-    report = access_report(a_file(), CONTROLLER, [], language)
+    report = access_report(a_file(), ALONE, language)
     pdf = document(report)
 
     assert pdf.startswith(b"%PDF-1.7")
@@ -127,7 +133,7 @@ def test_a_document_is_tagged_for_screen_readers_and_the_same_each_time(
 
 
 def test_a_report_says_everything_that_article_15_asks_for() -> None:
-    report = access_report(a_file(), CONTROLLER, [HOST], Language.ENGLISH)
+    report = access_report(a_file(), DECLARED, Language.ENGLISH)
 
     (evidence,) = [one for one in report.processing if one.record_class == "proofing_evidence"]
     assert "Article 6(1)(b)" in evidence.basis
@@ -265,6 +271,6 @@ def test_there_is_no_package_about_nobody(office: Office) -> None:
 def test_an_empty_list_of_recipients_says_so() -> None:
     file = a_file()
     alone = replace(file, collections=(replace(file.collections[0], disclosures=()),))
-    html = page(access_report(alone, CONTROLLER, [], Language.ENGLISH)).decode()
+    html = page(access_report(alone, ALONE, Language.ENGLISH)).decode()
 
     assert "Nobody outside our organisation." in html
