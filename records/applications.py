@@ -152,7 +152,12 @@ class Applications:
     def approval(self, of: Application) -> tuple[Approval, SignedPackage]:
         """The approval of an application and the signed package; NotFound when there is none."""
         with self._database.read() as tx:
-            row = tx.execute(select(approval).where(approval.c.application_id == of.id)).first()
+            row = tx.execute(
+                select(approval).where(
+                    approval.c.application_id == of.id,
+                    approval.c.package_sha256 == of.package_hash,
+                )
+            ).first()
             if row is None:
                 raise NotFound(of.id)
             package = self._personal.open(tx, of.subject_id, "evidence", row.sealed_package)

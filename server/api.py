@@ -17,6 +17,7 @@ from server.api_associations import register_associations
 from server.api_case_requesters import register_case_requesters
 from server.api_cases import register_cases
 from server.api_consents import register_consents
+from server.api_delivery import register_delivery
 from server.api_erasures import register_erasures, register_retention
 from server.api_mandates import register_mandates
 from server.api_models import (
@@ -42,6 +43,7 @@ def api(parts: Assembly) -> APIBlueprint:
     blueprint = APIBlueprint("api", __name__, url_prefix="/api/v1")
     for register in (
         register_applications,
+        register_delivery,
         _staff,
         _certificates,
         register_statuses,

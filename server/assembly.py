@@ -33,6 +33,7 @@ from records.case_contents import CaseContents
 from records.case_deliveries import Deliveries
 from records.cases import Cases
 from records.certificates import Certificates
+from records.credentials import Credentials
 from records.crls import Crls
 from records.database import Database
 from records.directory_authorities import AuthorityPublications
@@ -44,6 +45,7 @@ from records.errors import NotFound
 from records.holders import Holders
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
+from records.letters import Letters
 from records.mandates import Mandates
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
@@ -52,6 +54,7 @@ from records.person_files import PersonFiles
 from records.personal_data import PersonalData
 from records.publication_consents import Consents
 from records.publications import Publications
+from records.revocation_secrets import RevocationSecrets
 from records.schema import check_schema
 from records.sealing import Vault
 from records.search_index import SearchIndex, WrappingKey, index_database
@@ -61,6 +64,8 @@ from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
+from server.decisions import Decisions, read_decisions
+from server.delivery_ports import DeliveryPorts, fake_ports
 from server.directory_collector import DirectoryCollector
 from server.directory_work import DirectoryWork
 from server.erasure_rules import erasure_rules
@@ -99,6 +104,9 @@ class Assembly:
     holders: Holders
     mandates: Mandates
     associations: Associations
+    credentials: Credentials
+    revocation_secrets: RevocationSecrets
+    letters: Letters
     publications: Publications
     directory_desk: DirectoryDesk
     directory_authorities: AuthorityPublications
@@ -122,7 +130,15 @@ class Assembly:
     published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
     directory_work: DirectoryWork = field(default_factory=DirectoryWork)
-    notifier: Notifier = field(default_factory=NoNotifier)
+    delivery_ports: DeliveryPorts | None = None
+    """Addresses, attestation, logins and notices; None where no adapters are configured."""
+    decisions: Decisions = field(default_factory=Decisions)
+    """Whose signatures count at High, and what was assessed; kept outside the database."""
+
+    @property
+    def notifier(self) -> Notifier:
+        """What carries notices to people: of deliveries and of cases alike."""
+        return NoNotifier() if self.delivery_ports is None else self.delivery_ports.notifier
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -311,6 +327,11 @@ def _index_key(settings: Settings, tokens: Tokens) -> WrappingKey:
     return wrapping_key_of(tokens.open(settings.hsm.service_token), "search-index")
 
 
+def _decisions(settings: Settings) -> Decisions:
+    file = settings.delivery.decisions_file
+    return Decisions() if file is None else read_decisions(file)
+
+
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
@@ -346,6 +367,9 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         holders=Holders(database),
         mandates=Mandates(database, personal),
         associations=Associations(database),
+        credentials=Credentials(database, personal),
+        revocation_secrets=RevocationSecrets(database),
+        letters=Letters(database),
         publications=Publications(database, personal),
         directory_desk=DirectoryDesk(database),
         directory_authorities=AuthorityPublications(database),
@@ -365,5 +389,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         deliveries=Deliveries(database, personal),
         subject_acts=SubjectActs(database),
         clock=ClockWatch(database),
+        delivery_ports=fake_ports(utc_now()) if settings.registers.adapter == "fake" else None,
+        decisions=_decisions(settings),
         seal_pace=SealPace(settings.keystore.seal_minutes * 60, settings.keystore.seal_at_once),
     )

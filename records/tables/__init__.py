@@ -26,6 +26,13 @@ from records.tables.certificates import (
     revocation_residue,
 )
 from records.tables.consents import consent, disclosure
+from records.tables.delivery import (
+    activation_code,
+    credential,
+    duty,
+    print_job,
+    revocation_secret,
+)
 from records.tables.directories import authority_publication, directory_check, publication
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
 from records.tables.organisations import (
@@ -59,6 +66,7 @@ from records.tables.watch import alarm, job_run, status_visible
 from records.tables.work import lease
 
 __all__ = [
+    "activation_code",
     "alarm",
     "application",
     "approval",
@@ -78,6 +86,7 @@ __all__ = [
     "certificate",
     "compromised_key",
     "consent",
+    "credential",
     "crl",
     "crl_piece",
     "data_key",
@@ -85,6 +94,7 @@ __all__ = [
     "directory_debt",
     "disclosure",
     "doomed_key",
+    "duty",
     "erasure",
     "erasure_approval",
     "erasure_notice",
@@ -104,9 +114,11 @@ __all__ = [
     "one_time_link",
     "organisation",
     "organisation_application",
+    "print_job",
     "publication",
     "retention_order",
     "revocation_residue",
+    "revocation_secret",
     "status_change",
     "status_observation",
     "status_visible",

@@ -34,6 +34,7 @@ from server.assembly import Assembly
 from server.case_jobs import REMINDER, case_work
 from server.ceremony import audit_key
 from server.clock import utc_now
+from server.delivery_ports import fake_ports
 from server.jobs import run_job
 from server.metrics import Metrics
 from server.packages import verify_package
@@ -123,7 +124,8 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(office: Office) -> Desk:
     notices = FakeNotifier()
-    parts = replace(office.parts, notifier=notices)
+    ports = office.parts.delivery_ports or fake_ports(utc_now())
+    parts = replace(office.parts, delivery_ports=replace(ports, notifier=notices))
     person = certified(parts, office.registration.officer, office.approving)
     return Desk(
         Office(parts, office.app, office.staff),
