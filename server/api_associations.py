@@ -75,7 +75,9 @@ def register_associations(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.post(
         "/associations/<association_id>/applications", summary="Apply for the role's certificate"
     )
-    def employee_application(path: AssociationPath, body: NamedApplicationBody) -> tuple[Response, int]:
+    def employee_application(
+        path: AssociationPath, body: NamedApplicationBody
+    ) -> tuple[Response, int]:
         now = utc_now()
         person = acting_holder(parts, request, now)
         of = path.association_id

@@ -114,7 +114,9 @@ def _registrants(blueprint: APIBlueprint, parts: Assembly) -> None:
 
 def _seals(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.post("/organisations/<cvr>/applications", summary="Apply for a seal")
-    def seal_application(path: OrganisationPath, body: NamedApplicationBody) -> tuple[Response, int]:
+    def seal_application(
+        path: OrganisationPath, body: NamedApplicationBody
+    ) -> tuple[Response, int]:
         now = utc_now()
         person = acting_holder(parts, request, now)
         company = CvrNumber.parse(path.cvr)
