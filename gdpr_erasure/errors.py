@@ -2,6 +2,7 @@
 
 ErasureError
 ├── Refused          a rule says no; nothing was changed
+├── ConsentRefused   what was said is no consent, or no change of one; nothing was changed
 ├── Conflict         the case is not in the state this step starts from
 ├── PolicyUnknown    the settings name a retention policy that is not there
 └── ReceiptInvalid   a receipt does not stand up to its signature or its proof
@@ -20,6 +21,14 @@ class Refused(ErasureError):
         self.rule = rule
         self.sentence = sentence
         self.way_out = way_out
+
+
+class ConsentRefused(ErasureError):
+    """What was said cannot be recorded as a consent or its withdrawal (GDPR Art. 7)."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 class Conflict(ErasureError):

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from ra.applications import Application, ApplicationState, step
 from ra.assessment import ProofingPolicy
-from ra.case import Case, DeliveryPart
+from ra.authenticators import authenticator_part
+from ra.case import Case
 from ra.case_assessment import assess_level
-from ra.case_authenticator import SOFTWARE_KEY
 from ra.companies import CompanyAnswer
 from ra.errors import Conflict, Refused
 from ra.evidence import ProofingResult
@@ -36,7 +36,7 @@ def submit_named(application: Application, policy: ProofingPolicy, now: datetime
 
     Raises: Refused with what the texts and the level still lack; Conflict.
     """
-    case = Case(authenticator=SOFTWARE_KEY, delivery=DeliveryPart())
+    case = Case(authenticator=authenticator_part(application.authenticator, None, now))
     reasons = assess_level(case, application.level, policy.policy).reasons
     found = (
         *terms_findings(application.acceptances, policy.terms, application.level),

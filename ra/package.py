@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from ra.applications import Applicant, Application
+from ra.contacts import Contact
 from ra.documents import to_document
 from ra.errors import Conflict, MalformedField
 from ra.identity import PersonName
@@ -99,6 +100,8 @@ def build_package(application: Application, profile: ProfileReference) -> bytes:
                 "completed_at": application.proofing.completed_at.isoformat(),
                 "valid_until": application.proofing.valid_until.isoformat(),
             },
+            "authenticator": _authenticator(application),
+            "contact": _committed(application, application.contact),
             "evidence": _evidence(application),
             "checks": _checks(application),
             "acceptances": [to_document(each) for each in application.acceptances],
@@ -141,6 +144,17 @@ def _organisation(application: Application) -> dict[str, object]:
             "association": of.association,
         }
     }
+
+
+def _authenticator(application: Application) -> dict[str, object] | None:
+    """Where the key lives and by which attestation; None for a key made in software."""
+    record = application.authenticator
+    return None if record is None else to_document(record)
+
+
+def _committed(application: Application, value: Contact | None) -> str | None:
+    """The commitment to a personal value, so that a change of it shows."""
+    return None if value is None else _commitment(application, to_document(value))
 
 
 def _evidence(application: Application) -> list[dict[str, object]]:

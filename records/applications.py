@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from audit.events import Detail, Event
 from audit.payloads import Payload
 from ca.issuance import Approval as SignedPackage
+from gdpr_erasure.consents import ConsentKind, ConsentState, ConsentText, Statement, text_for
 from ra.applications import Application, ApplicationId, ApplicationState
 from ra.approvals import Approval, ApprovedApplication
 from ra.documents import (
@@ -27,6 +28,7 @@ from ra.levels import AssuranceLevel
 from records.audit_payloads import Told, append_told
 from records.database import Database
 from records.personal_data import PersonalData
+from records.publication_consents import has_consented, record_consent
 from records.tables import application, approval, subject
 
 
@@ -43,11 +45,13 @@ class Applications:
         new: Application,
         secret: str,
         now: datetime,
+        text: ConsentText | None = None,
         also: Callable[[Connection], object] | None = None,
     ) -> None:
         """Keep a new application; whoever shows the secret later is its applicant.
 
-        `also` writes what belongs to it, in the same transaction.
+        A consent to publication goes into the ledger with it, to the text that was read, or to the
+        English one in force. `also` writes what belongs to it, in the same transaction.
         """
         columns = operational_columns(new)
         with self._database.write() as tx:
@@ -70,6 +74,11 @@ class Applications:
                     **self._changing(tx, new),
                 )
             )
+            # Whoever corrects the own data may have given it before.
+            if new.requested.publication_consent and not has_consented(tx, new.subject_id):
+                read = text or text_for(ConsentKind.PUBLICATION, "en", now)
+                said = Statement(read, ConsentState.GIVEN, "system:applicant")
+                record_consent(tx, self._personal, new.subject_id, said, now)
             if also is not None:
                 also(tx)
             told = _told(new, "system:applicant", payload=_names(new))
@@ -143,7 +152,12 @@ class Applications:
     def approval(self, of: Application) -> tuple[Approval, SignedPackage]:
         """The approval of an application and the signed package; NotFound when there is none."""
         with self._database.read() as tx:
-            row = tx.execute(select(approval).where(approval.c.application_id == of.id)).first()
+            row = tx.execute(
+                select(approval).where(
+                    approval.c.application_id == of.id,
+                    approval.c.package_sha256 == of.package_hash,
+                )
+            ).first()
             if row is None:
                 raise NotFound(of.id)
             package = self._personal.open(tx, of.subject_id, "evidence", row.sealed_package)

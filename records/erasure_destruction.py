@@ -14,8 +14,10 @@ from gdpr_erasure.erasures import DirectoryPolicy
 from records.associations import forget_associations
 from records.audit_payloads import erase_payloads
 from records.case_contents import forget_cases
+from records.credentials import forget_credentials
 from records.erasure_inventory import remaining
 from records.orders import hold_of
+from records.publication_consents import forget_consents
 from records.tables import (
     application,
     approval,
@@ -46,6 +48,7 @@ def destroy_all(
     ended = or_(application.c.keep_until.is_(None), application.c.keep_until <= now)
     gone = and_(application.c.subject_id == of, ended)
     ids = select(application.c.id).where(gone)
+    forget_credentials(tx, ids)
     counts["approvals"] = tx.execute(
         delete(approval).where(approval.c.application_id.in_(ids))
     ).rowcount
@@ -58,7 +61,9 @@ def destroy_all(
     counts["keys"] = tx.execute(delete(data_key).where(doomed)).rowcount
     counts[DROPPED] = erase_payloads(tx, of)  # after the keys: whoever adds one waits for them
     counts["left"] = bodies + files
+    counts["consents"] = 0
     if not counts["left"]:
+        counts["consents"] = forget_consents(tx, of)
         mine = retention_order.c.subject_id == of
         # A hold before its release: without that it would be in force again.
         tx.execute(delete(retention_order).where(mine, retention_order.c.kind == "hold"))

@@ -293,6 +293,7 @@ def withdraw(
         .values(
             state="withdrawing",
             retry_at=now,
+            attempts=0,
             verified_at=None,
             returns=case((shown, 1), else_=0) if returns else 0,
         )
@@ -305,7 +306,14 @@ def _publish_again(tx: Connection, issuer: IssuerName, serial: SerialNumber, now
         update(publication)
         .where(publication.c.issuer == issuer, publication.c.serial == serial.hex)
         .where(publication.c.returns == 1)
-        .values(state="pending", retry_at=now, verified_at=None, returns=0, attempts=0)
+        .values(
+            state="pending",
+            retry_at=now,
+            verified_at=None,
+            returns=0,
+            attempts=0,
+            set_aside_at=None,
+        )
     )
 
 

@@ -16,6 +16,8 @@ from server.api_applications import register_applications
 from server.api_associations import register_associations
 from server.api_case_requesters import register_case_requesters
 from server.api_cases import register_cases
+from server.api_consents import register_consents
+from server.api_delivery import register_delivery
 from server.api_erasures import register_erasures, register_retention
 from server.api_mandates import register_mandates
 from server.api_models import (
@@ -28,6 +30,7 @@ from server.api_models import (
 )
 from server.api_revocations import register_revocations
 from server.api_statuses import place_of, register_statuses
+from server.api_subjects import register_subjects
 from server.api_views import certificate_view
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -40,10 +43,13 @@ def api(parts: Assembly) -> APIBlueprint:
     blueprint = APIBlueprint("api", __name__, url_prefix="/api/v1")
     for register in (
         register_applications,
+        register_delivery,
         _staff,
         _certificates,
         register_statuses,
         register_revocations,
+        register_subjects,
+        register_consents,
         register_cases,
         register_case_requesters,
         register_mandates,

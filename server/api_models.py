@@ -40,6 +40,55 @@ class ApplicationPath(BaseModel):
     application_id: Identifier
 
 
+class SubjectPath(BaseModel):
+    """Which data subject."""
+
+    subject_id: Identifier
+
+
+AccessPurpose = Literal[
+    "access-request",
+    "rectification",
+    "erasure-request",
+    "authority-order",
+    "incident",
+    "audit",
+]
+"""Why an officer looks at everything about a person: words, so that the log holds no text."""
+
+
+class SearchBody(Body):
+    """Whom to look for, by what, and why."""
+
+    by: Literal["cpr", "name", "mail", "serial"]
+    value: Annotated[str, Field(min_length=1, max_length=254)]
+    purpose: AccessPurpose
+
+
+class PersonOpeningBody(Body):
+    """Why a person's file is opened."""
+
+    purpose: AccessPurpose
+
+
+class ReportBody(Body):
+    """Which package is made, in which language, and why."""
+
+    purpose: AccessPurpose
+    language: Literal["da", "sv", "en"] = "en"
+    package: Literal["access", "portability"] = "access"
+
+
+class ConsentBody(Body):
+    """What a person says: given, with the digest of the text that was read, or withdrawn."""
+
+    kind: Literal["publication"] = "publication"
+    state: Literal["given", "withdrawn"]
+    text_sha256: Digest | None = None
+    level: Literal["none", "low", "substantial", "high"] = "none"
+    details: Annotated[str, Field(max_length=500)] | None = None
+
+
 class CasePath(BaseModel):
     """Which erasure case."""
 
@@ -111,6 +160,12 @@ class ApplicationBody(Body):
     terms: TermsAnswer
     security_notice: TermsAnswer
     publication_consent: bool = False
+    publication_text_sha256: Digest | None = None
+    device: Annotated[str | None, Field(max_length=40)] = None
+    attestation: Annotated[
+        str, Field(max_length=64 * 1024, description="What the device says of the key, in Base64")
+    ] = ""
+    phone: Annotated[str | None, Field(max_length=40)] = None
 
 
 class DocumentBody(Body):

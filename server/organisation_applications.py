@@ -160,7 +160,7 @@ def _open(
     if named is None:
         raise MalformedField("application", "one that names an organisation")
     of = (application.id, named.id, named.association)
-    parts.applications.add(application, secret, now, lambda tx: name_organisation(tx, *of))
+    parts.applications.add(application, secret, now, also=lambda tx: name_organisation(tx, *of))
     return application, secret
 
 

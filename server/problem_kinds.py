@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import ca.errors
+import gdpr_erasure.errors
 import records.errors
+from server.errors import PackageDamaged
 from server.problems import Problem
 
 
@@ -65,6 +67,29 @@ def unavailable(detail: str, way_out: str = "Try again when it is back.") -> Pro
         status=503,
         detail=detail,
         way_out=way_out,
+    )
+
+
+def consent_refused(error: gdpr_erasure.errors.ConsentRefused) -> Problem:
+    """What was said is no consent, or no change of one."""
+    return Problem(
+        type="refused",
+        title="This is no consent",
+        status=422,
+        detail=sentence(error.sentence),
+        rule="GDPR Art. 7",
+        way_out="Look at the texts in force and at what was said before, then say it anew.",
+    )
+
+
+def package_damaged(error: PackageDamaged) -> Problem:
+    """Files that are no longer what was signed."""
+    return Problem(
+        type="malformed",
+        title="The package is not what was signed",
+        status=400,
+        detail=f"{error.name} {error.problem}.",
+        way_out="Have the package made again, and compare what differs.",
     )
 
 

@@ -22,12 +22,23 @@ from server.errors import (
     NoRegisters,
     NotAllowed,
     NotSignedIn,
+    PackageDamaged,
     ServiceFailed,
     SettingsRefused,
     StateRefused,
     TokenOffline,
 )
-from server.problem_kinds import absent, conflict, malformed, refused, sentence, state, unavailable
+from server.problem_kinds import (
+    absent,
+    conflict,
+    consent_refused,
+    malformed,
+    package_damaged,
+    refused,
+    sentence,
+    state,
+    unavailable,
+)
 from server.problems import FieldProblem, Problem, ProblemRaised, Row, row
 from server.registration_problems import REGISTRATION_ROWS
 from server.revocation_problems import REVOCATION_ROWS
@@ -263,6 +274,8 @@ ROWS: tuple[Row, ...] = (
     row(records.errors.SnapshotFailed, lambda e: unavailable(f"Snapshot {e.path}: {e.why}.")),
     row(records.errors.BackupRefused, refused),
     row(gdpr_erasure.errors.Refused, _erasure_refused),
+    row(gdpr_erasure.errors.ConsentRefused, consent_refused),
+    row(PackageDamaged, package_damaged),
     *CASE_ROWS,
     row(
         gdpr_erasure.errors.PolicyUnknown,

@@ -25,7 +25,15 @@ from records.tables.certificates import (
     certificate,
     revocation_residue,
 )
-from records.tables.directories import publication
+from records.tables.consents import consent, disclosure
+from records.tables.delivery import (
+    activation_code,
+    credential,
+    duty,
+    print_job,
+    revocation_secret,
+)
+from records.tables.directories import authority_publication, directory_check, publication
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
 from records.tables.organisations import (
     association,
@@ -58,6 +66,7 @@ from records.tables.watch import alarm, job_run, status_visible
 from records.tables.work import lease
 
 __all__ = [
+    "activation_code",
     "alarm",
     "application",
     "approval",
@@ -66,6 +75,7 @@ __all__ = [
     "audit_head",
     "audit_payload",
     "audit_retention",
+    "authority_publication",
     "bulk_certificate",
     "bulk_revocation",
     "call_back",
@@ -75,11 +85,16 @@ __all__ = [
     "case_part",
     "certificate",
     "compromised_key",
+    "consent",
+    "credential",
     "crl",
     "crl_piece",
     "data_key",
+    "directory_check",
     "directory_debt",
+    "disclosure",
     "doomed_key",
+    "duty",
     "erasure",
     "erasure_approval",
     "erasure_notice",
@@ -99,9 +114,11 @@ __all__ = [
     "one_time_link",
     "organisation",
     "organisation_application",
+    "print_job",
     "publication",
     "retention_order",
     "revocation_residue",
+    "revocation_secret",
     "status_change",
     "status_observation",
     "status_visible",

@@ -16,6 +16,7 @@ from tests.support.attack_story import Story
 from tests.support.attacks_audit import AUDIT_ATTACKS
 from tests.support.attacks_bulk import BULK_ATTACKS
 from tests.support.attacks_cases import CASE_ATTACKS
+from tests.support.attacks_consents import CONSENT_ATTACKS
 from tests.support.attacks_erasure import ERASURE_ATTACKS
 from tests.support.attacks_organisations import ORGANISATION_ATTACKS
 from tests.support.attacks_pki import (
@@ -78,6 +79,7 @@ ATTACKS = [
         AUDIT_ATTACKS,
         BULK_ATTACKS,
         ERASURE_ATTACKS,
+        CONSENT_ATTACKS,
         VAULT_ATTACKS,
         CASE_ATTACKS,
         ORGANISATION_ATTACKS,

@@ -16,6 +16,7 @@ from records.key_tables import bucket, stored_key
 from records.key_wrapping import DamagedData
 from records.personal_data import PersonalData
 from records.tables import data_key
+from server.clock import utc_now
 from tests.support.databases import Databases
 from tests.support.vault import VaultSite, a_vault
 
@@ -194,12 +195,16 @@ def test_a_key_that_was_doomed_during_the_seal_waits_for_the_next(
     site.erase("subject-0")
     before_finish(monkeypatch, lambda: site.erase("subject-1"))
 
-    site.vault.seal(NOW)
+    site.vault.seal(utc_now() + timedelta(seconds=1))
 
     assert len(site.vault.doomed.pending()) == 1
+    assert site.vault.sealed_since(1) is None  # whoever waits may wait for that one
     assert site.vault.is_due()
-    assert site.vault.seal(NOW).epoch == 3
+    assert site.vault.seal(utc_now() + timedelta(seconds=2)).epoch == 3
     assert site.vault.doomed.pending() == []
+    evidence = site.vault.sealed_since(1)
+    assert evidence is not None
+    assert evidence.epoch == 3
 
 
 def test_a_bucket_without_keys_goes_and_room_is_used_again(site: VaultSite) -> None:

@@ -22,9 +22,12 @@ from tests.support.staff import Office, an_officer, applied, certified
 
 APPLICATION = "/api/v1/applications/A-ABCDEFGHIJ"
 CERTIFICATE = "/api/v1/certificates/issuing/01abcdef0123456789abcdef"
+LETTER = "/api/v1/letters/letter-0123456789abcdef"
 BULK = "/api/v1/revocations/bulk-0123456789abcdef"
 ERASURE = "/api/v1/erasures/E-0123456789abcdef"
 ORDER = "/api/v1/retention/orders/K-0123456789abcdef"
+SUBJECT = "/api/v1/subjects/subject-0123456789abcdef"
+SEARCH = {"by": "name", "value": "nobody", "purpose": "audit"}
 CASE = "/api/v1/cases/K7F2M9QX"
 PROVED = {
     "method": "desk",
@@ -49,6 +52,13 @@ BY_OFFICERS = {
     ("post", f"{APPLICATION}/conclusion"): (Act.PROVE, None),
     ("get", f"{APPLICATION}/package"): (Act.SEE_APPLICATIONS, None),
     ("post", f"{APPLICATION}/approval"): (Act.SEE_APPLICATIONS, {"signature": ""}),
+    ("get", f"{APPLICATION}/duties/proofing"): (Act.SEE_APPLICATIONS, None),
+    ("post", f"{APPLICATION}/duties/proofing"): (Act.PROVE, {}),
+    ("post", f"{APPLICATION}/preparation"): (Act.PERSONALISE, {"channel": "online"}),
+    ("post", f"{APPLICATION}/codes"): (Act.DISPATCH_CODES, {"channel": "sms"}),
+    ("get", "/api/v1/letters"): (Act.DISPATCH_CODES, None),
+    ("get", LETTER): (Act.DISPATCH_CODES, None),
+    ("post", f"{LETTER}/confirmation"): (Act.DISPATCH_CODES, None),
     ("get", "/api/v1/certificates"): (Act.FIND, None),
     ("get", CERTIFICATE): (Act.FIND, None),
     ("post", f"{CERTIFICATE}/revocation"): (Act.REVOKE, {"reason": "superseded"}),
@@ -71,6 +81,10 @@ BY_OFFICERS = {
         {"kind": "release", "basis": "B 1", "hold_id": "K-1"},
     ),
     ("post", f"{ORDER}/approval"): (Act.ERASE, None),
+    ("post", f"{APPLICATION}/consents"): (Act.PROVE, {"state": "withdrawn"}),
+    ("post", "/api/v1/subjects/search"): (Act.SEE_PERSONS, SEARCH),
+    ("post", f"{SUBJECT}/opening"): (Act.SEE_PERSONS, {"purpose": "audit"}),
+    ("post", f"{SUBJECT}/package"): (Act.SEE_PERSONS, {"purpose": "audit"}),
     ("post", "/api/v1/cases"): (Act.MANAGE_CASES, {"kind": "access"}),
     ("get", "/api/v1/cases"): (Act.SEE_CASES, None),
     ("get", CASE): (Act.SEE_CASES, None),
@@ -101,8 +115,18 @@ BY_OFFICERS = {
     ("get", "/api/v1/audit/head"): (Act.AUDIT, None),
     ("post", "/api/v1/audit/events/9999999/openings"): (Act.OPEN_PAYLOADS, {"purpose": "dispute"}),
 }
-BY_OFFICER_OR_APPLICANT = {("get", APPLICATION), ("get", f"{APPLICATION}/certificate")}
-BY_APPLICANT = {("post", f"{APPLICATION}/erasure")}
+BY_OFFICER_OR_APPLICANT = {
+    ("get", APPLICATION),
+    ("get", f"{APPLICATION}/certificate"),
+    ("get", f"{APPLICATION}/credential"),
+    ("get", f"{APPLICATION}/consents"),
+}
+BY_APPLICANT = {
+    ("post", f"{APPLICATION}/erasure"): None,
+    ("post", f"{APPLICATION}/activation"): {"code": ""},
+    ("post", f"{APPLICATION}/contact"): {},
+    ("post", f"{APPLICATION}/revocation-secret"): None,
+}
 BY_REQUESTER = {
     ("get", f"{CASE}/own"),
     *(
@@ -112,6 +136,7 @@ BY_REQUESTER = {
 }
 BY_ANYONE = {
     ("get", "/api/v1/terms"): None,
+    ("get", "/api/v1/consents/texts"): None,
     ("post", "/api/v1/applications"): APPLY,
     ("post", "/api/v1/enrolments"): {"token": "x", "certificate_request": ""},
 }
@@ -169,6 +194,7 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
             path.replace("A-ABCDEFGHIJ", "{application_id}")
             .replace("K7F2M9QX", "{case_id}")
             .replace("E-0123456789abcdef", "{case_id}")
+            .replace("subject-0123456789abcdef", "{subject_id}")
             .replace("bulk-0123456789abcdef", "{bulk_id}")
             .replace("K-0123456789abcdef", "{order_id}")
             .replace("9999999", "{sequence}")
@@ -186,7 +212,11 @@ def test_every_act_is_somebodys_and_no_role_has_all() -> None:
     assert not RIGHTS[Role.REGISTRATION_OFFICER] & {Act.APPROVE, Act.ERASE, Act.REVOKE}
     assert not RIGHTS[Role.APPROVING_OFFICER] & {Act.PROVE, Act.ERASE}
     assert RIGHTS[Role.AUDITOR] == {Act.AUDIT, Act.FIND, Act.OPEN_PAYLOADS}
-    assert RIGHTS[Role.DATA_PROTECTION_OFFICER] == {Act.SEE_CASES, Act.FIND}
+    assert RIGHTS[Role.DATA_PROTECTION_OFFICER] == {
+        Act.SEE_CASES,
+        Act.FIND,
+        Act.SEE_PERSONS,
+    }
 
 
 @pytest.mark.parametrize("role", Role)

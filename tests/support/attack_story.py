@@ -35,6 +35,7 @@ from revocation.foreign_crls import ForeignCrl
 from revocation.selections import Selection
 from server.clock import utc_now
 from tests.support.case_story import tell_cases
+from tests.support.consents import consent_story
 from tests.support.erasures import administrators, ready, requested, to_sealed
 from tests.support.organisation_story import OrganisationStory
 from tests.support.ra_builders import NOW
@@ -96,6 +97,7 @@ class Story:
         self._applications(now)
         self._issuers(now)
         self._bulk_revocations(now)
+        consent_story(self.stores, self.names, now)
         live = str(self.names["live_subject"])
         self.names |= tell_cases(self.stores, live, self.proofer, now)
         officers = (self.proofer, self.approver)
@@ -269,7 +271,7 @@ class Story:
         if not ends:
             self.names["erasure_begun"] = case.id
             return
-        destroyed = self.stores.erasures.destroy(case, 0, now)
+        destroyed = self.stores.erasures.destroy(case, now)
         assert destroyed is not None
         sealed = to_sealed(self.stores, destroyed, now)
         self.stores.erasures.finish(sealed, "receipt", now)
@@ -287,7 +289,7 @@ class Story:
         stores.withdraw_all(now)
         nsis = (BUILT_IN["nsis"],)
         part = ready(stores, kept.subject_id, self.administrators, now, nsis)
-        assert stores.erasures.destroy(part, 0, now) is not None
+        assert stores.erasures.destroy(part, now) is not None
         until_expiry = (BUILT_IN["keep_until_expiry"],)
         ready(stores, held.subject_id, self.administrators, now, until_expiry)
         ready(stores, sued.subject_id, self.administrators, now)

@@ -37,6 +37,7 @@ from records.key_store import KeyStore
 from records.officers import Officer, Officers, Role
 from records.orders import Orders
 from records.personal_data import PersonalData
+from records.publication_consents import Consents
 from records.publications import Publications
 from records.statuses import Statuses
 from records.tables import metadata
@@ -91,6 +92,7 @@ class Stores:
         self.work = ErasureWork(self.database)
         self.orders = Orders(self.database)
         self.debts = DirectoryDebts(self.database)
+        self.consents = Consents(self.database, self.personal, (DIRECTORY,))
         self.cases = Cases(self.database, self.personal)
         self.case_contents = CaseContents(self.database, self.personal)
         self.deliveries = Deliveries(self.database, self.personal)
@@ -189,13 +191,13 @@ class Stores:
     def publish_all(self, now: datetime) -> None:
         """Carry out every publication that is due."""
         for task in self.publications.pending(DIRECTORY, 100, now):
-            assert task.entry is not None
+            assert task.holder is not None
             self.publications.done(task.id, ENTRY_UUID, now)
 
     def withdraw_all(self, now: datetime) -> None:
         """Carry out every withdrawal that is due."""
         for task in self.publications.pending(DIRECTORY, 100, now):
-            assert task.entry is None
+            assert task.holder is None
             self.publications.done(task.id, None, now)
 
     def count(self, table: str) -> int:
