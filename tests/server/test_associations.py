@@ -177,6 +177,16 @@ def test_a_person_who_is_barred_is_told_nothing_of_it(registry: Registry) -> Non
     assert "barred" not in found["detail"]
 
 
+def test_a_party_without_a_number_of_its_own_is_none_at_high(high: Firm) -> None:
+    """Numbers are asked for from Substantial, so the person's application has lost its own."""
+    registry = high.registry
+    person = registry.new_citizen(NANCY, LOW, without_number=True)
+    of = high.propose(high.director, person, HIGH, "cvr_relation")
+    high.do(person, of, "consent")
+    found = high.do(high.director, of, "activation", 422)
+    assert "ASSOCIATION_IDENTIFIERS_NOT_UNIQUE" in codes(found)
+
+
 def test_without_the_person_there_is_no_association(substantial: Firm) -> None:
     person = substantial.registry.citizen(ASTA)
     of = substantial.propose(substantial.director, person, SUBSTANTIAL, "cvr_relation")

@@ -105,7 +105,10 @@ ORGANISATION_ATTACKS = {
     ),
     "ORG11": (
         intent_for("waiting", spki_sha256=":waiting_spki"),
-        "UPDATE certificate SET status = 'issued' WHERE application_id = :employee_application",
+        (
+            "UPDATE certificate SET status = 'issued', issued_at = not_before, fingerprint = 'ab',"
+            " sealed_der = sealed_tbs WHERE serial = :half_carried"
+        ),
     ),
     "ORG12": (
         copied(

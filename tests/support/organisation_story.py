@@ -103,7 +103,10 @@ class OrganisationStory:
         idling = self._active(idle, director)
         waiting = self._application(idle)
         free = self._application(idle)
+        half = self._application(idle)
         self._name(waiting, idling)
+        self._name(half, idling)
+        intent = self._stores.intend(order_of(half), self._now)
         suspended = self._associations.suspend(idling, Side.PERSON, self._now)
         self.names |= {
             "carrying": SerialNumber(certificate.serial_number).hex,
@@ -113,6 +116,7 @@ class OrganisationStory:
             "waiting_spki": waiting.spki_sha256,
             "waiting_subject": idle.subject_id,
             "free_application": str(free.id),
+            "half_carried": intent.content.serial_number.hex,
         }
         for name, of in (
             ("proposed", proposed),
