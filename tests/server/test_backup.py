@@ -9,6 +9,7 @@ from sqlalchemy import text, update
 from ca.identifiers import IssuerName
 from records.errors import BackupRefused
 from records.officers import Role
+from records.restoring import Restoring
 from records.search_index import SearchBy
 from records.tables import subject
 from revocation.reasons import Reason
@@ -53,8 +54,6 @@ def test_a_backup_that_is_put_back_neither_revives_nor_unrevokes(
     key, backup = tmp_path / "backup.key", tmp_path / "old.backup"
     stays, leaves = (an_officer(parts, Role.AUDITOR).officer for _ in range(2))
     gone = parts.officers.invite("Gudrun Gone", Role.AUDITOR, utc_now())
-    with parts.database.write() as tx:  # a duty keeps this beyond the erasure
-        parts.personal.seal(tx, gone.subject_id, "evidence", b"a passport")
     publish(parts)
     assert tillid("backup", "new-key", "--out", key).code == 0
     made = tillid("backup", "create", backup, "--key", key)
@@ -103,10 +102,7 @@ def test_a_backup_that_is_put_back_neither_revives_nor_unrevokes(
 def erase_key(parts: Assembly, subject_id: str) -> None:
     with parts.database.write() as tx:
         tx.execute(update(subject).where(subject.c.id == subject_id).values(state="erasing"))
-        tx.execute(
-            text("DELETE FROM data_key WHERE subject_id = :id AND purpose = 'core'"),
-            {"id": subject_id},
-        )
+        tx.execute(text("DELETE FROM data_key WHERE subject_id = :id"), {"id": subject_id})
 
 
 def test_nothing_is_signed_from_records_that_are_older_than_what_was_published(
@@ -153,3 +149,21 @@ def test_what_is_no_crl_of_ours_is_refused(tillid: Operator, tmp_path: Path) -> 
     ended = tillid("backup", "relearn", "--crl", stranger)
 
     assert ended.code == 2
+
+
+def test_who_was_erased_but_for_what_a_duty_keeps_is_erased_after_a_restore(
+    parts: Assembly,
+) -> None:
+    partly, living = (
+        parts.officers.invite(name, Role.AUDITOR, utc_now()).subject_id for name in ("A B", "C D")
+    )
+    with parts.database.write() as tx:
+        for name, purpose in ((partly, "core"), (living, "core"), (living, "contact")):
+            parts.personal.seal(tx, name, purpose, b"something of theirs")
+    keys = text("SELECT key_ref FROM data_key WHERE subject_id = :id AND purpose = :purpose")
+    for name, purpose in ((partly, "core"), (living, "contact")):
+        with parts.database.read() as tx:
+            (ref,) = tx.execute(keys, {"id": name, "purpose": purpose}).scalars()
+        parts.vault.keys.drop([ref])
+
+    assert Restoring(parts.database, parts.vault.keys).erased() == [partly]
