@@ -34,6 +34,7 @@ from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
 from records.directory_authorities import AuthorityPublications
+from records.directory_backfill import DirectoryBackfill
 from records.directory_debts import DirectoryDebts
 from records.directory_desk import DirectoryDesk
 from records.erasure_work import ErasureWork
@@ -93,6 +94,7 @@ class Assembly:
     applications: Applications
     publications: Publications
     directory_desk: DirectoryDesk
+    directory_backfill: DirectoryBackfill
     directory_authorities: AuthorityPublications
     erasures: Erasures
     erasure_work: ErasureWork
@@ -324,6 +326,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         applications=Applications(database, personal),
         publications=Publications(database, personal),
         directory_desk=DirectoryDesk(database),
+        directory_backfill=DirectoryBackfill(database),
         directory_authorities=AuthorityPublications(database),
         erasures=Erasures(database, crls, erasure_rules(settings), search.forget),
         erasure_work=ErasureWork(database),

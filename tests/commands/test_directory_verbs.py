@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ca.identifiers import SerialNumber
+from ca.identifiers import IssuerName, SerialNumber
 from commands.exit_codes import ExitCode
 from demo.slapd import PrivateSlapd
 from publish_ldap.directory import Directory
@@ -87,6 +87,31 @@ def test_a_directory_is_published_compared_and_mended_by_hand(
     assert (mended.code, mended.result["mended"]) == (ExitCode.DONE, 2)
     tillid("directory", "publish", "main")
     assert tillid("directory", "diff").code == ExitCode.DONE
+
+
+def test_a_directory_that_is_added_later_gets_what_is_public_already(
+    parts: Assembly, tillid: Operator, own_slapd: PrivateSlapd
+) -> None:
+    serial = a_person(parts)
+    tillid("directory", "publish")
+    later = SETTINGS.format(slapd=own_slapd).replace("main", "later")
+    # Of the same server: what counts is what was asked of the directory by this name.
+    with (parts.settings.state / "tillid.toml").open("a") as settings:
+        settings.write(later)
+    differs = tillid("directory", "diff", "later")
+    assert (differs.code, differs.result["absent"]) == (ExitCode.CHECK_SAYS_NO, {"later": 1})
+    planned = tillid("directory", "publish", "later", "--all", "--dry-run")
+    assert planned.result == {"absent": {"later": 1}, "waiting": {"later": 0}}
+    assert tillid("directory", "diff", "later").code == ExitCode.CHECK_SAYS_NO
+    filled = tillid("directory", "publish", "later", "--all")
+    assert (filled.code, filled.result["asked"]) == (ExitCode.DONE, {"later": 1})
+    states = parts.publications.of_certificate(IssuerName("issuing"), serial)
+    assert {one.directory: one.state for one in states} == {
+        "main": "published",
+        "later": "published",
+    }
+    assert tillid("directory", "publish", "later", "--all").result["asked"] == {"later": 0}
+    assert tillid("directory", "diff", "later").code == ExitCode.DONE
 
 
 def test_what_was_set_aside_is_told_tried_again_or_given_up(
