@@ -42,7 +42,10 @@ class DirectoryBackfill:
             rows = tx.execute(_absent(directory, now, persons).limit(limit)).all()
             if rows:
                 task = {"directory": directory, "state": "pending", "retry_at": now}
-                tx.execute(insert(publication), [{**row._mapping, **task} for row in rows])
+                tx.execute(
+                    insert(publication),
+                    [{**dict(zip(row._fields, row, strict=True)), **task} for row in rows],
+                )
                 count = {"certificates": len(rows)}
                 append(tx, Event("directory.backfilled", actor, directory, count), now)
             return len(rows)

@@ -16,7 +16,7 @@ from server.clock import utc_now
 from tests.support.directory_certificates import Published, an_entry
 from tests.support.installation import an_installation
 from tests.support.operator import Operator, environment_of
-from tests.support.slapd import own_slapd
+from tests.support.slapd import ldapsearch, own_slapd
 from tests.support.softhsm import SoftHsm
 from tests.support.staff import an_officer, certified
 
@@ -152,3 +152,29 @@ def test_a_directory_that_is_down_is_a_dependency_that_is_down(
 ) -> None:
     own_slapd.stop()
     assert tillid("directory", "diff").code == ExitCode.UNAVAILABLE
+
+
+def seen(tillid: Operator) -> dict[str, bool]:
+    findings = tillid("doctor").result["findings"]
+    return {one["check"]: one["ok"] for one in findings if "director" in one["check"]}
+
+
+def test_the_doctor_looks_at_directories(
+    parts: Assembly, tillid: Operator, own_slapd: PrivateSlapd
+) -> None:
+    checks = ("processors of directories", "directory main", "queue of directory main")
+    register = parts.settings.controller.processors_file
+    assert seen(tillid) == dict(zip(checks, (False, True, True), strict=True))
+    register.write_text(
+        '[[processor]]\nname = "this machine"\nrole = "directory"\nregion = "DK"\n'
+        'purpose = "The public directory"\nagreement = "Contract 1"\ndirectory = "main"\n'
+    )
+    a_person(parts)
+    (task,) = (one.id for one in parts.directory_desk.waiting("main"))
+    failed = Failed(task, "objectClassViolation", utc_now(), set_aside=True)
+    parts.publications.failed_all([failed], utc_now())
+    before = ldapsearch(own_slapd, "(objectClass=*)", scope="base")
+    assert seen(tillid) == dict(zip(checks, (True, True, False), strict=True))
+    assert ldapsearch(own_slapd, "(objectClass=*)", scope="base") == before
+    own_slapd.stop()
+    assert seen(tillid) == dict(zip(checks, (True, False, False), strict=True))
