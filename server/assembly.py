@@ -15,22 +15,25 @@ from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
 from ca.profiles import Profile
-from gdpr_erasure.case_parts import Collector, PackageRenderer
-from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
+from ra.companies import CompanyRegister
+from ra.fake_companies import FakeCvr
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
+from ra.notices import Notifier
 from ra.policies import shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
+from records.associations import Associations
 from records.bulk_revocations import BulkRevocations
 from records.case_acts import SubjectActs
 from records.case_contents import CaseContents
 from records.case_deliveries import Deliveries
 from records.cases import Cases
 from records.certificates import Certificates
+from records.credentials import Credentials
 from records.crls import Crls
 from records.database import Database
 from records.directory_authorities import AuthorityPublications
@@ -40,8 +43,11 @@ from records.directory_desk import DirectoryDesk
 from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
+from records.holders import Holders
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
+from records.letters import Letters
+from records.mandates import Mandates
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.orders import Orders
@@ -49,6 +55,7 @@ from records.person_files import PersonFiles
 from records.personal_data import PersonalData
 from records.publication_consents import Consents
 from records.publications import Publications
+from records.revocation_secrets import RevocationSecrets
 from records.schema import check_schema
 from records.sealing import Vault
 from records.search_index import SearchIndex, WrappingKey, index_database
@@ -58,11 +65,14 @@ from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
+from server.decisions import Decisions, read_decisions
+from server.delivery_ports import DeliveryPorts, fake_ports
+from server.directory_collector import DirectoryCollector
 from server.directory_work import DirectoryWork
 from server.erasure_rules import erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
-from server.notices import NoNotifier, Notifier
+from server.notices import NoNotifier
 from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
@@ -92,6 +102,12 @@ class Assembly:
     ocsp_responses: OcspResponses
     officers: Officers
     applications: Applications
+    holders: Holders
+    mandates: Mandates
+    associations: Associations
+    credentials: Credentials
+    revocation_secrets: RevocationSecrets
+    letters: Letters
     publications: Publications
     directory_desk: DirectoryDesk
     directory_backfill: DirectoryBackfill
@@ -116,11 +132,15 @@ class Assembly:
     published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
     directory_work: DirectoryWork = field(default_factory=DirectoryWork)
-    renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
-    """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
-    further_collectors: list[Collector] = field(default_factory=list)
-    """Other systems that hold data of the person, beside our own records."""
-    notifier: Notifier = field(default_factory=NoNotifier)
+    delivery_ports: DeliveryPorts | None = None
+    """Addresses, attestation, logins and notices; None where no adapters are configured."""
+    decisions: Decisions = field(default_factory=Decisions)
+    """Whose signatures count at High, and what was assessed; kept outside the database."""
+
+    @property
+    def notifier(self) -> Notifier:
+        """What carries notices to people: of deliveries and of cases alike."""
+        return NoNotifier() if self.delivery_ports is None else self.delivery_ports.notifier
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -218,12 +238,7 @@ class Assembly:
 
         Raises: NotFound.
         """
-        from publish_ldap.directory import Directory  # noqa: PLC0415 - slow
-
-        table = self.settings.directories.get(name)
-        if table is None:
-            raise NotFound("directory", name)
-        return Directory(table.settings(name))
+        return directory_of(self.settings, name)
 
     def registers(self) -> tuple[Registers, SourceCatalogue]:
         """The registers that are asked; NoRegisters when none is configured."""
@@ -234,6 +249,12 @@ class Assembly:
             )
         raise NoRegisters
 
+    def companies(self) -> tuple[CompanyRegister, SourceCatalogue]:
+        """The register of legal persons that is asked; NoRegisters when none is configured."""
+        if self.settings.registers.adapter == "fake":
+            return FakeCvr(utc_now()), fake_catalogue(date(2020, 1, 1))
+        raise NoRegisters
+
     def close(self) -> None:
         """Give back connections and tokens, when what is being published is."""
         self.directory_work.close()
@@ -242,6 +263,16 @@ class Assembly:
         if self.search.database is not self.database:
             self.search.database.close()
         self.tokens.close()
+
+
+def directory_of(settings: Settings, name: str) -> "Directory":
+    """A directory of the settings, not connected yet. Raises: NotFound."""
+    from publish_ldap.directory import Directory  # noqa: PLC0415 - slow
+
+    table = settings.directories.get(name)
+    if table is None:
+        raise NotFound("directory", name)
+    return Directory(table.settings(name))
 
 
 def crl_place(name: IssuerName, shard: int) -> Path:
@@ -298,6 +329,11 @@ def _index_key(settings: Settings, tokens: Tokens) -> WrappingKey:
     return wrapping_key_of(tokens.open(settings.hsm.service_token), "search-index")
 
 
+def _decisions(settings: Settings) -> Decisions:
+    file = settings.delivery.decisions_file
+    return Decisions() if file is None else read_decisions(file)
+
+
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
@@ -310,13 +346,19 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     alone = settings.revocation.alone_per_hour
     tables = settings.directories.items()
     directories = tuple(name for name, table in tables if table.certificates)
+    issuers = Issuers(database)
+    certificates = Certificates(database, personal, directories, compromised)
+    further = [
+        DirectoryCollector(each, partial(directory_of, settings, each), certificates, issuers)
+        for each in directories
+    ]
     return Assembly(
         settings=settings,
         database=database,
         personal=personal,
         tokens=tokens,
-        issuers=Issuers(database),
-        certificates=Certificates(database, personal, directories, compromised),
+        issuers=issuers,
+        certificates=certificates,
         statuses=Statuses(database, alone),
         bulk_revocations=BulkRevocations(database, alone),
         crls=crls,
@@ -324,6 +366,12 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         ocsp_responses=_responses(settings, database),
         officers=Officers(database, personal),
         applications=Applications(database, personal),
+        holders=Holders(database),
+        mandates=Mandates(database, personal),
+        associations=Associations(database),
+        credentials=Credentials(database, personal),
+        revocation_secrets=RevocationSecrets(database),
+        letters=Letters(database),
         publications=Publications(database, personal),
         directory_desk=DirectoryDesk(database),
         directory_backfill=DirectoryBackfill(database),
@@ -334,7 +382,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         debts=DirectoryDebts(database),
         vault=vault_of(settings, database, key_store),
         consents=Consents(database, personal, directories),
-        person_files=PersonFiles(database, personal),
+        person_files=PersonFiles(database, personal, further),
         search=search,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
@@ -344,5 +392,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         deliveries=Deliveries(database, personal),
         subject_acts=SubjectActs(database),
         clock=ClockWatch(database),
+        delivery_ports=fake_ports(utc_now()) if settings.registers.adapter == "fake" else None,
+        decisions=_decisions(settings),
         seal_pace=SealPace(settings.keystore.seal_minutes * 60, settings.keystore.seal_at_once),
     )

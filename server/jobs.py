@@ -33,6 +33,8 @@ from server.bulk_issuance import FIRST_BATCH, next_size
 from server.case_jobs import case_work
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
+from server.delivery import awaits_activation
+from server.delivery_jobs import end_activations
 from server.directory_jobs import check_directories, publish_entries
 from server.erasure_nights import (
     is_first_tonight,
@@ -157,6 +159,8 @@ def _is_due(parts: Assembly, application: Application, now: datetime) -> bool:
     # open may yet be committed by the process that made it.
     if abs(now - application.updated_at) < INTENT_LIFETIME:
         return False
+    if awaits_activation(parts, application):
+        return False
     found = parts.certificates.find(application_id=application.id)
     if any(record.status == "intent" for record in found):
         return False
@@ -259,6 +263,7 @@ JOBS: dict[str, Job] = {
     "own-certificates": renew_own_certificates,
     "ocsp-responses": produce_ocsp_responses,
     "fulfil-applications": fulfil_applications,
+    "end-activations": lambda parts, _, now: _each(end_activations(parts, now), lambda act: act()),
     "renew-crls": renew_crls,
     "publish-crls": publish_crls,
     "publish-entries": publish_entries,

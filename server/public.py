@@ -55,6 +55,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 if TYPE_CHECKING:
     from server.check_page import CheckPage
     from server.privacy_page import PrivacyPage
+    from server.revoke_page import RevokePage
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -90,7 +91,7 @@ class PublicApp:
         self._told = _NEVER
         self._ready_lock, self._ready_at = Lock(), float("-inf")
         self._ready_answer = _LATER
-        self._pages: dict[str, CheckPage | PrivacyPage] = {}
+        self._pages: dict[str, CheckPage | PrivacyPage | RevokePage] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; a fault of ours shows nothing of the inside."""
@@ -160,7 +161,7 @@ class PublicApp:
     def _route(self, environ: Environ) -> tuple[str, Answer]:
         place, _, rest = str(environ["PATH_INFO"])[1:].partition("/")
         method = environ["REQUEST_METHOD"]
-        if place in {"check", "privacy"}:
+        if place in {"check", "privacy", "revoke"}:
             return f"/{place}", self._for_people(environ, place, rest)
         routes: dict[str, Callable[[Environ, str], Answer]] = {
             "healthz": _alive,
@@ -186,11 +187,12 @@ class PublicApp:
 
     def _for_people(self, environ: Environ, place: str, rest: str) -> Answer:
         """The pages for people; what they need is loaded when somebody opens one."""
-        from server import check_page, privacy_page  # noqa: PLC0415 - most workers need neither
+        from server import check_page, privacy_page, revoke_page  # noqa: PLC0415 - most workers need neither
 
         if not self._pages:
             self._pages["check"] = check_page.CheckPage(self.parts)
             self._pages["privacy"] = privacy_page.PrivacyPage(self.parts)
+            self._pages["revoke"] = revoke_page.RevokePage(self.parts)
         method = environ["REQUEST_METHOD"]
         if method not in {"GET", "HEAD", "POST"}:
             return not_allowed("GET, HEAD, POST")

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from server.settings_audit import Audit
+from server.settings_delivery import Delivery
 from server.settings_directories import Directories, DirectorySection
 from server.settings_erasure import Erasure, Retention
 from server.settings_section import Section
@@ -362,6 +363,7 @@ class Settings(Section):
     serial: Serial
     cases: Cases
     keys: Keys
+    delivery: Delivery
     links: Links
     session: Session
     directories: Directories = Field(default_factory=dict)

@@ -88,7 +88,7 @@ class Town:
             ]
 
 
-def a_town(softhsm: SoftHsm, folder: Path) -> Iterator[Town]:
+def a_town(softhsm: SoftHsm, folder: Path, **environment: str) -> Iterator[Town]:
     for north in started(ProviderSlapd(folder / "north", free_port())):
         for replica in started(ReplicaSlapd(folder / "replica", free_port(), north)):
             for south in started(PrivateSlapd(folder / "south", free_port())):
@@ -98,7 +98,7 @@ def a_town(softhsm: SoftHsm, folder: Path) -> Iterator[Town]:
                 with slow_proxy(south.url) as proxy:
                     settings += _table("south", south, "timeout_seconds = 1", url=proxy.url)
                     (state / "tillid.toml").write_text(settings)
-                    with an_installation(softhsm, state) as parts:
+                    with an_installation(softhsm, state, **environment) as parts:
                         officers = (
                             an_officer(parts, Role.REGISTRATION_OFFICER),
                             an_officer(parts, Role.APPROVING_OFFICER),

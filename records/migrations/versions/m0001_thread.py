@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("sealed_package", sa.LargeBinary(), nullable=False),
         sa.Column("signature", sa.LargeBinary(), nullable=False),
         sa.Column("at", records.database.UtcTime(), nullable=False),
-        sa.PrimaryKeyConstraint("application_id", name=op.f("pk_approval")),
+        sa.PrimaryKeyConstraint("application_id", "package_sha256", name=op.f("pk_approval")),
         sqlite_with_rowid=False,
     )
     op.create_table(
