@@ -73,6 +73,7 @@ from server.erasure_rules import erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier
+from server.processors import require_processors
 from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
@@ -302,7 +303,10 @@ def assembled(
     Raises:
         MalformedRequest: the list of compromised keys cannot be read.
         DatabaseUnavailable: the database is not there, not durable, or of another schema.
+        SettingsRefused: the register of processors lacks who runs a directory.
     """
+    run_by = {name: table.processor for name, table in settings.directories.items()}
+    require_processors(run_by, settings.controller.processors_file)
     assembly = _join(
         settings, Database(settings.database.url.reveal()), Tokens(settings.hsm, ask_pin)
     )

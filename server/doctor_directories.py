@@ -13,7 +13,7 @@ from records.directory_authorities import AuthorityPublications
 from records.directory_desk import DirectoryDesk
 from server.doctor_vault import Finding
 from server.errors import SettingsRefused
-from server.processors import read_processors
+from server.processors import without_processor
 from server.settings import DirectorySection, Settings
 
 if TYPE_CHECKING:
@@ -38,17 +38,11 @@ def _register(settings: Settings) -> Finding:
     """Whether whoever runs a directory stands in the register (GDPR Art. 28, 30)."""
     check, file = "processors of directories", settings.controller.processors_file
     try:
-        register = read_processors(file)
+        run_by = {name: table.processor for name, table in settings.directories.items()}
+        absent = without_processor(run_by, file)
     except SettingsRefused:
         way_out = "Correct it: docs/privacy.md shows one."
         return Finding(check, ok=False, sentence=f"{file} cannot be read.", way_out=way_out)
-    names = {each.name for each in register}
-    run = {each.directory for each in register}
-    absent = [
-        name
-        for name, table in settings.directories.items()
-        if table.processor not in names and name not in run
-    ]
     if absent:
         said = f"{file} does not name who runs {', '.join(absent)} (GDPR Art. 28)."
         way_out = "Add a table [[processor]] for each: docs/privacy.md shows one."

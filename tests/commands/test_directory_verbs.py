@@ -163,12 +163,6 @@ def test_the_doctor_looks_at_directories(
     parts: Assembly, tillid: Operator, own_slapd: PrivateSlapd
 ) -> None:
     checks = ("processors of directories", "directory main", "queue of directory main")
-    register = parts.settings.controller.processors_file
-    assert seen(tillid) == dict(zip(checks, (False, True, True), strict=True))
-    register.write_text(
-        '[[processor]]\nname = "this machine"\nrole = "directory"\nregion = "DK"\n'
-        'purpose = "The public directory"\nagreement = "Contract 1"\ndirectory = "main"\n'
-    )
     a_person(parts)
     (task,) = (one.id for one in parts.directory_desk.waiting("main"))
     failed = Failed(task, "objectClassViolation", utc_now(), set_aside=True)
@@ -177,4 +171,7 @@ def test_the_doctor_looks_at_directories(
     assert seen(tillid) == dict(zip(checks, (True, True, False), strict=True))
     assert ldapsearch(own_slapd, "(objectClass=*)", scope="base") == before
     own_slapd.stop()
-    assert seen(tillid) == dict(zip(checks, (True, False, False), strict=True))
+    parts.settings.controller.processors_file.unlink()
+    assert seen(tillid) == dict(zip(checks, (False, False, False), strict=True))
+    refused = tillid("directory", "list")
+    assert refused.code == ExitCode.USAGE
