@@ -37,6 +37,7 @@ from records.credentials import Credentials
 from records.crls import Crls
 from records.database import Database
 from records.directory_authorities import AuthorityPublications
+from records.directory_backfill import DirectoryBackfill
 from records.directory_debts import DirectoryDebts
 from records.directory_desk import DirectoryDesk
 from records.erasure_work import ErasureWork
@@ -72,6 +73,7 @@ from server.erasure_rules import erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier
+from server.processors import require_processors
 from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
@@ -109,6 +111,7 @@ class Assembly:
     letters: Letters
     publications: Publications
     directory_desk: DirectoryDesk
+    directory_backfill: DirectoryBackfill
     directory_authorities: AuthorityPublications
     erasures: Erasures
     erasure_work: ErasureWork
@@ -300,7 +303,10 @@ def assembled(
     Raises:
         MalformedRequest: the list of compromised keys cannot be read.
         DatabaseUnavailable: the database is not there, not durable, or of another schema.
+        SettingsRefused: the register of processors lacks who runs a directory.
     """
+    run_by = {name: table.processor for name, table in settings.directories.items()}
+    require_processors(run_by, settings.controller.processors_file)
     assembly = _join(
         settings, Database(settings.database.url.reveal()), Tokens(settings.hsm, ask_pin)
     )
@@ -372,6 +378,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         letters=Letters(database),
         publications=Publications(database, personal),
         directory_desk=DirectoryDesk(database),
+        directory_backfill=DirectoryBackfill(database),
         directory_authorities=AuthorityPublications(database),
         erasures=Erasures(database, crls, erasure_rules(settings), search.forget),
         erasure_work=ErasureWork(database),
