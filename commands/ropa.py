@@ -11,7 +11,6 @@ from commands.installation import settings
 from commands.output import Result, lone_verb
 
 if TYPE_CHECKING:
-    from server.declared import declared
     from server.privacy_sheets import Sheet
 
 language_option = click.option(
@@ -53,7 +52,6 @@ def write_sheet(sheet: "Sheet", form: str, out: Path) -> dict[str, Any]:
     import json
     from dataclasses import asdict
 
-    from server.declared import declared
     from server.privacy_sheets import as_csv, as_html
 
     document = json.loads(json.dumps(asdict(sheet)))
