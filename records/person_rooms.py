@@ -21,11 +21,14 @@ from records.person_fields import (
 from records.tables import (
     application,
     approval,
+    association,
     case_approval,
     case_file,
     certificate,
     consent,
+    credential,
     disclosure,
+    duty,
     erasure,
     erasure_approval,
     erasure_notice,
@@ -91,6 +94,12 @@ def _of_own_case(table: Table) -> Callable[[str], ColumnElement[bool]]:
     )
 
 
+def _of_own_application(table: Table) -> Callable[[str], ColumnElement[bool]]:
+    return lambda subject_id: table.c.application_id.in_(
+        select(application.c.id).where(application.c.subject_id == subject_id)
+    )
+
+
 def _of_own_erasure(table: Table) -> Callable[[str], ColumnElement[bool]]:
     return lambda subject_id: table.c.case_id.in_(
         select(erasure.c.id).where(erasure.c.subject_id == subject_id)
@@ -135,6 +144,16 @@ ROOMS: tuple[Room, ...] = (
         {"sealed_body": Sealed("evidence", application_fields)},
         _EVIDENCE,
     ),
+    Room(
+        credential,
+        _of_own_application(credential),
+        ("application_id",),
+        # The digest of a code, which tells nothing.
+        {"sealed_activation": Sealed("evidence", lambda _: ())},
+        _EVIDENCE,
+    ),
+    Room(duty, _of_own_application(duty), ("application_id", "task"), record_class=_EVIDENCE),
+    Room(association, _own(association), ("id",), record_class=_EVIDENCE),
     Room(
         approval,
         lambda subject_id: approval.c.application_id.in_(
@@ -235,6 +254,14 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "case_part": "copies of what the other rooms hold, made for the answer itself",
         "case_delivery": "the answer itself, encrypted to the person who asked",
         "audit_payload": "collected from the log itself, which tells that they were opened",
+        "activation_code": "the digest of a code that the person was sent",
+        "revocation_secret": "the digest of a secret that the person has",
+        "print_job": "a letter that the printer alone opens, gone once it is printed",
+        "mandate": "sealed under the organisation; a person's own role is in the association",
+        "mandate_signature": "who signed for an organisation, told with its mandate",
+        "call_back": "the telephone call about a mandate, which names its officer alone",
+        "incident": "what went wrong with a mandate, which names its officer alone",
+        "organisation_application": "the place of an application in an organisation",
         "erasure_receipt": "names nobody, and is made when the person is gone",
         "directory_debt": "what is owed of certificates after the person is gone",
         "audit_event": "headers name nobody",

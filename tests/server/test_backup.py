@@ -87,8 +87,7 @@ def test_a_backup_that_is_put_back_neither_revives_nor_unrevokes(
         assert {officer.id: name for officer, name in again.officers.all()}[
             stays.id
         ] == "Officer Test"
-        assert stays.subject_id in again.search.find(SearchBy.NAME, "Officer Test")
-        assert gone.subject_id not in again.search.find(SearchBy.NAME, "Gudrun Gone")
+        assert_found(again, stays.subject_id, gone.subject_id)
         publish(again)
         latest = again.crls.latest(ISSUING)
         assert latest is not None
@@ -97,6 +96,12 @@ def test_a_backup_that_is_put_back_neither_revives_nor_unrevokes(
         with again.database.read() as tx:
             erasing = text("SELECT id FROM subject WHERE state = 'erasing'")
             assert tx.execute(erasing).scalars().all() == [gone.subject_id]
+
+
+def assert_found(parts: Assembly, stays: str, gone: str) -> None:
+    """The index was made anew of those who are there."""
+    assert stays in parts.search.find(SearchBy.NAME, "Officer Test")
+    assert gone not in parts.search.find(SearchBy.NAME, "Gudrun Gone")
 
 
 def erase_key(parts: Assembly, subject_id: str) -> None:
