@@ -23,6 +23,7 @@ from ra.claims import ClaimedIdentity
 from ra.contacts import Contact
 from ra.errors import Conflict, MalformedField, Refused
 from ra.evidence import CheckResult, Evidence, Officer, ProofingResult
+from ra.legal_persons import NamedOrganisation
 from ra.levels import AssuranceLevel
 from ra.requirements import Finding, finding
 from ra.terms import Acceptance
@@ -96,6 +97,8 @@ class Applicant:
     claim: ClaimedIdentity
     person_key: str | None = None
     serial_number: str = field(default_factory=lambda: "UI:" + secrets.token_hex(16))
+    organisation: NamedOrganisation | None = None
+    """Of whom a seal is, or to whom an employee belongs."""
 
 
 @dataclass(frozen=True, slots=True)

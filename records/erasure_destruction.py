@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select
 
 from audit.payloads import DROPPED
 from gdpr_erasure.erasures import DirectoryPolicy
+from records.associations import forget_associations
 from records.audit_payloads import erase_payloads
 from records.case_contents import forget_cases
 from records.credentials import forget_credentials
@@ -51,6 +52,7 @@ def destroy_all(
     counts["approvals"] = tx.execute(
         delete(approval).where(approval.c.application_id.in_(ids))
     ).rowcount
+    forget_associations(tx, of, ids)
     counts["applications"] = tx.execute(delete(application).where(gone)).rowcount
     counts["cases"] = forget_cases(tx, of)
     bodies, files = remaining(tx, of)

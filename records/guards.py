@@ -2,8 +2,9 @@
 
 The codes are PKI (certificates, keys and publication), KEY (keys on their way out of the key
 store), REV (bulk revocation), RA (applications, officers, four eyes), CASE (data-subject cases),
-ERA (erasures), RET (orders about keeping), CON and DIS (consents and disclosures), DEL (delivery
-and activation), DUT (separation of duties) and AUD (the log); PKI19 stands for every table at once.
+ERA (erasures), RET (orders about keeping), CON and DIS (consents and disclosures), ORG (legal
+persons and mandates), ASC (associations), DEL (delivery and activation), DUT (separation of
+duties) and AUD (the log); PKI19 stands for every table at once.
 Whoever owns the database can take a guard away, which `records.schema` notices, or write what the
 program would have written.
 """
@@ -17,6 +18,7 @@ from records.guards_cases import CASE_GUARDS
 from records.guards_consents import CONSENT_EFFECTS, CONSENT_GUARDS
 from records.guards_delivery import DELIVERY_GUARDS
 from records.guards_erasure import ERASURE_GUARDS
+from records.guards_organisations import ORGANISATION_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
 from records.guards_vault import KEY_DOOMED, KEY_GUARDS
@@ -32,6 +34,7 @@ GUARDS = (
     *CASE_GUARDS,
     *CONSENT_GUARDS,
     *ERASURE_GUARDS,
+    *ORGANISATION_GUARDS,
     *DELIVERY_GUARDS,
 )
 

@@ -15,16 +15,18 @@ from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
 from ca.profiles import Profile
-from gdpr_erasure.case_parts import Collector, PackageRenderer
-from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
+from ra.companies import CompanyRegister
+from ra.fake_companies import FakeCvr
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
+from ra.notices import Notifier
 from ra.policies import shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
+from records.associations import Associations
 from records.bulk_revocations import BulkRevocations
 from records.case_acts import SubjectActs
 from records.case_contents import CaseContents
@@ -34,13 +36,17 @@ from records.certificates import Certificates
 from records.credentials import Credentials
 from records.crls import Crls
 from records.database import Database
+from records.directory_authorities import AuthorityPublications
 from records.directory_debts import DirectoryDebts
+from records.directory_desk import DirectoryDesk
 from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
+from records.holders import Holders
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
 from records.letters import Letters
+from records.mandates import Mandates
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
 from records.orders import Orders
@@ -60,10 +66,12 @@ from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
 from server.decisions import Decisions, read_decisions
 from server.delivery_ports import DeliveryPorts, fake_ports
-from server.erasure_rules import DIRECTORY, erasure_rules
+from server.directory_collector import DirectoryCollector
+from server.directory_work import DirectoryWork
+from server.erasure_rules import erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
-from server.notices import NoNotifier, Notifier
+from server.notices import NoNotifier
 from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
@@ -93,10 +101,15 @@ class Assembly:
     ocsp_responses: OcspResponses
     officers: Officers
     applications: Applications
+    holders: Holders
+    mandates: Mandates
+    associations: Associations
     credentials: Credentials
     revocation_secrets: RevocationSecrets
     letters: Letters
     publications: Publications
+    directory_desk: DirectoryDesk
+    directory_authorities: AuthorityPublications
     erasures: Erasures
     erasure_work: ErasureWork
     orders: Orders
@@ -116,16 +129,16 @@ class Assembly:
     seal_pace: SealPace
     published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
-    renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
-    """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
-    further_collectors: list[Collector] = field(default_factory=list)
-    """Other systems that hold data of the person, beside our own records."""
-    notifier: Notifier = field(default_factory=NoNotifier)
-
+    directory_work: DirectoryWork = field(default_factory=DirectoryWork)
     delivery_ports: DeliveryPorts | None = None
     """Addresses, attestation, logins and notices; None where no adapters are configured."""
     decisions: Decisions = field(default_factory=Decisions)
     """Whose signatures count at High, and what was assessed; kept outside the database."""
+
+    @property
+    def notifier(self) -> Notifier:
+        """What carries notices to people: of deliveries and of cases alike."""
+        return NoNotifier() if self.delivery_ports is None else self.delivery_ports.notifier
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -218,23 +231,12 @@ class Assembly:
         """Where a CRL of an issuer is served from: as in its address."""
         return self.settings.state / "public" / "crl" / crl_place(name, shard)
 
-    def directory(self) -> "Directory | None":
-        """The configured directory, not connected yet."""
-        from publish_ldap.directory import Directory, DirectorySettings  # noqa: PLC0415 - slow
+    def directory(self, name: str) -> "Directory":
+        """A directory of the settings, not connected yet.
 
-        of = self.settings.directory
-        if not of.enabled:
-            return None
-        return Directory(
-            DirectorySettings(
-                DIRECTORY,
-                of.url,
-                of.base_dn,
-                of.bind_dn or None,
-                of.password_file,
-                of.timeout_seconds,
-            )
-        )
+        Raises: NotFound.
+        """
+        return directory_of(self.settings, name)
 
     def registers(self) -> tuple[Registers, SourceCatalogue]:
         """The registers that are asked; NoRegisters when none is configured."""
@@ -245,13 +247,30 @@ class Assembly:
             )
         raise NoRegisters
 
+    def companies(self) -> tuple[CompanyRegister, SourceCatalogue]:
+        """The register of legal persons that is asked; NoRegisters when none is configured."""
+        if self.settings.registers.adapter == "fake":
+            return FakeCvr(utc_now()), fake_catalogue(date(2020, 1, 1))
+        raise NoRegisters
+
     def close(self) -> None:
-        """Give back connections and tokens."""
+        """Give back connections and tokens, when what is being published is."""
+        self.directory_work.close()
         self.database.close()
         self.vault.keys.database.close()
         if self.search.database is not self.database:
             self.search.database.close()
         self.tokens.close()
+
+
+def directory_of(settings: Settings, name: str) -> "Directory":
+    """A directory of the settings, not connected yet. Raises: NotFound."""
+    from publish_ldap.directory import Directory  # noqa: PLC0415 - slow
+
+    table = settings.directories.get(name)
+    if table is None:
+        raise NotFound("directory", name)
+    return Directory(table.settings(name))
 
 
 def crl_place(name: IssuerName, shard: int) -> Path:
@@ -323,14 +342,21 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     )
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
-    directories = (DIRECTORY,) if settings.directory.enabled else ()
+    tables = settings.directories.items()
+    directories = tuple(name for name, table in tables if table.certificates)
+    issuers = Issuers(database)
+    certificates = Certificates(database, personal, directories, compromised)
+    further = [
+        DirectoryCollector(each, partial(directory_of, settings, each), certificates, issuers)
+        for each in directories
+    ]
     return Assembly(
         settings=settings,
         database=database,
         personal=personal,
         tokens=tokens,
-        issuers=Issuers(database),
-        certificates=Certificates(database, personal, directories, compromised),
+        issuers=issuers,
+        certificates=certificates,
         statuses=Statuses(database, alone),
         bulk_revocations=BulkRevocations(database, alone),
         crls=crls,
@@ -338,17 +364,22 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         ocsp_responses=_responses(settings, database),
         officers=Officers(database, personal),
         applications=Applications(database, personal),
+        holders=Holders(database),
+        mandates=Mandates(database, personal),
+        associations=Associations(database),
         credentials=Credentials(database, personal),
         revocation_secrets=RevocationSecrets(database),
         letters=Letters(database),
         publications=Publications(database, personal),
+        directory_desk=DirectoryDesk(database),
+        directory_authorities=AuthorityPublications(database),
         erasures=Erasures(database, crls, erasure_rules(settings), search.forget),
         erasure_work=ErasureWork(database),
         orders=Orders(database),
         debts=DirectoryDebts(database),
         vault=vault_of(settings, database, key_store),
         consents=Consents(database, personal, directories),
-        person_files=PersonFiles(database, personal),
+        person_files=PersonFiles(database, personal, further),
         search=search,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),

@@ -40,6 +40,7 @@ from server.public_ocsp import (
 )
 from server.public_process import die_with_parent
 from server.public_responses import HeldResponses, Question
+from server.public_store import SEARCH, PublicStore
 from server.readiness import what_is_lacking
 from server.settings_sources import load_settings
 from server.signing_budget import SigningBudget
@@ -85,6 +86,7 @@ class PublicApp:
         self.ocsp = PublicOcsp(parts, self._issuer, self._tell, self.held, budget)
         self._issuers: dict[str, tuple[datetime, IssuerRecord]] = {}
         self._crls = CrlFiles()
+        self._store = PublicStore(parts)
         self._checkpoint = PublicCheckpoint(parts)
         self._told = _NEVER
         self._ready_lock, self._ready_at = Lock(), float("-inf")
@@ -166,6 +168,8 @@ class PublicApp:
             "readyz": self._ready,
             "crl": self._crl,
             "ca": self._ca,
+            "certificates": self._search,
+            "crls": self._search_crl,
             "audit": self._checkpoint,
         }
         if place not in routes or (rest and place in {"healthz", "readyz"}):
@@ -268,6 +272,21 @@ class PublicApp:
                 headers=(("Retry-After", "30"),),
             )
         return Answer(found.status, found.body or b"", CRL_KIND, found.headers)
+
+    def _search(self, environ: Environ, rest: str) -> Answer:
+        """Certificates by a hash (RFC 4387)."""
+        if rest != SEARCH:
+            return NOT_FOUND
+        return self._store.certificates(str(environ.get("QUERY_STRING", "")), utc_now())
+
+    def _search_crl(self, environ: Environ, rest: str) -> Answer:
+        """The CRL of an issuer by a hash (RFC 4387)."""
+        if rest != SEARCH:
+            return NOT_FOUND
+        found = self._store.issuer_of_crl(str(environ.get("QUERY_STRING", "")))
+        if isinstance(found, Answer):
+            return found
+        return NOT_FOUND if found is None else self._crl(environ, f"{found}.crl")
 
     def _is_made(self, name: str, shard: int) -> bool:
         """Whether an issuer has, or is to have, this list."""

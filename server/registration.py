@@ -44,6 +44,7 @@ from server.delivery import awaits_activation, delivery_ports
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_application
 from server.logs import get_logger
+from server.organisation_applications import conclude_application, take_up_named
 from server.search import index_person
 from server.staff_signatures import StaffSignatures
 
@@ -154,8 +155,12 @@ def conclude_proofing(
     """Conclude the proofing: the application is verified or referred, or Refused says why not."""
     before = parts.applications.get(application_id)
     _require_in_hand(before, officer)
-    _, catalogue = parts.registers()
-    after = conclude(before, catalogue, parts.policy, now)
+    if before.applicant.organisation is not None:
+        before = take_up_named(parts, before, officer, now)
+        after = conclude_application(parts, before, now)
+    else:
+        _, catalogue = parts.registers()
+        after = conclude(before, catalogue, parts.policy, now)
     if after.state is ApplicationState.VERIFIED:
         package = build_package(after, profile_reference(load_profile(after.profile)))
         after = replace(after, package_hash=package_hash(package))

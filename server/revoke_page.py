@@ -22,7 +22,7 @@ from revocation.causes import Cause
 from server.assembly import Assembly
 from server.check_page import Page
 from server.clock import utc_now
-from server.holders import CAUSES, Asked, Block, block_credential
+from server.holder_blocks import CAUSES, Asked, Block, block_credential
 from server.privacy_page import language_of
 from server.revoke_texts import TEXTS
 

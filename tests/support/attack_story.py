@@ -38,6 +38,7 @@ from tests.support.case_story import tell_cases
 from tests.support.consents import consent_story
 from tests.support.delivery_story import tell_delivery
 from tests.support.erasures import administrators, ready, requested, to_sealed
+from tests.support.organisation_story import OrganisationStory
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
     ALONE,
@@ -101,6 +102,8 @@ class Story:
         live = str(self.names["live_subject"])
         self.names |= tell_delivery(self.stores, now)
         self.names |= tell_cases(self.stores, live, self.proofer, now)
+        officers = (self.proofer, self.approver)
+        self.names |= OrganisationStory(self.stores, officers, now).tell()
         key = ec.generate_private_key(ec.SECP256R1())
         with audit_log(self.stores.database) as log:
             head = make_head(log, key, now + timedelta(seconds=30), bytes(32), ORIGIN)
@@ -270,7 +273,7 @@ class Story:
         if not ends:
             self.names["erasure_begun"] = case.id
             return
-        destroyed = self.stores.erasures.destroy(case, 0, now)
+        destroyed = self.stores.erasures.destroy(case, now)
         assert destroyed is not None
         sealed = to_sealed(self.stores, destroyed, now)
         self.stores.erasures.finish(sealed, "receipt", now)
@@ -288,7 +291,7 @@ class Story:
         stores.withdraw_all(now)
         nsis = (BUILT_IN["nsis"],)
         part = ready(stores, kept.subject_id, self.administrators, now, nsis)
-        assert stores.erasures.destroy(part, 0, now) is not None
+        assert stores.erasures.destroy(part, now) is not None
         until_expiry = (BUILT_IN["keep_until_expiry"],)
         ready(stores, held.subject_id, self.administrators, now, until_expiry)
         ready(stores, sued.subject_id, self.administrators, now)

@@ -6,7 +6,7 @@ from alembic import op
 import records.database
 
 revision = "0013"
-down_revision = "0006"
+down_revision = "0012"
 
 
 def upgrade() -> None:
