@@ -60,7 +60,9 @@ mandate = Table(
     Column("approved_by_person", String(40), info=BY_OFFICER),
     Column("signature", LargeBinary, info=BY_OFFICER),
     Column("valid_until", Date, info=OPERATIONAL),
-    Column("sealed_body", LargeBinary, nullable=False, info=personal(RecordClass.PROOFING_EVIDENCE)),
+    Column(
+        "sealed_body", LargeBinary, nullable=False, info=personal(RecordClass.PROOFING_EVIDENCE)
+    ),
     Column("opened_at", UtcTime, nullable=False, info=OPERATIONAL),
     Column("updated_at", UtcTime, nullable=False, info=OPERATIONAL),
     CheckConstraint("act IN ('register', 'administer')", name="act"),

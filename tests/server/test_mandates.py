@@ -50,7 +50,9 @@ def registry(office: Office) -> Registry:
 
 @pytest.fixture(autouse=True)
 def _not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mandates, "draw_callback", lambda percent, _: Drawn(percent, selected=False))
+    monkeypatch.setattr(
+        mandates, "draw_callback", lambda percent, _: Drawn(percent, selected=False)
+    )
 
 
 @pytest.fixture
@@ -318,7 +320,9 @@ def test_what_was_drawn_is_not_drawn_again(
 ) -> None:
     monkeypatch.setattr(mandates, "draw_callback", lambda percent, _: Drawn(percent, selected=True))
     asked = by_power(paper())(registry, HIGH)
-    monkeypatch.setattr(mandates, "draw_callback", lambda percent, _: Drawn(percent, selected=False))
+    monkeypatch.setattr(
+        mandates, "draw_callback", lambda percent, _: Drawn(percent, selected=False)
+    )
     again = registry.clerk(f"{MANDATES}/{asked['id']}/power-of-attorney", paper(), 201)
     assert again["call_back"] == "pending"
 
