@@ -134,7 +134,7 @@ def _staff(blueprint: APIBlueprint, parts: Assembly) -> None:
 
 def _holders(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.get("/applications/<application_id>/credential", summary="How the credential stands")
-    def show(path: ApplicationPath) -> Response:
+    def show_delivery(path: ApplicationPath) -> Response:
         officer_or_applicant(parts, path.application_id)
         return jsonify(_view(parts, path.application_id))
 

@@ -224,8 +224,8 @@ def ask(
     client: FlaskClient, operation: tuple[str, str], environ: dict[str, str] | None = None
 ) -> TestResponse:
     method, path = operation
-    _, body = BY_OFFICERS.get(operation, (None, BY_ANYONE.get(operation)))
-    body = BY_HOLDER.get(operation, body)
+    others = BY_ANYONE.get(operation) or BY_APPLICANT.get(operation) or BY_HOLDER.get(operation)
+    _, body = BY_OFFICERS.get(operation, (None, others))
     if operation == ("post", f"{CASE}/application"):
         body = APPLY
     return client.open(path, method=method.upper(), json=body, environ_base=environ or {})
@@ -259,6 +259,8 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
             .replace("E-0123456789abcdef", "{case_id}")
             .replace("subject-0123456789abcdef", "{subject_id}")
             .replace("bulk-0123456789abcdef", "{bulk_id}")
+            .replace("letter-0123456789abcdef", "{letter_id}")
+            .replace("duties/proofing", "duties/{task}")
             .replace("K-0123456789abcdef", "{order_id}")
             .replace("9999999", "{sequence}")
             .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
