@@ -83,8 +83,8 @@ ATTACKS = [
         CONSENT_ATTACKS,
         VAULT_ATTACKS,
         CASE_ATTACKS,
-        DELIVERY_ATTACKS,
         ORGANISATION_ATTACKS,
+        DELIVERY_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements

@@ -224,9 +224,8 @@ def ask(
     client: FlaskClient, operation: tuple[str, str], environ: dict[str, str] | None = None
 ) -> TestResponse:
     method, path = operation
-    others = BY_ANYONE.get(operation) or BY_APPLICANT.get(operation)
+    others = BY_ANYONE.get(operation) or BY_APPLICANT.get(operation) or BY_HOLDER.get(operation)
     _, body = BY_OFFICERS.get(operation, (None, others))
-    body = BY_HOLDER.get(operation, body)
     if operation == ("post", f"{CASE}/application"):
         body = APPLY
     return client.open(path, method=method.upper(), json=body, environ_base=environ or {})
