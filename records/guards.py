@@ -1,9 +1,9 @@
 """What the database itself refuses, whoever asks and whatever the program believes.
 
 The codes are PKI (certificates, keys and publication), KEY (keys on their way out of the key
-store), REV (bulk revocation), RA (applications, officers, four eyes), CASE (data-subject cases),
-ERA (erasures), RET (orders about keeping), CON and DIS (consents and disclosures) and AUD (the
-log); PKI19 stands for every table at once.
+store), REV (bulk revocation), DUT (duties to revoke), RA (applications, officers, four eyes), CASE
+(data-subject cases), ERA (erasures), RET (orders about keeping), CON and DIS (consents and
+disclosures) and AUD (the log); PKI19 stands for every table at once.
 Whoever owns the database can take a guard away, which `records.schema` notices, or write what the
 program would have written.
 """
@@ -15,6 +15,7 @@ from records.guards_audit import AUD_GUARDS
 from records.guards_bulk import BULK_GUARDS
 from records.guards_cases import CASE_GUARDS
 from records.guards_consents import CONSENT_EFFECTS, CONSENT_GUARDS
+from records.guards_duties import DUTY_DONE, DUTY_GUARDS
 from records.guards_erasure import ERASURE_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
@@ -30,6 +31,7 @@ GUARDS = (
     *KEY_GUARDS,
     *CASE_GUARDS,
     *CONSENT_GUARDS,
+    *DUTY_GUARDS,
     *ERASURE_GUARDS,
 )
 
@@ -116,6 +118,7 @@ EFFECTS = (
         "DELETE FROM ocsp_response WHERE issuer = OLD.issuer AND serial = OLD.serial",
     ),
     *CONSENT_EFFECTS,
+    DUTY_DONE,
     KEY_DOOMED,
 )
 

@@ -31,6 +31,7 @@ from records.tables import (
     officer_certificate,
     one_time_link,
     publication,
+    revocation_duty,
     status_change,
     status_observation,
     subject,
@@ -203,6 +204,12 @@ ROOMS: tuple[Room, ...] = (
         RecordClass.CASE_FILE,
     ),
     Room(case_approval, _of_own_case(case_approval), ("case_id",), {}, RecordClass.CASE_FILE),
+    Room(
+        revocation_duty,
+        _own(revocation_duty),
+        ("id",),
+        record_class=RecordClass.REVOCATION_REQUEST,
+    ),
     Room(erasure, _own(erasure), ("id",), record_class=RecordClass.CASE_FILE),
 )
 

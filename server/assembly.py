@@ -46,6 +46,7 @@ from records.person_files import PersonFiles
 from records.personal_data import PersonalData
 from records.publication_consents import Consents
 from records.publications import Publications
+from records.revocation_duties import RevocationDuties
 from records.schema import check_schema
 from records.sealing import Vault
 from records.search_index import SearchIndex, WrappingKey, index_database
@@ -103,6 +104,7 @@ class Assembly:
     case_contents: CaseContents
     deliveries: Deliveries
     subject_acts: SubjectActs
+    duties: RevocationDuties
     policy: ProofingPolicy
     clock: ClockWatch
     seal_pace: SealPace
@@ -336,6 +338,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         case_contents=CaseContents(database, personal),
         deliveries=Deliveries(database, personal),
         subject_acts=SubjectActs(database),
+        duties=RevocationDuties(database),
         clock=ClockWatch(database),
         seal_pace=SealPace(settings.keystore.seal_minutes * 60, settings.keystore.seal_at_once),
     )

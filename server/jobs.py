@@ -36,6 +36,7 @@ from server.bulk_issuance import FIRST_BATCH, next_size
 from server.case_jobs import case_work
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
+from server.duty_jobs import duty_work
 from server.erasure_nights import (
     is_first_tonight,
     look_after,
@@ -285,6 +286,7 @@ JOBS: dict[str, Job] = {
     "after-care": look_after_erasures,
     "retention": apply_retention,
     "close-cases": lambda parts, _, now: _each(case_work(parts, now), lambda act: act()),
+    "revocation-duties": lambda parts, _, now: _each(duty_work(parts, now), lambda act: act()),
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,
 }

@@ -27,6 +27,7 @@ from records.tables.certificates import (
 )
 from records.tables.consents import consent, disclosure
 from records.tables.directories import publication
+from records.tables.duties import revocation_duty
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
 from records.tables.people import (
     data_key,
@@ -88,6 +89,7 @@ __all__ = [
     "one_time_link",
     "publication",
     "retention_order",
+    "revocation_duty",
     "revocation_residue",
     "status_change",
     "status_observation",

@@ -17,6 +17,7 @@ from tests.support.attacks_audit import AUDIT_ATTACKS
 from tests.support.attacks_bulk import BULK_ATTACKS
 from tests.support.attacks_cases import CASE_ATTACKS
 from tests.support.attacks_consents import CONSENT_ATTACKS
+from tests.support.attacks_duties import DUTY_ATTACKS
 from tests.support.attacks_erasure import ERASURE_ATTACKS
 from tests.support.attacks_pki import (
     CERTIFICATE_ATTACKS,
@@ -81,6 +82,7 @@ ATTACKS = [
         CONSENT_ATTACKS,
         VAULT_ATTACKS,
         CASE_ATTACKS,
+        DUTY_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements

@@ -36,6 +36,7 @@ from revocation.selections import Selection
 from server.clock import utc_now
 from tests.support.case_story import tell_cases
 from tests.support.consents import consent_story
+from tests.support.duties import duty_story
 from tests.support.erasures import administrators, ready, requested, to_sealed
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
@@ -97,6 +98,7 @@ class Story:
         self._issuers(now)
         self._bulk_revocations(now)
         consent_story(self.stores, self.names, now)
+        duty_story(self.stores, self.names, now)
         live = str(self.names["live_subject"])
         self.names |= tell_cases(self.stores, live, self.proofer, now)
         key = ec.generate_private_key(ec.SECP256R1())

@@ -88,9 +88,11 @@ def vetted(parts: Assembly, officer: Officer, number: str = NANCY) -> Applicatio
     return conclude_proofing(parts, application.id, officer, utc_now())
 
 
-def certified(parts: Assembly, officer: Officer, approver: EnrolledOfficer) -> Application:
+def certified(
+    parts: Assembly, officer: Officer, approver: EnrolledOfficer, number: str = NANCY
+) -> Application:
     """An application whose certificate is issued."""
-    application = vetted(parts, officer)
+    application = vetted(parts, officer, number)
     signature = approver.sign(application_package(application))
     return approve_application(parts, application.id, signature, approver.officer, utc_now())
 
