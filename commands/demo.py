@@ -5,9 +5,14 @@ import click
 from server.problems import Problem, ProblemRaised
 
 
-@click.command(epilog="Example: tillid demo --once")
+@click.command(epilog="Example: tillid demo --once --tour ra")
 @click.option("--once", is_flag=True, help="End after the story instead of staying.")
-def group(once: bool) -> None:  # noqa: FBT001 - click's way
+@click.option(
+    "--tour",
+    type=click.Choice(("ra",)),
+    help="Instead of the story: who gets a credential at which level, who does not, and why.",
+)
+def group(once: bool, tour: str | None) -> None:  # noqa: FBT001 - click's way
     """Play one credential's whole life: proved, issued, published, checked, revoked, erased.
 
     Uses real SoftHSM tokens and a private slapd in the state directory. A second run goes on where
@@ -17,7 +22,7 @@ def group(once: bool) -> None:  # noqa: FBT001 - click's way
     from demo.story import play
 
     try:
-        play(once=once)
+        play(once=once, tour=tour)
     except DemoError as error:
         raise ProblemRaised(_stopped(error)) from None
 

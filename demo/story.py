@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from threading import Event
 from types import FrameType
@@ -9,16 +10,21 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from demo.chapters import CHAPTERS, STAFF
+from demo.chapters import CHAPTERS, STAFF, Chapter
 from demo.stage import Stage
+from demo.tour_ra import ACTS
+
+TOURS: Mapping[str, Sequence[tuple[str, Callable[[Stage], Chapter]]]] = {"ra": ACTS}
 
 
 class Interrupted(KeyboardInterrupt):
     """SIGTERM or Ctrl-C in the middle of the story."""
 
 
-def play(*, once: bool) -> dict[str, object]:
+def play(*, once: bool, tour: str | None = None) -> dict[str, object]:
     """Play what was not played yet; gives addresses, and the seconds it took.
+
+    `tour` names one of `TOURS`, which is played instead of the story.
 
     Raises:
         DemoError: a program is missing, or a chapter did not go as it should; a further run goes
@@ -28,10 +34,11 @@ def play(*, once: bool) -> dict[str, object]:
     started = time.monotonic()
     stage = Stage.prepare()
     signal.signal(signal.SIGTERM, _interrupt)
+    chapters = CHAPTERS if tour is None else TOURS[tour]
     with ExitStack() as stack:
         stack.callback(stage.stop)
-        for number, (title, chapter) in enumerate(CHAPTERS, 1):
-            heading = f"[bold]{number}/{len(CHAPTERS)} {title}[/bold]"
+        for number, (title, chapter) in enumerate(chapters, 1):
+            heading = f"[bold]{number}/{len(chapters)} {title}[/bold]"
             with console.status(heading):
                 console.print(heading)
                 for told in chapter(stage):

@@ -71,13 +71,6 @@ DUTY_GUARDS = (
         "EXISTS (SELECT 1 FROM subject s WHERE s.id = OLD.subject_id AND s.state <> 'erasing')",
         "a duty to revoke is deleted only in the erasure of its subject",
     ),
-    Guard(
-        "DUT07",
-        "subject",
-        "DELETE",
-        "EXISTS (SELECT 1 FROM revocation_duty d WHERE d.subject_id = OLD.id)",
-        "a person is deleted with the duties to revoke, not before them",
-    ),
 )
 
 # Whoever revokes, by whichever way, has done the duty: in the same statement, so that no crash

@@ -60,12 +60,12 @@ def register_duties(blueprint: APIBlueprint, parts: Assembly) -> None:
         return jsonify(duty_view(opened)), 201
 
     @blueprint.post("/duties/<duty_id>/revocation", summary="Revoke for it; final")
-    def revoke(path: DutyPath) -> Response:
+    def do_duty(path: DutyPath) -> Response:
         officer = acting_officer(parts, request, Act.REVOKE)
         return jsonify(certificate_view(revoke_for(parts, path.duty_id, officer, utc_now())))
 
     @blueprint.post("/duties/<duty_id>/dismissal", summary="Dismiss it, with a second officer")
-    def dismissal(path: DutyPath, body: DismissalBody) -> Response:
+    def dismiss_duty(path: DutyPath, body: DismissalBody) -> Response:
         officer = acting_officer(parts, request, Act.REVOKE)
         duty = dismiss(parts, path.duty_id, body.no_reason, officer, utc_now())
         return jsonify(duty_view(duty))

@@ -137,15 +137,10 @@ def test_a_duty_that_an_officer_opens_is_dismissed_by_two(
     assert bad.status_code == 400
 
 
-def test_a_duty_needs_a_certificate_of_a_person_that_is_in_force(
-    office: Office, app: Flask
-) -> None:
+def test_a_duty_needs_a_certificate_that_is_there(office: Office, app: Flask) -> None:
     officer = office.staff[Role.SECURITY_ADMINISTRATOR]
     body = {"issuer": "issuing", "serial": "01ab", "cause": "death"}
     assert post(app, officer, "", body).status_code == 404
-    (nobody,) = office.parts.certificates.find(profile="tls-server")[:1]
-    about_nobody = body | {"serial": nobody.serial_number.hex}
-    assert post(app, officer, "", about_nobody).status_code == 404
 
 
 def test_registers_are_asked_once_a_night(office: Office) -> None:

@@ -40,7 +40,8 @@ DUTY_ATTACKS = {
         ),
         (
             "UPDATE revocation_duty SET proposed_by = :duty_first,"
-            " proposed_person = :duty_second_person, no_reason = 'other_person' WHERE id = :open_duty"
+            " proposed_person = :duty_second_person, no_reason = 'other_person'"
+            " WHERE id = :open_duty"
         ),
     ),
     "DUT05": (
@@ -62,5 +63,4 @@ DUTY_ATTACKS = {
         ),
     ),
     "DUT06": ("DELETE FROM revocation_duty WHERE id = :open_duty",),
-    "DUT07": ("DELETE FROM subject WHERE id = :duty_subject",),
 }
