@@ -27,6 +27,7 @@ NOUNS = {
     "revocation": "Many certificates at once: plan a revocation, run it, watch it.",
     "duty": "Duties to revoke: list, open, revoke, dismiss with a second officer.",
     "crl": "Certificate revocation lists: issue and show.",
+    "directory": "X.500 directories: publish, compare, mend, and what waits for them.",
     "static-files": "What relying parties fetch, as files for a web server; nginx's configuration.",
     "case": "Data-subject cases: take in, identify, prepare, approve, answer.",
     "erase": "Erasure cases: plan, request, approve, cancel, run, receipts.",

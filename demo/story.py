@@ -2,7 +2,6 @@
 
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from threading import Event
 from types import FrameType
@@ -10,21 +9,19 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from demo.chapters import CHAPTERS, STAFF, Chapter
+from demo.chapters import STAFF
 from demo.stage import Stage
-from demo.tour_ra import ACTS
-
-TOURS: Mapping[str, Sequence[tuple[str, Callable[[Stage], Chapter]]]] = {"ra": ACTS}
+from demo.tours import TOURS
 
 
 class Interrupted(KeyboardInterrupt):
     """SIGTERM or Ctrl-C in the middle of the story."""
 
 
-def play(*, once: bool, tour: str | None = None) -> dict[str, object]:
+def play(*, once: bool, tour: str = "") -> dict[str, object]:
     """Play what was not played yet; gives addresses, and the seconds it took.
 
-    `tour` names one of `TOURS`, which is played instead of the story.
+    A tour, by its name, is played from its beginning.
 
     Raises:
         DemoError: a program is missing, or a chapter did not go as it should; a further run goes
@@ -32,13 +29,13 @@ def play(*, once: bool, tour: str | None = None) -> dict[str, object]:
     """
     console = Console(highlight=False, emoji=False)
     started = time.monotonic()
-    stage = Stage.prepare()
+    played = TOURS[tour]
+    stage = Stage.prepare(played.folder, played.settings)
     signal.signal(signal.SIGTERM, _interrupt)
-    chapters = CHAPTERS if tour is None else TOURS[tour]
     with ExitStack() as stack:
         stack.callback(stage.stop)
-        for number, (title, chapter) in enumerate(chapters, 1):
-            heading = f"[bold]{number}/{len(chapters)} {title}[/bold]"
+        for number, (title, chapter) in enumerate(played.chapters, 1):
+            heading = f"[bold]{number}/{len(played.chapters)} {title}[/bold]"
             with console.status(heading):
                 console.print(heading)
                 for told in chapter(stage):

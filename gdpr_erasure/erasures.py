@@ -242,11 +242,11 @@ class ErasureStore(Protocol):
     def told_of(self, case: Erasure) -> Mapping[str, int]:
         """How many notices ended in which way."""
 
-    def destroy(self, case: Erasure, epoch: int, now: datetime) -> Erasure | None:
-        """Delete all that is not kept, with its keys, in one transaction; note the epoch.
+    def destroy(self, case: Erasure, now: datetime) -> Erasure | None:
+        """Delete all that is not kept, with its keys, in one transaction; None under a hold."""
 
-        None under a legal hold.
-        """
+    def note_epoch(self, case: Erasure, epoch: int) -> Erasure:
+        """Note which epoch was in force once the deletion of the keys was committed."""
 
     def proof(self, case: Erasure) -> AuditProof | None:
         """That the destruction stands in the log; None until a signed head covers it."""

@@ -204,7 +204,21 @@ class Saga:
         return self.store.advance(case, _S.NOTIFIED, {"notified": counts}, now)
 
     def _destroy(self, case: Erasure, now: datetime) -> Erasure | None:
-        return self.store.destroy(case, self.vault.current_epoch(), now)
+        after = self.store.destroy(case, now)
+        if after is None:
+            return None
+        reach("erase.deleted")
+        return self._with_epoch(after)
+
+    def _with_epoch(self, case: Erasure) -> Erasure:
+        """The case with the epoch that has to end, asked for after the deletion was committed.
+
+        Asked before, a seal could begin in between, without the keys of this case, and be taken
+        for theirs.
+        """
+        if case.epoch is not None:
+            return case
+        return self.store.note_epoch(case, self.vault.current_epoch())
 
     def _destroy_the_rest(self, case: Erasure, now: datetime) -> Erasure | None:
         if case.assessment.kept(now.date()):
@@ -212,6 +226,7 @@ class Saga:
         return self._destroy(case, now)
 
     def _see_revoked_again(self, case: Erasure, now: datetime) -> Erasure | None:
+        case = self._with_epoch(case)
         # Now it must be a CRL that was made from what remains.
         seen = self._look(case, earliest=case.updated_at.replace(microsecond=0))
         if seen is None or _seen_before(case, seen):

@@ -6,7 +6,7 @@ Implements `ra.applications.ApplicationStore`.
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -41,12 +41,17 @@ class Applications:
         self._personal = personal
 
     def add(
-        self, new: Application, secret: str, now: datetime, text: ConsentText | None = None
+        self,
+        new: Application,
+        secret: str,
+        now: datetime,
+        text: ConsentText | None = None,
+        also: Callable[[Connection], object] | None = None,
     ) -> None:
         """Keep a new application; whoever shows the secret later is its applicant.
 
         A consent to publication goes into the ledger with it, to the text that was read, or to the
-        English one in force.
+        English one in force. `also` writes what belongs to it, in the same transaction.
         """
         columns = operational_columns(new)
         with self._database.write() as tx:
@@ -74,6 +79,8 @@ class Applications:
                 read = text or text_for(ConsentKind.PUBLICATION, "en", now)
                 said = Statement(read, ConsentState.GIVEN, "system:applicant")
                 record_consent(tx, self._personal, new.subject_id, said, now)
+            if also is not None:
+                also(tx)
             told = _told(new, "system:applicant", payload=_names(new))
             append_told(tx, [told], self._personal, now)
 
@@ -145,7 +152,12 @@ class Applications:
     def approval(self, of: Application) -> tuple[Approval, SignedPackage]:
         """The approval of an application and the signed package; NotFound when there is none."""
         with self._database.read() as tx:
-            row = tx.execute(select(approval).where(approval.c.application_id == of.id)).first()
+            row = tx.execute(
+                select(approval).where(
+                    approval.c.application_id == of.id,
+                    approval.c.package_sha256 == of.package_hash,
+                )
+            ).first()
             if row is None:
                 raise NotFound(of.id)
             package = self._personal.open(tx, of.subject_id, "evidence", row.sealed_package)

@@ -70,10 +70,7 @@ def append_told(tx: Connection, told: Sequence[Told], personal: PersonalData, no
     """
     # Keys first, and kept from an erasure: who waits his turn in the log holds up nobody then.
     subjects = {payload.subject_id for each in told for payload in each.payloads}
-    derivations = {
-        subject: personal.derivation(tx, subject, PURPOSE, make=True)
-        for subject in sorted(subjects)
-    }
+    derivations = personal.derivations(tx, subjects, PURPOSE)
     _keep_keys(tx, derivations)
     first = take_turn(tx, now)
     for sequence, each in enumerate(told, first):

@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import delete, func, insert, inspect, select, update
 
 from audit.events import Detail, Event
-from gdpr_erasure.erasures import SealEvidence
+from gdpr_erasure.erasures import ErasureState, SealEvidence
 from records.audit_log import append
 from records.database import Database, from_microseconds
-from records.tables import data_key, doomed_key, vault_seal
+from records.tables import data_key, doomed_key, erasure, vault_seal
 from records.triggers import NOW
 
 _PAGE = 500
@@ -112,6 +112,13 @@ class DoomedKeys:
             if tx.execute(left.limit(1)).first() is not None:
                 return None
         return SealEvidence(row.epoch, tuple(json.loads(row.tokens)), row.sealed_at)
+
+    def is_awaited(self, epoch: int) -> bool:
+        """Whether an erasure waits for a seal later than this epoch, with keys doomed or not."""
+        waits = erasure.c.state.in_((ErasureState.DESTROYED, ErasureState.RECHECKED))
+        found = select(erasure.c.id).where(waits, erasure.c.epoch >= epoch).limit(1)
+        with self._database.read() as tx:
+            return tx.execute(found).first() is not None
 
     def tell(self, event: Event, now: datetime) -> None:
         """Append an event to the audit log."""

@@ -11,8 +11,10 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select
 
 from audit.payloads import DROPPED
 from gdpr_erasure.erasures import DirectoryPolicy
+from records.associations import forget_associations
 from records.audit_payloads import erase_payloads
 from records.case_contents import forget_cases
+from records.credentials import forget_credentials
 from records.erasure_inventory import remaining
 from records.orders import hold_of
 from records.publication_consents import forget_consents
@@ -50,9 +52,11 @@ def destroy_all(
     ended = or_(application.c.keep_until.is_(None), application.c.keep_until <= now)
     gone = and_(application.c.subject_id == of, ended)
     ids = select(application.c.id).where(gone)
+    forget_credentials(tx, ids)
     counts["approvals"] = tx.execute(
         delete(approval).where(approval.c.application_id.in_(ids))
     ).rowcount
+    forget_associations(tx, of, ids)
     counts["applications"] = tx.execute(delete(application).where(gone)).rowcount
     counts["cases"] = forget_cases(tx, of)
     bodies, files = remaining(tx, of)

@@ -10,8 +10,12 @@ from records.database import Database
 from records.erasure_rows import case_in
 from records.tables import erasure
 
-LEASE = timedelta(minutes=2)
-"""How long a worker may take for a case before another one may have it."""
+LEASE = timedelta(seconds=20)
+"""How long a worker may take for a case before another one may have it.
+
+Short, for a process that died still holds it; two workers at once repeat steps, and no step is
+taken twice (`records.erasure_rows.move`).
+"""
 
 
 class ErasureWork:

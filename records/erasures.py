@@ -290,7 +290,7 @@ class Erasures:
         with self._database.read() as tx:
             return {str(row[0]): row[1] for row in tx.execute(counted.group_by(of.outcome))}
 
-    def destroy(self, case: Erasure, epoch: int, now: datetime) -> Erasure | None:
+    def destroy(self, case: Erasure, now: datetime) -> Erasure | None:
         """Delete everything about the person that is not kept; None under a legal hold."""
         of = str(case.subject_id)
         # Before the transaction: a person who is found no more and still there is no harm.
@@ -308,10 +308,18 @@ class Erasures:
                 state=ErasureState.DESTROYED,
                 evidence=evidence_text({**case.evidence, "destroyed": counts}),
                 recheck=json.dumps(places),
-                epoch=epoch,
+                epoch=None,
                 destroyed_event=sequence,
                 **({} if counts["left"] else {"subject_id": None}),
             )
+            return case_in(tx, case.id)
+
+    def note_epoch(self, case: Erasure, epoch: int) -> Erasure:
+        """Note which epoch was in force once the deletion of the keys was committed."""
+        mine = (erasure.c.id == case.id, erasure.c.state == ErasureState.DESTROYED)
+        with self._database.write() as tx:
+            noted = update(erasure).where(*mine, erasure.c.epoch.is_(None)).values(epoch=epoch)
+            tx.execute(noted)
             return case_in(tx, case.id)
 
     def proof(self, case: Erasure) -> AuditProof | None:

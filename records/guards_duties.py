@@ -21,7 +21,7 @@ _REVOKED = (
 
 DUTY_GUARDS = (
     Guard(
-        "DUT01",
+        "DTR01",
         "revocation_duty",
         "INSERT",
         f"{same_row('revocation_duty', 'id')} OR {_SAME_IS_OPEN}"
@@ -30,7 +30,7 @@ DUTY_GUARDS = (
         "a duty to revoke begins open, once, for a certificate that is not revoked",
     ),
     Guard(
-        "DUT02",
+        "DTR02",
         "revocation_duty",
         "UPDATE",
         f"OLD.state <> 'open' OR {changed('id', 'issuer', 'serial', 'subject_id', 'cause')}"
@@ -38,14 +38,14 @@ DUTY_GUARDS = (
         "what a duty to revoke is about does not change, and its end is final",
     ),
     Guard(
-        "DUT03",
+        "DTR03",
         "revocation_duty",
         "UPDATE",
         f"NEW.state = 'revoked' AND NOT {_REVOKED}",
         "a duty to revoke is done when its certificate is revoked",
     ),
     Guard(
-        "DUT04",
+        "DTR04",
         "revocation_duty",
         "UPDATE",
         "(OLD.proposed_by IS NOT NULL AND"
@@ -56,7 +56,7 @@ DUTY_GUARDS = (
         "one active security administrator says, once, why there is no reason to revoke",
     ),
     Guard(
-        "DUT05",
+        "DTR05",
         "revocation_duty",
         "UPDATE",
         "NEW.state = 'dismissed' AND (OLD.proposed_person IS NULL"
@@ -65,7 +65,7 @@ DUTY_GUARDS = (
         "a duty to revoke is dismissed by a second security administrator, counted by person",
     ),
     Guard(
-        "DUT06",
+        "DTR06",
         "revocation_duty",
         "DELETE",
         "EXISTS (SELECT 1 FROM subject s WHERE s.id = OLD.subject_id AND s.state <> 'erasing')",

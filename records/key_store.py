@@ -103,6 +103,7 @@ class KeyStore:
         Raises: HsmError, DamagedData; DatabaseUnavailable, too, for a store that was never used.
         """
         opened: dict[str, bytes] = {}
+        buckets: dict[int, KeyWrap] = {}
         with self.database.read() as tx:
             self.require_founded(tx)
             for start in range(0, len(refs), _PAGE):
@@ -112,7 +113,10 @@ class KeyStore:
                     .where(stored_key.c.ref.in_(refs[start : start + _PAGE]))
                 )
                 for ref, wrapped, number, bucket_wrapped in tx.execute(found).all():
-                    above = KeyWrap(self._bucket_key(tx, number, bucket_wrapped))
+                    above = buckets.get(number)
+                    if above is None:
+                        above = KeyWrap(self._bucket_key(tx, number, bucket_wrapped))
+                        buckets[number] = above
                     opened[ref] = above.unwrap(wrapped, place_of_key(ref))
         return opened
 

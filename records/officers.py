@@ -37,6 +37,8 @@ class Role(StrEnum):
 
     REGISTRATION_OFFICER = "registration_officer"
     APPROVING_OFFICER = "approving_officer"
+    PERSONALISATION_OPERATOR = "personalisation_operator"
+    CODE_DISPATCHER = "code_dispatcher"
     SECURITY_ADMINISTRATOR = "security_administrator"
     AUDITOR = "auditor"
     CASE_MANAGER = "case_manager"

@@ -27,6 +27,8 @@ from revocation.reasons import Reason
 _UNKNOWN = bytes(32)
 _ACTOR = "system:operator"
 _PAGE = 500
+_CORE = "core"
+"""The purpose of the key without which no certificate of somebody opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +78,25 @@ class Restoring:
         return Relearned(name, number, behind, revoked, unknown)
 
     def erased(self) -> list[str]:
-        """Subjects that have no key left in the key store, though the records refer to some."""
+        """Subjects of whom the key store has no key left, or not the one of their certificates.
+
+        The second was erased but for what a duty keeps. Keys of other purposes end while somebody
+        is served.
+        """
         gone: dict[str, bool] = {}
+        partly: set[str] = set()
         with self._database.read() as tx:
-            query = select(data_key.c.subject_id, data_key.c.key_ref)
+            query = select(data_key.c.subject_id, data_key.c.key_ref, data_key.c.purpose)
             rows = tx.execute(query).all()
         for start in range(0, len(rows), _PAGE):
             page = rows[start : start + _PAGE]
             missing = set(absent(self._keys, [row.key_ref for row in page]))
             for row in page:
-                gone[row.subject_id] = gone.get(row.subject_id, True) and row.key_ref in missing
-        return sorted(name for name, all_gone in gone.items() if all_gone)
+                is_gone = row.key_ref in missing
+                gone[row.subject_id] = gone.get(row.subject_id, True) and is_gone
+                if is_gone and row.purpose == _CORE:
+                    partly.add(row.subject_id)
+        return sorted({name for name, all_gone in gone.items() if all_gone} | partly)
 
     def close_off(self, subjects: Sequence[str], now: datetime) -> int:
         """Let nothing more be issued to subjects that were erased; how many were open."""

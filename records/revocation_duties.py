@@ -29,7 +29,7 @@ def open_duty(
     """Open a duty in the caller's transaction; None when it is open, or lately dismissed.
 
     Raises:
-        RuleBroken: the certificate is not the subject's, or is not in force (DUT01).
+        RuleBroken: the certificate is not the subject's, or is not in force (DTR01).
     """
     of = revocation_duty.c
     same = (of.issuer == credential.issuer, of.serial == credential.serial, of.cause == cause)
@@ -104,7 +104,7 @@ class RevocationDuties:
 
         Raises:
             NotFound, Conflict: there is no such duty, it has ended, or another reason was given.
-            RuleBroken: not an active security administrator, or the same person twice (DUT05).
+            RuleBroken: not an active security administrator, or the same person twice (DTR05).
         """
         with self._database.write() as tx:
             row = _row(tx, duty_id, lock=True)

@@ -86,6 +86,10 @@ class Vault:
         state = epoch_state(self.keys)
         return state is not None and (state.facts.completed_at is None or self._wants_epoch())
 
+    def is_awaited(self) -> bool:
+        """Whether an erasure waits for a seal that did not begin yet."""
+        return self.doomed.is_awaited(self.current_epoch())
+
     def is_complete(self) -> bool:
         """Whether the seal that began the epoch in force came to its end."""
         state = epoch_state(self.keys)
@@ -139,7 +143,11 @@ class Vault:
         state = epoch_state(self.keys)
         if state is None:
             return False
-        return bool(state.facts.touched) or self._is_new(state) or self.doomed.count() > 0
+        if state.facts.touched or self._is_new(state) or self.doomed.count() > 0:
+            return True
+        # An erasure whose keys died in a seal before it was asked what to wait for, or that had
+        # none, is not to wait for somebody else's.
+        return self.doomed.is_awaited(state.facts.epoch)
 
     def _is_new(self, state: EpochState) -> bool:
         """Whether the settings name a token that has no root of this epoch."""

@@ -222,6 +222,21 @@ def revoke_all(tx: Connection, subject_id: str, actor: str, now: datetime) -> in
     return len(rows)
 
 
+def revoke_rows(
+    tx: Connection,
+    rows: Sequence[Row[tuple[object, ...]]],
+    grounds: Grounds,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Revoke live certificates whose rows this transaction has locked, for one cause."""
+    for row in rows:
+        place = (IssuerName(row.issuer), SerialNumber.from_hex(row.serial))
+        _end(tx, row, ("revoked", grounds, actor), now)
+        withdraw(tx, place[0], [row.serial], now)
+        _told(tx, place, ("revoked", actor, _details(grounds)), now)
+
+
 def _locked(tx: Connection, place: Place, among: tuple[str, ...]) -> Row[tuple[object, ...]]:
     """The row of a certificate, for this transaction alone; Conflict unless it is one of those."""
     row = tx.execute(select(certificate).where(is_row(*place)).with_for_update()).first()
@@ -278,6 +293,7 @@ def withdraw(
         .values(
             state="withdrawing",
             retry_at=now,
+            attempts=0,
             verified_at=None,
             returns=case((shown, 1), else_=0) if returns else 0,
         )
@@ -290,7 +306,14 @@ def _publish_again(tx: Connection, issuer: IssuerName, serial: SerialNumber, now
         update(publication)
         .where(publication.c.issuer == issuer, publication.c.serial == serial.hex)
         .where(publication.c.returns == 1)
-        .values(state="pending", retry_at=now, verified_at=None, returns=0, attempts=0)
+        .values(
+            state="pending",
+            retry_at=now,
+            verified_at=None,
+            returns=0,
+            attempts=0,
+            set_aside_at=None,
+        )
     )
 
 

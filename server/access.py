@@ -25,6 +25,8 @@ class Act(StrEnum):
     SEE_APPLICATIONS = "see applications"
     PROVE = "prove identities"
     APPROVE = "approve applications"
+    PERSONALISE = "prepare credentials"
+    DISPATCH_CODES = "send activation codes and have letters printed"
     FIND = "find certificates"
     REVOKE = "hold and revoke certificates"
     RELEASE = "lift holds"
@@ -40,6 +42,8 @@ class Act(StrEnum):
 RIGHTS: dict[Role, frozenset[Act]] = {
     Role.REGISTRATION_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.PROVE, Act.FIND}),
     Role.APPROVING_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.APPROVE, Act.FIND}),
+    Role.PERSONALISATION_OPERATOR: frozenset({Act.SEE_APPLICATIONS, Act.PERSONALISE, Act.FIND}),
+    Role.CODE_DISPATCHER: frozenset({Act.SEE_APPLICATIONS, Act.DISPATCH_CODES, Act.FIND}),
     Role.SECURITY_ADMINISTRATOR: frozenset(
         {Act.FIND, Act.REVOKE, Act.RELEASE, Act.ERASE, Act.OPEN_PAYLOADS, Act.SEE_PERSONS}
     ),

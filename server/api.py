@@ -13,11 +13,14 @@ from records.audit_log import audit_log
 from records.audit_payloads import Opening, open_for
 from server.access import Act, acting_officer, officer_of
 from server.api_applications import register_applications
+from server.api_associations import register_associations
 from server.api_case_requesters import register_case_requesters
 from server.api_cases import register_cases
 from server.api_consents import register_consents
+from server.api_delivery import register_delivery
 from server.api_duties import register_duties
 from server.api_erasures import register_erasures, register_retention
+from server.api_mandates import register_mandates
 from server.api_models import (
     AuditQuery,
     CertificatePath,
@@ -41,6 +44,7 @@ def api(parts: Assembly) -> APIBlueprint:
     blueprint = APIBlueprint("api", __name__, url_prefix="/api/v1")
     for register in (
         register_applications,
+        register_delivery,
         _staff,
         _certificates,
         register_statuses,
@@ -50,6 +54,8 @@ def api(parts: Assembly) -> APIBlueprint:
         register_consents,
         register_cases,
         register_case_requesters,
+        register_mandates,
+        register_associations,
         register_erasures,
         register_retention,
         _audit,

@@ -11,6 +11,7 @@ from ra.proofing import PresentedDocument
 from ra.terms import TermsKind
 from records.errors import NotFound
 from server.access import Act, acting_officer, applicant_only, officer_of
+from server.api_contacts import attestation_of, contact_of
 from server.api_models import (
     ApplicationBody,
     ApplicationPath,
@@ -68,6 +69,9 @@ def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
             },
             publication_consent=body.publication_consent,
             consent_text=_text_read(body),
+            device=body.device,
+            attestation=attestation_of(body.attestation),
+            contact=contact_of(None, body.phone) if body.phone else None,
         )
         application, secret = open_application(parts, new, utc_now())
         return jsonify({**application_view(application), "secret": secret}), 201

@@ -22,7 +22,6 @@ from server.api_views import assessment_view, erasure_view, order_view
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.erasure_nights import overdue, ruled
-from server.erasure_rules import DIRECTORY
 from server.erasures import approve, open_erasure, planned
 
 
@@ -105,8 +104,10 @@ def _new_order(parts: Assembly, body: OrderBody) -> NewOrder:
     if body.kind == "release":
         return NewOrder("release", body.basis, hold_id=_given(body.hold_id, "hold_id"))
     if body.kind == "write_off":
-        if body.directory != DIRECTORY:
-            raise MalformedField("directory", f"a directory that there is: {DIRECTORY}")
+        # One that is gone for good may be gone from the settings, too.
+        known = sorted({*parts.settings.directories, *parts.directory_desk.names()})
+        if body.directory not in known:
+            raise MalformedField("directory", f"a directory that there is: {', '.join(known)}")
         return NewOrder("write_off", body.basis, directory=body.directory)
     of = parts.orders.subject_of(_given(body.application_id, "application_id"))
     if body.kind == "hold":

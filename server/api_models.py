@@ -161,6 +161,11 @@ class ApplicationBody(Body):
     security_notice: TermsAnswer
     publication_consent: bool = False
     publication_text_sha256: Digest | None = None
+    device: Annotated[str | None, Field(max_length=40)] = None
+    attestation: Annotated[
+        str, Field(max_length=64 * 1024, description="What the device says of the key, in Base64")
+    ] = ""
+    phone: Annotated[str | None, Field(max_length=40)] = None
 
 
 class DocumentBody(Body):

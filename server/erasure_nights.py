@@ -13,6 +13,7 @@ from records.directory_debts import Debt
 from records.leases import Leases
 from server.assembly import Assembly
 from server.erasures import policies
+from server.job_items import each
 from server.tokens import AUDIT_KEY
 
 NIGHT = timedelta(hours=20)
@@ -30,23 +31,26 @@ def is_first_tonight(parts: Assembly, job: str, now: datetime) -> bool:
 
 def pay_debts(parts: Assembly, now: datetime, limit: int) -> int:
     """Withdraw what is owed and due; sign one more receipt for cases that owe nothing any more."""
-    directory = parts.directory()
+    paid = sum(_pay(parts, name, now, limit) for name in parts.settings.directories)
+    return paid + _settle(parts, now)
+
+
+def _pay(parts: Assembly, name: str, now: datetime, limit: int) -> int:
     done = 0
-    if directory is not None:
-        with directory:
-            for debt in parts.debts.due(directory.name, limit, now):
-                try:
-                    directory.remove_certificate(debt.entry_uuid, debt.subject, debt.serial)
-                    found = directory.find_certificate(debt.subject, debt.serial)
-                except DirectoryError as error:
-                    parts.debts.failed(debt, error.code, _again(debt, now))
-                    continue
-                if found:
-                    parts.debts.failed(debt, "notWithdrawn", _again(debt, now))
-                else:
-                    parts.debts.paid(debt, now)
-                    done += 1
-    return done + _settle(parts, now)
+    with parts.directory(name) as directory:
+        for debt in parts.debts.due(name, limit, now):
+            try:
+                directory.remove_certificate(debt.entry_uuid, debt.subject, debt.serial)
+                found = directory.find_anywhere(debt.subject, debt.serial)
+            except DirectoryError as error:
+                parts.debts.failed(debt, error.code, _again(debt, now))
+                continue
+            if found:
+                parts.debts.failed(debt, "notWithdrawn", _again(debt, now))
+            else:
+                parts.debts.paid(debt, now)
+                done += 1
+    return done
 
 
 def _again(debt: Debt, now: datetime) -> datetime:
@@ -65,14 +69,19 @@ def _settle(parts: Assembly, now: datetime) -> int:
 
 
 def look_after(parts: Assembly, now: datetime) -> int:
-    """Take out of the directory again what somebody put back, and forget what has expired."""
+    """Take out of the directories again what somebody put back, and forget what has expired.
+
+    A directory that does not answer holds up none of the others; its failure is raised after them.
+    """
     done = parts.debts.purge_residue(_AT_ONCE, now)
-    directory = parts.directory()
-    if directory is None:
-        return done
-    with directory:
-        for erased in parts.debts.erased_since(directory.name, now - NIGHTS):
-            if directory.find_certificate(erased.subject, erased.serial):
+    return done + each(parts.settings.directories, lambda name: _search_again(parts, name, now))
+
+
+def _search_again(parts: Assembly, name: str, now: datetime) -> int:
+    done = 0
+    with parts.directory(name) as directory:
+        for erased in parts.debts.erased_since(name, now - NIGHTS):
+            if directory.find_anywhere(erased.subject, erased.serial):
                 directory.remove_certificate(None, erased.subject, erased.serial)
                 if not directory.find_certificate(erased.subject, erased.serial):
                     parts.debts.republished(erased, now)

@@ -3,17 +3,14 @@
 from gdpr_erasure.erasures import DirectoryPolicy, ErasureRules
 from server.settings import Settings
 
-DIRECTORY = "main"
-"""Our name for the directory of the settings."""
-
 
 def erasure_rules(settings: Settings) -> ErasureRules:
     """What the settings say of erasures."""
     of = settings.erasure
-    directory = {DIRECTORY: DirectoryPolicy(settings.directory.on_erasure)}
+    tables = settings.directories.items()
     return ErasureRules(
         recipients=of.recipient_names,
         cooling_off_hours=of.cooling_off_hours,
         cached_answer_minutes=settings.ocsp.validity_minutes if of.ocsp_is_cached else 0,
-        directories=directory,
+        directories={name: DirectoryPolicy(table.on_erasure) for name, table in tables},
     )

@@ -107,7 +107,7 @@ def _changes(parts: Assembly) -> Iterator[ChangeSeen]:
     for record, channel, unseen in open_changes(parts):
         yield ChangeSeen(record.name, channel, unseen.since)
     _, waiting = parts.visible.unseen_in_directory()
-    if waiting is not None and parts.settings.directory.enabled:
+    if waiting is not None and parts.settings.directories:
         yield ChangeSeen("", Channel.DIRECTORY, waiting)
 
 

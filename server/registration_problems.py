@@ -1,6 +1,8 @@
 """What the registration authority's own files can have wrong, as problems."""
 
 import ra.errors
+from server.errors import NoPrinter, RegisterSilent
+from server.problem_kinds import unavailable
 from server.problems import FieldProblem, Problem, Row, row
 
 
@@ -16,4 +18,17 @@ def _policy_faulty(error: ra.errors.PolicyFaulty) -> Problem:
     )
 
 
-REGISTRATION_ROWS: tuple[Row, ...] = (row(ra.errors.PolicyFaulty, _policy_faulty),)
+REGISTRATION_ROWS: tuple[Row, ...] = (
+    row(ra.errors.PolicyFaulty, _policy_faulty),
+    row(
+        RegisterSilent,
+        lambda error: unavailable(f"The register {error.source_id} does not answer now."),
+    ),
+    row(
+        NoPrinter,
+        lambda error: unavailable(
+            f"No letter can be made: {error.why}.",
+            "Set delivery.printer_certificate, or send the code by another channel.",
+        ),
+    ),
+)

@@ -15,7 +15,8 @@ def seal_keys(parts: Assembly, _: Metrics, now: datetime) -> int:
     """
     vault, pace = parts.vault, parts.seal_pace
     dropped = vault.drop_doomed()
-    if not pace.is_time(time.monotonic(), dropped):
+    waits = dropped or int(pace.at_once and vault.is_awaited())
+    if not pace.is_time(time.monotonic(), waits):
         return dropped
     outcome = None
     try:

@@ -3,7 +3,6 @@
 `server.settings_sources.load_settings` is the way to get one.
 """
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +16,9 @@ from pydantic import (
 )
 
 from server.settings_audit import Audit
+from server.settings_delivery import Delivery
+from server.settings_directories import Directories, DirectorySection
+from server.settings_erasure import Erasure, Retention
 from server.settings_section import Section
 from server.settings_types import (
     DatabaseAddress,
@@ -229,97 +231,6 @@ class Revocation(Section):
     )
 
 
-class Directory(Section):
-    """The X.500 directory that certificates and CRLs are published to."""
-
-    enabled: bool = Field(default=False, description="Whether to publish to a directory.")
-    url: Text = Field(default="", description="LDAP server, ldaps://HOST or ldap://HOST.")
-    base_dn: Text = Field(default="", description="Entry below which certificates are published.")
-    bind_dn: Text = Field(default="", description="Entry to bind as; empty binds anonymously.")
-    password_file: OptionalPath = Field(
-        default=None, description="File with the password of bind_dn; empty when there is none."
-    )
-    timeout_seconds: int = Field(
-        default=5, ge=1, le=60, description="Seconds to wait for the directory."
-    )
-    on_erasure: Literal["block", "debt"] = Field(
-        default="block",
-        description="Whether an erasure waits for the directory, or leaves its withdrawal owed.",
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _is_ldap(cls, url: str) -> str:
-        return check_url(url, ("ldaps", "ldap", "ldapi")) if url else url
-
-    @field_validator("url", "base_dn")
-    @classmethod
-    def _is_given_when_needed(cls, value: str, info: ValidationInfo) -> str:
-        if value or not info.data.get("enabled", False):
-            return value
-        raise refused("is empty", "Give it a value, or set directory.enabled = false.")
-
-
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,39}")
-
-
-def _listed(text: str, what: str) -> str:
-    if all(_NAME.fullmatch(name) for name in _names(text)):
-        return text
-    raise refused(
-        f"holds a name that is none for {what}",
-        "Write names of letters, digits, hyphens and underscores, separated by commas.",
-    )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for part in text.split(",") if (name := part.strip()))
-
-
-class Erasure(Section):
-    """Erasure of data subjects."""
-
-    cooling_off_hours: int = Field(
-        default=0, ge=0, le=336, description="Hours from the second approval to the beginning."
-    )
-    recipients: Annotated[Text, AfterValidator(lambda text: _listed(text, "erasure"))] = Field(
-        default="",
-        description="Who else holds the data and is told of an erasure: names between commas.",
-    )
-    ocsp_is_cached: bool = Field(
-        default=False,
-        description="Whether a cache before OCSP may give answers until their nextUpdate.",
-    )
-
-    @property
-    def recipient_names(self) -> tuple[str, ...]:
-        """Each recipient once."""
-        return tuple(dict.fromkeys(_names(self.recipients)))
-
-
-class Retention(Section):
-    """What is kept at an erasure, and for how long."""
-
-    policies: Annotated[Text, AfterValidator(lambda text: _listed(text, "retention"))] = Field(
-        default="erase_now",
-        description="Policies that rule on each record, separated by commas: erase_now, nsis,"
-        " nsis_etsi, keep_until_expiry, years_after_end, calendar_year_plus, days, qualified,"
-        " consent_only, or installed ones. The strictest keep wins.",
-    )
-
-    @field_validator("policies")
-    @classmethod
-    def _is_given(cls, policies: str) -> str:
-        if _names(policies):
-            return policies
-        raise refused("is empty", "Name a policy; erase_now keeps nothing.")
-
-    @property
-    def policy_names(self) -> tuple[str, ...]:
-        """Each policy once."""
-        return tuple(dict.fromkeys(_names(self.policies)))
-
-
 class Controller(Section):
     """Who answers for the personal data (GDPR Art. 4(7)), and who helps with it (Art. 28)."""
 
@@ -440,7 +351,6 @@ class Settings(Section):
     ocsp: Ocsp
     crl: Crl
     revocation: Revocation
-    directory: Directory
     erasure: Erasure
     retention: Retention
     controller: Controller
@@ -453,8 +363,11 @@ class Settings(Section):
     serial: Serial
     cases: Cases
     keys: Keys
+    delivery: Delivery
     links: Links
     session: Session
+    directories: Directories = Field(default_factory=dict)
+    """By name; the tables [directories.NAME]."""
 
     @model_validator(mode="after")
     def _listeners_do_not_collide(self) -> Self:
@@ -478,5 +391,7 @@ SECTIONS: dict[str, type[Section]] = {
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
 """The sections by name, in the order of `Settings`."""
+DIRECTORIES = "directories"
+"""The section that holds a section for each directory."""
 
-__all__ = ["SECTIONS", "DatabaseUrl", "Section", "Settings"]
+__all__ = ["DIRECTORIES", "SECTIONS", "DatabaseUrl", "DirectorySection", "Section", "Settings"]

@@ -26,9 +26,25 @@ from records.tables.certificates import (
     revocation_residue,
 )
 from records.tables.consents import consent, disclosure
-from records.tables.directories import publication
+from records.tables.delivery import (
+    activation_code,
+    credential,
+    duty,
+    print_job,
+    revocation_secret,
+)
+from records.tables.directories import authority_publication, directory_check, publication
 from records.tables.duties import revocation_duty
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
+from records.tables.organisations import (
+    association,
+    call_back,
+    incident,
+    mandate,
+    mandate_signature,
+    organisation,
+    organisation_application,
+)
 from records.tables.people import (
     data_key,
     officer,
@@ -51,15 +67,19 @@ from records.tables.watch import alarm, job_run, status_visible
 from records.tables.work import lease
 
 __all__ = [
+    "activation_code",
     "alarm",
     "application",
     "approval",
+    "association",
     "audit_event",
     "audit_head",
     "audit_payload",
     "audit_retention",
+    "authority_publication",
     "bulk_certificate",
     "bulk_revocation",
+    "call_back",
     "case_approval",
     "case_delivery",
     "case_file",
@@ -67,30 +87,40 @@ __all__ = [
     "certificate",
     "compromised_key",
     "consent",
+    "credential",
     "crl",
     "crl_piece",
     "data_key",
+    "directory_check",
     "directory_debt",
     "disclosure",
     "doomed_key",
+    "duty",
     "erasure",
     "erasure_approval",
     "erasure_notice",
     "erasure_receipt",
+    "incident",
     "issuer",
     "issuer_certificate",
     "job_run",
     "lease",
+    "mandate",
+    "mandate_signature",
     "metadata",
     "ocsp_response",
     "officer",
     "officer_certificate",
     "officer_session",
     "one_time_link",
+    "organisation",
+    "organisation_application",
+    "print_job",
     "publication",
     "retention_order",
     "revocation_duty",
     "revocation_residue",
+    "revocation_secret",
     "status_change",
     "status_observation",
     "status_visible",

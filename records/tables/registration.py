@@ -3,6 +3,7 @@
 from sqlalchemy import (
     Column,
     LargeBinary,
+    PrimaryKeyConstraint,
     String,
     Table,
 )
@@ -35,7 +36,7 @@ application = Table(
 approval = Table(
     "approval",
     metadata,
-    Column("application_id", String(40), primary_key=True, info=BY_APPLICATION),
+    Column("application_id", String(40), nullable=False, info=BY_APPLICATION),
     Column("officer_id", String(40), nullable=False, info=BY_OFFICER),
     Column("person_id", String(40), nullable=False, info=BY_OFFICER),
     Column("package_sha256", String(64), nullable=False, info=BY_APPLICATION),
@@ -44,5 +45,7 @@ approval = Table(
     ),
     Column("signature", LargeBinary, nullable=False, info=BY_OFFICER),
     Column("at", UtcTime, nullable=False, info=OPERATIONAL),
+    # One for each package: whoever goes back to proofing is approved anew.
+    PrimaryKeyConstraint("application_id", "package_sha256"),
     sqlite_with_rowid=False,
 )

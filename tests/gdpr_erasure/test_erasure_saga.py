@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pytest
@@ -25,13 +26,14 @@ from tests.support.memory_erasures import (
     ORIGIN,
     SUBJECT,
     MemoryErasures,
+    MemoryVault,
     Scene,
     a_place,
 )
 
 STEPS = (
     *("frozen", "revoked", "visible", "withdrawn", "told", "notified"),
-    *("destroyed", "rechecked", "sealed", "done"),
+    *("deleted", "destroyed", "rechecked", "sealed", "done"),
 )
 
 
@@ -155,6 +157,32 @@ def test_two_that_carry_on_at_once_do_not_do_it_twice() -> None:
     scene.saga.carry_on(case, lambda: NOW)
     with pytest.raises(Conflict):
         scene.saga.carry_on(case, lambda: NOW)
+
+
+@dataclass
+class SealsMeanwhile(MemoryVault):
+    """A vault in which a seal begins, without our keys, just before their deletion is committed."""
+
+    store: MemoryErasures = field(default_factory=MemoryErasures)
+
+    def current_epoch(self) -> int:
+        if self.store.destroyed is None:
+            self.seal(NOW)
+            return self.epoch - 1
+        return self.epoch
+
+
+def test_a_seal_that_began_before_the_deletion_was_committed_is_not_taken_for_its_own() -> None:
+    scene = Scene.approved(a_place())
+    scene.vault = SealsMeanwhile(by_itself=False, store=scene.store)
+    scene.show()
+    scene.carry_on()
+    scene.probe.renew(scene.now)
+
+    assert scene.carry_on() is ErasureState.RECHECKED
+    assert scene.case.epoch == scene.vault.epoch
+    scene.vault.seal(scene.now)
+    assert scene.carry_on() is ErasureState.DONE
 
 
 class Crash(BaseException):

@@ -334,7 +334,7 @@ def test_the_erasure_of_a_person_leaves_cases_that_name_nobody(
     stores.observe_all(place, NOW)
     stores.withdraw_all(NOW)
     erasure = ready(stores, person.subject_id, administrators(stores, NOW), NOW)
-    stores.erasures.destroy(erasure, 0, NOW)
+    stores.erasures.destroy(erasure, NOW)
     left = stores.cases.get(case.id)
     assert (left.subject_id, left.state) == (None, CaseState.DELIVERED)
     with pytest.raises(Erased):

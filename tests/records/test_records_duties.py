@@ -98,7 +98,7 @@ def test_a_dismissal_takes_two_persons_who_say_the_same(
     first, second = two
 
     assert stores.duties.dismiss(duty, WHY, first, now).state is DutyState.OPEN
-    with pytest.raises(RuleBroken, match="DUT05"):
+    with pytest.raises(RuleBroken, match="DTR05"):
         stores.duties.dismiss(duty, WHY, first, now)
     with pytest.raises(Conflict):
         stores.duties.dismiss(duty, NoReason.OTHER_PERSON, second, now)
@@ -114,7 +114,7 @@ def test_only_a_security_administrator_proposes_a_dismissal(
 ) -> None:
     duty = opened(stores, person, DEATH, now)
 
-    with pytest.raises(RuleBroken, match="DUT04"):
+    with pytest.raises(RuleBroken, match="DTR04"):
         stores.duties.dismiss(duty, WHY, stores.officer(Role.AUDITOR, now), now)
     with pytest.raises(NotFound):
         stores.duties.dismiss("D-0", WHY, stores.officer(Role.AUDITOR, now), now)
@@ -154,10 +154,10 @@ def test_a_duty_is_about_a_certificate_of_the_subject_that_is_in_force(
 ) -> None:
     credential = credential_of(person)
     other = Credential(credential.issuer, credential.serial, "subject-0")
-    with pytest.raises(RuleBroken, match="DUT01"):
+    with pytest.raises(RuleBroken, match="DTR01"):
         stores.duties.open(other, DEATH, "system:registers", now)
     assert [each for each, _ in stores.duties.live(now)].count(credential) == 1
     stores.revoked(person.certificate, now)
     assert stores.duties.live(now) == ()
-    with pytest.raises(RuleBroken, match="DUT01"):
+    with pytest.raises(RuleBroken, match="DTR01"):
         stores.duties.open(credential, DEATH, "system:registers", now)

@@ -80,7 +80,7 @@ def person(stores: Stores) -> Person:
 
 
 def destroyed(stores: Stores, case: Erasure, now: datetime = NOW) -> Erasure:
-    after = stores.erasures.destroy(case, 7, now)
+    after = stores.erasures.destroy(case, now)
     assert after is not None
     return after
 
@@ -282,7 +282,9 @@ def test_destruction_deletes_everything_and_leaves_the_residue(
 ) -> None:
     done = destroyed(stores, ready(stores, person.subject_id, two, NOW))
 
-    assert (done.state, done.epoch, done.subject_id) == (ErasureState.DESTROYED, 7, None)
+    assert (done.state, done.epoch, done.subject_id) == (ErasureState.DESTROYED, None, None)
+    assert stores.erasures.note_epoch(done, 7).epoch == 7
+    assert stores.erasures.note_epoch(done, 8).epoch == 7
     assert done.places == (person.place,)
     assert done.evidence["destroyed"] == {
         "applications": 1,
@@ -329,6 +331,7 @@ def test_what_a_duty_keeps_stays_under_its_own_key_and_goes_later(
         "approvals": 0,
         "certificates": 1,
         "cases": 0,
+        "consents": 0,
         "keys": 2,
         "left": 1,
         "owed": 0,
@@ -375,6 +378,7 @@ def test_a_certificate_that_is_kept_until_its_expiry_stays_revoked(
         "approvals": 1,
         "certificates": 0,
         "cases": 0,
+        "consents": 0,
         "keys": 2,
         "left": 1,
         "owed": 0,
@@ -395,14 +399,14 @@ def test_nothing_is_destroyed_under_a_legal_hold(
     stores.orders.approve(hold.id, two[1].id, NOW)
     before = contents(stores.database)
 
-    assert stores.erasures.destroy(case, 7, NOW) is None
+    assert stores.erasures.destroy(case, NOW) is None
     assert contents(stores.database) == before
     with pytest.raises(RuleBroken) as refusal, stores.database.write() as tx:
         tx.exec_driver_sql(f"DELETE FROM certificate WHERE subject_id = '{person.subject_id}'")  # noqa: S608
     assert refusal.value.code == "PKI34"
 
     ends = stores.orders.ask(NewOrder("release", "BS 1/26", hold_id=hold.id), two[1].id, NOW)
-    assert stores.erasures.destroy(case, 7, NOW) is None
+    assert stores.erasures.destroy(case, NOW) is None
     stores.orders.approve(ends.id, two[0].id, NOW)
     destroyed(stores, case)
 
@@ -418,7 +422,7 @@ def test_a_destruction_that_is_refused_leaves_everything(
     before = contents(stores.database)
 
     with pytest.raises(RuleBroken) as refusal:
-        stores.erasures.destroy(case, 7, NOW)
+        stores.erasures.destroy(case, NOW)
     assert refusal.value.code == "PKI05"
     assert contents(stores.database) == before
 
@@ -495,7 +499,7 @@ def test_a_destruction_of_a_stale_case_leaves_everything(
     before = contents(stores.database)
 
     with pytest.raises(Conflict):
-        stores.erasures.destroy(case, 7, NOW)
+        stores.erasures.destroy(case, NOW)
     assert contents(stores.database) == before
 
 

@@ -22,6 +22,7 @@ from tests.support.staff import Office, an_officer, applied, certified
 
 APPLICATION = "/api/v1/applications/A-ABCDEFGHIJ"
 CERTIFICATE = "/api/v1/certificates/issuing/01abcdef0123456789abcdef"
+LETTER = "/api/v1/letters/letter-0123456789abcdef"
 BULK = "/api/v1/revocations/bulk-0123456789abcdef"
 DUTY = "/api/v1/duties/D-0123456789abcdef"
 NEW_DUTY = {"issuer": "issuing", "serial": "01abcdef0123456789abcdef", "cause": "death"}
@@ -53,6 +54,13 @@ BY_OFFICERS = {
     ("post", f"{APPLICATION}/conclusion"): (Act.PROVE, None),
     ("get", f"{APPLICATION}/package"): (Act.SEE_APPLICATIONS, None),
     ("post", f"{APPLICATION}/approval"): (Act.SEE_APPLICATIONS, {"signature": ""}),
+    ("get", f"{APPLICATION}/duties/proofing"): (Act.SEE_APPLICATIONS, None),
+    ("post", f"{APPLICATION}/duties/proofing"): (Act.PROVE, {}),
+    ("post", f"{APPLICATION}/preparation"): (Act.PERSONALISE, {"channel": "online"}),
+    ("post", f"{APPLICATION}/codes"): (Act.DISPATCH_CODES, {"channel": "sms"}),
+    ("get", "/api/v1/letters"): (Act.DISPATCH_CODES, None),
+    ("get", LETTER): (Act.DISPATCH_CODES, None),
+    ("post", f"{LETTER}/confirmation"): (Act.DISPATCH_CODES, None),
     ("get", "/api/v1/certificates"): (Act.FIND, None),
     ("get", CERTIFICATE): (Act.FIND, None),
     ("post", f"{CERTIFICATE}/revocation"): (Act.REVOKE, {"reason": "superseded"}),
@@ -116,9 +124,15 @@ BY_OFFICERS = {
 BY_OFFICER_OR_APPLICANT = {
     ("get", APPLICATION),
     ("get", f"{APPLICATION}/certificate"),
+    ("get", f"{APPLICATION}/credential"),
     ("get", f"{APPLICATION}/consents"),
 }
-BY_APPLICANT = {("post", f"{APPLICATION}/erasure")}
+BY_APPLICANT = {
+    ("post", f"{APPLICATION}/erasure"): None,
+    ("post", f"{APPLICATION}/activation"): {"code": ""},
+    ("post", f"{APPLICATION}/contact"): {},
+    ("post", f"{APPLICATION}/revocation-secret"): None,
+}
 BY_REQUESTER = {
     ("get", f"{CASE}/own"),
     *(

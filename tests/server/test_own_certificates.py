@@ -290,7 +290,7 @@ def test_without_a_ceremony_nobody_issues(tmp_path: Path) -> None:
             parts.issuing()
         with pytest.raises(NoRegisters):
             parts.registers()
-        assert parts.directory() is None
+        assert not parts.settings.directories
 
 
 def test_one_state_directory_has_one_service(tmp_path: Path) -> None:

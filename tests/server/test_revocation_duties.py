@@ -129,7 +129,7 @@ def test_a_duty_that_an_officer_opens_is_dismissed_by_two(
 
     assert post(app, first, path, why).get_json()["state"] == "open"
     alone = post(app, first, path, why)
-    assert (alone.status_code, "DUT05" in alone.get_json()["rule"]) == (422, True)
+    assert (alone.status_code, "DTR05" in alone.get_json()["rule"]) == (422, True)
     assert post(app, second, path, why).get_json()["state"] == "dismissed"
     assert post(app, second, path, why).status_code == 409
     assert record(office, person)[0] == "issued"

@@ -270,7 +270,7 @@ class Story:
         if not ends:
             self.names["erasure_begun"] = case.id
             return
-        destroyed = self.stores.erasures.destroy(case, 0, now)
+        destroyed = self.stores.erasures.destroy(case, now)
         assert destroyed is not None
         sealed = to_sealed(self.stores, destroyed, now)
         self.stores.erasures.finish(sealed, "receipt", now)
@@ -288,7 +288,7 @@ class Story:
         stores.withdraw_all(now)
         nsis = (BUILT_IN["nsis"],)
         part = ready(stores, kept.subject_id, self.administrators, now, nsis)
-        assert stores.erasures.destroy(part, 0, now) is not None
+        assert stores.erasures.destroy(part, now) is not None
         until_expiry = (BUILT_IN["keep_until_expiry"],)
         ready(stores, held.subject_id, self.administrators, now, until_expiry)
         ready(stores, sued.subject_id, self.administrators, now)

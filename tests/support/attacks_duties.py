@@ -6,7 +6,7 @@ _OPEN = "id = :open_duty"
 _DISMISS = "UPDATE revocation_duty SET state = 'dismissed', decided_at = 9, "
 
 DUTY_ATTACKS = {
-    "DUT01": (
+    "DTR01": (
         copied("revocation_duty", _OPEN, id="'D-1'"),
         copied("revocation_duty", "id = :done_duty", id="'D-1'", state="'open'"),
         copied("revocation_duty", _OPEN, id="'D-1'", cause="'other'", state="'dismissed'"),
@@ -15,15 +15,15 @@ DUTY_ATTACKS = {
         copied("revocation_duty", "id = :proposed_duty", id="'D-1'", cause="'other'"),
         *over("revocation_duty", _OPEN, "id", "deadline = 9"),
     ),
-    "DUT02": (
+    "DTR02": (
         "UPDATE revocation_duty SET deadline = deadline + 1 WHERE id = :open_duty",
         "UPDATE revocation_duty SET serial = 'ab' WHERE id = :open_duty",
         "UPDATE revocation_duty SET cause = 'missing' WHERE id = :open_duty",
         "UPDATE revocation_duty SET state = 'open' WHERE id = :dismissed_duty",
         "UPDATE revocation_duty SET state = 'dismissed' WHERE id = :done_duty",
     ),
-    "DUT03": ("UPDATE revocation_duty SET state = 'revoked' WHERE id = :open_duty",),
-    "DUT04": (
+    "DTR03": ("UPDATE revocation_duty SET state = 'revoked' WHERE id = :open_duty",),
+    "DTR04": (
         "UPDATE revocation_duty SET no_reason = 'other_person' WHERE id = :proposed_duty",
         (
             "UPDATE revocation_duty SET proposed_by = :duty_second,"
@@ -44,7 +44,7 @@ DUTY_ATTACKS = {
             " WHERE id = :open_duty"
         ),
     ),
-    "DUT05": (
+    "DTR05": (
         (
             f"{_DISMISS} decided_by = :duty_second, decided_person = :duty_second_person"
             " WHERE id = :open_duty"
@@ -62,5 +62,5 @@ DUTY_ATTACKS = {
             " WHERE id = :proposed_duty"
         ),
     ),
-    "DUT06": ("DELETE FROM revocation_duty WHERE id = :open_duty",),
+    "DTR06": ("DELETE FROM revocation_duty WHERE id = :open_duty",),
 }

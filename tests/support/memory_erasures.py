@@ -140,7 +140,7 @@ class MemoryErasures:
         assert case.state is ErasureState.WITHDRAWN
         return {each: list(self.notes.values()).count(each) for each in set(self.notes.values())}
 
-    def destroy(self, case: Erasure, epoch: int, now: datetime) -> Erasure | None:
+    def destroy(self, case: Erasure, now: datetime) -> Erasure | None:
         # What the guards of the database ask for before a delete (PKI01, PKI04, PKI05, PKI34).
         if self.held:
             return None
@@ -159,10 +159,14 @@ class MemoryErasures:
             now,
             state=ErasureState.DESTROYED,
             subject_id=SUBJECT if left else None,
-            epoch=epoch,
+            epoch=None,
             destroyed_event=0,
             evidence=evidence,
         )
+
+    def note_epoch(self, case: Erasure, epoch: int) -> Erasure:
+        self.cases[case.id] = replace(self.cases[case.id], epoch=epoch)
+        return self.erasure(case.id)
 
     def proof(self, case: Erasure) -> AuditProof | None:
         if not self.sealed:

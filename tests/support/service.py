@@ -257,8 +257,9 @@ def _settings(slapd: PrivateSlapd | None) -> str:
     if slapd is None:
         return text
     return f"""{text}
-[directory]
-enabled = true
+[directories.main]
+processor = "this machine"
+region = "EU"
 url = "{slapd.url}"
 base_dn = "{slapd.suffix}"
 bind_dn = "{slapd.admin_dn}"

@@ -64,7 +64,9 @@ def an_officer(parts: Assembly, role: Role) -> EnrolledOfficer:
     return EnrolledOfficer(officer, certificate, key)
 
 
-def applied(parts: Assembly, number: str = NANCY, **changes: str) -> Application:
+def applied(
+    parts: Assembly, number: str = NANCY, *, published: bool = False, **changes: str
+) -> Application:
     """An application as the applicant submits it."""
     answers: dict[str, dict[str, object]] = {}
     for kind in TermsKind:
@@ -75,24 +77,31 @@ def applied(parts: Assembly, number: str = NANCY, **changes: str) -> Application
         attributes=claimed(number, **changes),
         request=a_new_request_der(),
         acceptances=answers,
-        publication_consent=False,
+        publication_consent=published,
     )
     application, _ = open_application(parts, new, utc_now())
     return application
 
 
-def vetted(parts: Assembly, officer: Officer, number: str = NANCY) -> Application:
+def vetted(
+    parts: Assembly, officer: Officer, number: str = NANCY, *, published: bool = False
+) -> Application:
     """An application whose proofing an officer has concluded."""
-    application = applied(parts, number)
+    application = applied(parts, number, published=published)
     record_document(parts, application.id, passport_of(number), officer, utc_now())
     return conclude_proofing(parts, application.id, officer, utc_now())
 
 
 def certified(
-    parts: Assembly, officer: Officer, approver: EnrolledOfficer, number: str = NANCY
+    parts: Assembly,
+    officer: Officer,
+    approver: EnrolledOfficer,
+    number: str = NANCY,
+    *,
+    published: bool = False,
 ) -> Application:
     """An application whose certificate is issued."""
-    application = vetted(parts, officer, number)
+    application = vetted(parts, officer, number, published=published)
     signature = approver.sign(application_package(application))
     return approve_application(parts, application.id, signature, approver.officer, utc_now())
 

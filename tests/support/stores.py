@@ -193,13 +193,13 @@ class Stores:
     def publish_all(self, now: datetime) -> None:
         """Carry out every publication that is due."""
         for task in self.publications.pending(DIRECTORY, 100, now):
-            assert task.entry is not None
+            assert task.holder is not None
             self.publications.done(task.id, ENTRY_UUID, now)
 
     def withdraw_all(self, now: datetime) -> None:
         """Carry out every withdrawal that is due."""
         for task in self.publications.pending(DIRECTORY, 100, now):
-            assert task.entry is None
+            assert task.holder is None
             self.publications.done(task.id, None, now)
 
     def count(self, table: str) -> int:

@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("sealed_package", sa.LargeBinary(), nullable=False),
         sa.Column("signature", sa.LargeBinary(), nullable=False),
         sa.Column("at", records.database.UtcTime(), nullable=False),
-        sa.PrimaryKeyConstraint("application_id", name=op.f("pk_approval")),
+        sa.PrimaryKeyConstraint("application_id", "package_sha256", name=op.f("pk_approval")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -290,6 +290,10 @@ def _from_officers_on() -> None:
         sa.Column("retry_at", records.database.UtcTime(), nullable=False),
         sa.Column("error_code", sa.String(length=40), nullable=True),
         sa.Column("verified_at", records.database.UtcTime(), nullable=True),
+        sa.Column("set_aside_at", records.database.UtcTime(), nullable=True),
+        sa.Column("cert_sha1", sa.LargeBinary(), nullable=True),
+        sa.Column("name_sha1", sa.LargeBinary(), nullable=True),
+        sa.Column("key_sha1", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'published', 'withdrawing', 'withdrawn')",
             name=op.f("ck_publication_state"),
@@ -303,7 +307,8 @@ def _from_officers_on() -> None:
             "directory", "issuer", "serial", name=op.f("uq_publication_directory_issuer_serial")
         ),
     )
-    op.create_index(op.f("ix_publication_state"), "publication", ["state"], unique=False)
+    for column in ("cert_sha1", "key_sha1", "name_sha1", "state"):
+        op.create_index(op.f(f"ix_publication_{column}"), "publication", [column], unique=False)
     op.create_index(op.f("ix_publication_subject_id"), "publication", ["subject_id"], unique=False)
     op.create_table(
         "revocation_residue",

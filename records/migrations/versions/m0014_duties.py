@@ -6,7 +6,7 @@ from alembic import op
 import records.database
 
 revision = "0014"
-down_revision = "0006"
+down_revision = "0013"
 
 
 def upgrade() -> None:
