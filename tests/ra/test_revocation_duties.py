@@ -114,17 +114,21 @@ def test_every_cause_has_grounds_and_none_tells_relying_parties_of_a_death(
     assert cause.time_to_act >= DAY
 
 
-def test_a_duty_is_overdue_after_its_deadline_while_it_is_open() -> None:
-    duty = Duty(
-        "D-0123456789abcdef",
-        Credential("issuing", "01", "subject-1"),
-        DutyCause.DEATH,
-        DutyState.OPEN,
-        OPENED,
-        "system:registers",
-        OPENED + DAY,
-    )
+DUTY = Duty(
+    "D-0123456789abcdef",
+    Credential("issuing", "01", "subject-1"),
+    DutyCause.DEATH,
+    DutyState.OPEN,
+    OPENED,
+    "system:registers",
+    OPENED + DAY,
+)
 
-    assert not duty.is_overdue(OPENED + DAY)
-    assert duty.is_overdue(OPENED + DAY + timedelta(seconds=1))
-    assert not replace(duty, state=DutyState.REVOKED).is_overdue(OPENED + 2 * DAY)
+
+def test_a_duty_in_time_is_no_alarm() -> None:
+    assert not DUTY.is_overdue(OPENED + DAY)
+    assert not replace(DUTY, state=DutyState.REVOKED).is_overdue(OPENED + 2 * DAY)
+
+
+def test_a_duty_is_overdue_after_its_deadline_while_it_is_open() -> None:
+    assert DUTY.is_overdue(OPENED + DAY + timedelta(seconds=1))
