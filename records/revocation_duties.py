@@ -17,7 +17,12 @@ from records.audit_log import append
 from records.database import Database
 from records.errors import Conflict, NotFound
 from records.officers import Officer
-from records.tables import certificate, revocation_duty
+from records.tables import (
+    certificate,
+    organisation,
+    organisation_application,
+    revocation_duty,
+)
 
 QUIET = timedelta(days=30)
 """For so long a dismissed cause is not opened again for the same certificate."""
@@ -130,6 +135,22 @@ class RevocationDuties:
         return tuple(
             (Credential(row.issuer, row.serial, row.subject_id), row.application_id) for row in rows
         )
+
+    def live_of_companies(self, now: datetime) -> tuple[tuple[Credential, str], ...]:
+        """Every credential in force that names a legal person, with the number of that person.
+
+        That are its own and those of the people associated with it (ISS-REV-L4d).
+        """
+        of, named = certificate.c, organisation_application.c
+        query = (
+            select(of.issuer, of.serial, of.subject_id, organisation.c.cvr)
+            .join(organisation_application, named.application_id == of.application_id)
+            .join(organisation, organisation.c.id == named.organisation_id)
+            .where(of.status.in_(("issued", "held")), of.not_after > now)
+        )
+        with self._database.read() as tx:
+            rows = tx.execute(query.order_by(of.issuer, of.serial)).all()
+        return tuple((Credential(row.issuer, row.serial, row.subject_id), row.cvr) for row in rows)
 
 
 def place_of(duty: Duty) -> tuple[IssuerName, SerialNumber]:

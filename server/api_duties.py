@@ -48,24 +48,24 @@ def register_duties(blueprint: APIBlueprint, parts: Assembly) -> None:
     """Duties to revoke."""
 
     @blueprint.get("/duties", summary="Duties to revoke, those that are due first")
-    def duties(query: DutyQuery) -> Response:
+    def revocation_duties(query: DutyQuery) -> Response:
         acting_officer(parts, request, Act.REVOKE)
         return jsonify([duty_view(each) for each in parts.duties.all(query.state)])
 
     @blueprint.post("/duties", summary="Open a duty to revoke")
-    def open_duty(body: DutyBody) -> tuple[Response, int]:
+    def open_revocation_duty(body: DutyBody) -> tuple[Response, int]:
         officer = acting_officer(parts, request, Act.REVOKE)
         place = IssuerName(body.issuer), SerialNumber.from_hex(body.serial)
         opened = open_by_officer(parts, place, body.cause, officer, utc_now())
         return jsonify(duty_view(opened)), 201
 
     @blueprint.post("/duties/<duty_id>/revocation", summary="Revoke for it; final")
-    def do_duty(path: DutyPath) -> Response:
+    def do_revocation_duty(path: DutyPath) -> Response:
         officer = acting_officer(parts, request, Act.REVOKE)
         return jsonify(certificate_view(revoke_for(parts, path.duty_id, officer, utc_now())))
 
     @blueprint.post("/duties/<duty_id>/dismissal", summary="Dismiss it, with a second officer")
-    def dismiss_duty(path: DutyPath, body: DismissalBody) -> Response:
+    def dismiss_revocation_duty(path: DutyPath, body: DismissalBody) -> Response:
         officer = acting_officer(parts, request, Act.REVOKE)
         duty = dismiss(parts, path.duty_id, body.no_reason, officer, utc_now())
         return jsonify(duty_view(duty))

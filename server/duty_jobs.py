@@ -6,7 +6,13 @@ from functools import partial
 
 from server.assembly import Assembly
 from server.erasure_nights import is_first_tonight
-from server.revocation_duties import ask_about, due_by_itself, person_register, revoke_overdue
+from server.revocation_duties import (
+    ask_about,
+    ask_about_company,
+    due_by_itself,
+    person_register,
+    revoke_overdue,
+)
 
 
 def duty_work(parts: Assembly, now: datetime) -> list[Callable[[], bool]]:
@@ -16,4 +22,7 @@ def duty_work(parts: Assembly, now: datetime) -> list[Callable[[], bool]]:
     if register is None or not is_first_tonight(parts, "registers", now):
         return [*late]
     asked = (partial(ask_about, parts, register, each, now) for each in parts.duties.live(now))
-    return [*late, *asked]
+    companies, _ = parts.companies()
+    named = parts.duties.live_of_companies(now)
+    about = (partial(ask_about_company, parts, companies, each, now) for each in named)
+    return [*late, *asked, *about]

@@ -6,8 +6,18 @@ Acting on a duty is a revocation like any other, with the cause that follows fro
 from datetime import datetime
 
 import ra.errors
+from ra.companies import CompanyRegister
+from ra.legal_persons import CvrNumber
 from ra.registers import PersonRegister
-from ra.revocation_duties import Credential, Duty, DutyCause, DutyState, NoReason, person_causes
+from ra.revocation_duties import (
+    Credential,
+    Duty,
+    DutyCause,
+    DutyState,
+    NoReason,
+    company_causes,
+    person_causes,
+)
 from records.certificate_rows import CertificateRecord
 from records.errors import Conflict, NotFound
 from records.officers import Officer
@@ -36,6 +46,16 @@ def ask_about(
     if claim.cpr_number is None:
         return False
     causes = person_causes(claim, register.find(claim.cpr_number, now))
+    opened = [parts.duties.open(credential, cause, REGISTERS, now) for cause in causes]
+    return any(opened)
+
+
+def ask_about_company(
+    parts: Assembly, register: CompanyRegister, of: tuple[Credential, str], now: datetime
+) -> bool:
+    """Ask the register about the legal person that one credential names; whether one was opened."""
+    credential, cvr = of
+    causes = company_causes(register.find(CvrNumber(cvr), now))
     opened = [parts.duties.open(credential, cause, REGISTERS, now) for cause in causes]
     return any(opened)
 

@@ -7,10 +7,11 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from ra.applications import Application
+from ra.fake_companies import FakeCvr
 from ra.fake_registers import FakeCpr
 from ra.identity import CprNumber
 from ra.registers import NoAnswer, PersonAnswer
-from ra.revocation_duties import Duty, DutyCause, DutyState
+from ra.revocation_duties import Credential, Duty, DutyCause, DutyState
 from records.officers import Role
 from revocation.causes import Cause
 from revocation.reasons import Reason
@@ -20,12 +21,13 @@ from server.duty_jobs import duty_work
 from server.jobs import run_job
 from server.metrics import Metrics
 from server.observations import alarms_now
-from server.revocation_duties import ask_about, due_by_itself, revoke_overdue
+from server.revocation_duties import ask_about, ask_about_company, due_by_itself, revoke_overdue
 from server.staff import staff_app
 from tests.support.staff import Browser, EnrolledOfficer, Office, an_officer, certified
 
 DIES = "2103009996"
-MONTH = timedelta(days=30)
+DAY = timedelta(days=1)
+MONTH = 30 * DAY
 
 
 @pytest.fixture
@@ -148,3 +150,25 @@ def test_registers_are_asked_once_a_night(office: Office) -> None:
         done = run_job("revocation-duties", office.parts, Metrics.of_process())
     assert done == 0
     assert duty_work(office.parts, utc_now()) == []
+
+
+def test_a_bankruptcy_on_day_20_opens_a_duty_for_each_credential_that_names_the_company(
+    office: Office, person: Application
+) -> None:
+    parts, now = office.parts, utc_now()
+    (live,) = parts.certificates.find(application_id=person.id)
+    credential = Credential(live.issuer, live.serial_number.hex, person.subject_id)
+    bankrupt = (credential, "99000023")
+
+    assert not ask_about_company(parts, FakeCvr(now), bankrupt, now)
+    assert ask_about_company(parts, FakeCvr(now - 20 * DAY), bankrupt, now)
+    assert not ask_about_company(parts, FakeCvr(now - 20 * DAY), bankrupt, now)
+
+    (duty,) = (each for each in parts.duties.all(DutyState.OPEN) if each.credential == credential)
+    assert duty.cause is DutyCause.COMPANY_BANKRUPT
+    assert revoke_overdue(parts, duty, now)
+    assert record(office, person) == (
+        "revoked",
+        Cause.COMPANY_CEASED,
+        Reason.CESSATION_OF_OPERATION,
+    )
