@@ -27,10 +27,13 @@ from records.tables import (
     consent,
     disclosure,
     erasure,
+    erasure_approval,
+    erasure_notice,
     officer,
     officer_certificate,
     one_time_link,
     publication,
+    retention_order,
     revocation_duty,
     status_change,
     status_observation,
@@ -86,6 +89,12 @@ def _of_own_account(table: Table) -> Callable[[str], ColumnElement[bool]]:
 def _of_own_case(table: Table) -> Callable[[str], ColumnElement[bool]]:
     return lambda subject_id: table.c.case_id.in_(
         select(subject_case.c.id).where(subject_case.c.subject_id == subject_id)
+    )
+
+
+def _of_own_erasure(table: Table) -> Callable[[str], ColumnElement[bool]]:
+    return lambda subject_id: table.c.case_id.in_(
+        select(erasure.c.id).where(erasure.c.subject_id == subject_id)
     )
 
 
@@ -211,6 +220,19 @@ ROOMS: tuple[Room, ...] = (
         record_class=RecordClass.REVOCATION_REQUEST,
     ),
     Room(erasure, _own(erasure), ("id",), record_class=RecordClass.CASE_FILE),
+    Room(
+        erasure_approval,
+        _of_own_erasure(erasure_approval),
+        ("case_id",),
+        record_class=RecordClass.CASE_FILE,
+    ),
+    Room(
+        erasure_notice,
+        _of_own_erasure(erasure_notice),
+        ("case_id", "recipient"),
+        record_class=RecordClass.CASE_FILE,
+    ),
+    Room(retention_order, _own(retention_order), ("id",), record_class=RecordClass.CASE_FILE),
 )
 
 LEFT_OUT: Mapping[str, str] = MappingProxyType(
@@ -219,7 +241,9 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "officer_session": "the digest of a secret that lies in the officer's own browser",
         "case_part": "copies of what the other rooms hold, made for the answer itself",
         "case_delivery": "the answer itself, encrypted to the person who asked",
-        "audit_payload": "opened by the log itself, event by event, for a stated purpose",
+        "audit_payload": "collected from the log itself, which tells that they were opened",
+        "erasure_receipt": "names nobody, and is made when the person is gone",
+        "directory_debt": "what is owed of certificates after the person is gone",
         "audit_event": "headers name nobody",
         "bulk_revocation": "plans about many, told of in the row of each certificate",
         "bulk_certificate": "the same places as in the certificates' own rows",

@@ -15,6 +15,7 @@ from ra.applications import (
     RequestedCertificate,
     draft,
     record_acceptance,
+    start_proofing,
 )
 from ra.associations import AssociationKind, AssociationState
 from ra.claims import ClaimedIdentity
@@ -89,12 +90,20 @@ def apply_as_employee(
     return _open(parts, EMPLOYEE, applicant, new, now)
 
 
-def conclude_application(
+def take_up_named(
     parts: Assembly, before: Application, officer: Officer, now: datetime
 ) -> Application:
-    """An officer concludes an application that names an organisation; the register is asked."""
-    who = ProofingOfficer(officer.id, officer.person_id)
-    return conclude_named(before, standing_of(parts, before, now), who, parts.policy, now)
+    """An officer takes up an application that names an organisation, unless that was done."""
+    if before.state is not ApplicationState.SUBMITTED:
+        return before
+    taken_up = start_proofing(before, ProofingOfficer(officer.id, officer.person_id), now)
+    parts.applications.update(before, taken_up, officer.id, now)
+    return taken_up
+
+
+def conclude_application(parts: Assembly, before: Application, now: datetime) -> Application:
+    """Conclude an application that names an organisation; the register is asked."""
+    return conclude_named(before, standing_of(parts, before, now), parts.policy, now)
 
 
 def require_standing(parts: Assembly, application: Application, now: datetime) -> None:

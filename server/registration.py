@@ -44,7 +44,7 @@ from server.delivery import awaits_activation, delivery_ports
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_application
 from server.logs import get_logger
-from server.organisation_applications import conclude_application
+from server.organisation_applications import conclude_application, take_up_named
 from server.search import index_person
 from server.staff_signatures import StaffSignatures
 
@@ -156,7 +156,8 @@ def conclude_proofing(
     before = parts.applications.get(application_id)
     _require_in_hand(before, officer)
     if before.applicant.organisation is not None:
-        after = conclude_application(parts, before, officer, now)
+        before = take_up_named(parts, before, officer, now)
+        after = conclude_application(parts, before, now)
     else:
         _, catalogue = parts.registers()
         after = conclude(before, catalogue, parts.policy, now)

@@ -9,12 +9,14 @@ from sqlalchemy import text, update
 from ca.identifiers import IssuerName
 from records.errors import BackupRefused
 from records.officers import Role
+from records.search_index import SearchBy
 from records.tables import subject
 from revocation.reasons import Reason
 from revocation.status import Revoked
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
+from server.search import reindex
 from tests.support.installation import an_installation
 from tests.support.operator import Operator, environment_of
 from tests.support.softhsm import SoftHsm
@@ -71,10 +73,12 @@ def test_a_backup_that_is_put_back_neither_revives_nor_unrevokes(
 
     assert tillid("backup", "restore", backup, "--key", key, "--dry-run").code == 0
     assert isinstance(parts.statuses.status_of(*where), Revoked)
+    assert reindex(parts) > 0
     parts.database.close()
     restored = tillid("backup", "restore", backup, "--key", key, "--yes")
 
     assert (restored.code, restored.result["erased"]) == (0, 1)
+    assert restored.result["indexed"] >= 1
     (issuing,) = (row for row in restored.result["issuers"] if row["issuer"] == "issuing")
     assert (issuing["crl_number"], issuing["behind"], issuing["revoked"]) == (2, 1, 1)
     with assembled(parts.settings) as again:
@@ -82,6 +86,8 @@ def test_a_backup_that_is_put_back_neither_revives_nor_unrevokes(
         assert {officer.id: name for officer, name in again.officers.all()}[
             stays.id
         ] == "Officer Test"
+        assert stays.subject_id in again.search.find(SearchBy.NAME, "Officer Test")
+        assert gone.subject_id not in again.search.find(SearchBy.NAME, "Gudrun Gone")
         publish(again)
         latest = again.crls.latest(ISSUING)
         assert latest is not None

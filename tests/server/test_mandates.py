@@ -50,12 +50,14 @@ def registry(office: Office) -> Registry:
 
 @pytest.fixture(autouse=True)
 def _not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mandates, "draw_callback", lambda percent, _: Drawn(percent, False))
+    monkeypatch.setattr(
+        mandates, "draw_callback", lambda percent, _: Drawn(percent, selected=False)
+    )
 
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mandates, "draw_callback", lambda percent, _: Drawn(percent, True))
+    monkeypatch.setattr(mandates, "draw_callback", lambda percent, _: Drawn(percent, selected=True))
 
 
 Made = Callable[[Registry, AssuranceLevel], Any]
@@ -316,9 +318,11 @@ def test_a_denied_call_back_refuses_at_every_level_and_opens_an_incident(
 def test_what_was_drawn_is_not_drawn_again(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mandates, "draw_callback", lambda percent, _: Drawn(percent, True))
+    monkeypatch.setattr(mandates, "draw_callback", lambda percent, _: Drawn(percent, selected=True))
     asked = by_power(paper())(registry, HIGH)
-    monkeypatch.setattr(mandates, "draw_callback", lambda percent, _: Drawn(percent, False))
+    monkeypatch.setattr(
+        mandates, "draw_callback", lambda percent, _: Drawn(percent, selected=False)
+    )
     again = registry.clerk(f"{MANDATES}/{asked['id']}/power-of-attorney", paper(), 201)
     assert again["call_back"] == "pending"
 
