@@ -31,7 +31,7 @@ PROGRAMS = {
     "ldapsearch": "ldap-utils",
     "slapd": "slapd",
 }
-_READY_SECONDS = 30
+_READY_SECONDS = 60
 # A failpoint of a test is meant for the service, not for the tools of its users.
 _FAILPOINT = "TILLID_FAILPOINT"
 
