@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from demo.chapters import CHAPTERS
 from demo.stage import Stage
 from demo.tour_erasure import ERASURE
-from demo.tour_ra import ACTS
 
 Chapter = Callable[[Stage], Iterator[str]]
 
@@ -25,7 +24,6 @@ class Tour:
 TOURS = {
     "": Tour(CHAPTERS),
     "erasure": Tour(ERASURE, "tour-erasure", '[retention]\npolicies = "nsis"\n'),
-    "ra": Tour(ACTS, "tour-ra"),
 }
 """By name; the story has none."""
 NAMES = tuple(name for name in TOURS if name)

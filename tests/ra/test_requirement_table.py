@@ -46,7 +46,6 @@ PLANNED = frozenset(
         "ISS-DEL-S2a",
         "ISS-DEL-S2b",
         "ISS-REV-L4c",
-        "ISS-REV-L4d",
         "ISS-REV-L5",
         "ISS-REN-L1a",
         "ISS-REN-L1b",
