@@ -115,7 +115,7 @@ def _staff(blueprint: APIBlueprint, parts: Assembly) -> None:
         return jsonify({done.task.value: done.officer}), 201
 
     @blueprint.post("/applications/<application_id>/preparation", summary="Prepare the credential")
-    def credential_preparation(path: ApplicationPath, body: PreparationBody) -> tuple[Response, int]:
+    def prepare_credential(path: ApplicationPath, body: PreparationBody) -> tuple[Response, int]:
         hand = _hand(acting_officer(parts, request, Act.PERSONALISE), body.signature)
         channel = Channel(body.channel)
         prepare_credential(parts, path.application_id, channel, hand, utc_now())
