@@ -37,6 +37,7 @@ from records.tables import (
     one_time_link,
     publication,
     retention_order,
+    revocation_duty,
     status_change,
     status_observation,
     subject,
@@ -231,6 +232,12 @@ ROOMS: tuple[Room, ...] = (
         RecordClass.CASE_FILE,
     ),
     Room(case_approval, _of_own_case(case_approval), ("case_id",), {}, RecordClass.CASE_FILE),
+    Room(
+        revocation_duty,
+        _own(revocation_duty),
+        ("id",),
+        record_class=RecordClass.REVOCATION_REQUEST,
+    ),
     Room(erasure, _own(erasure), ("id",), record_class=RecordClass.CASE_FILE),
     Room(
         erasure_approval,

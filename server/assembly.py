@@ -55,6 +55,7 @@ from records.person_files import PersonFiles
 from records.personal_data import PersonalData
 from records.publication_consents import Consents
 from records.publications import Publications
+from records.revocation_duties import RevocationDuties
 from records.revocation_secrets import RevocationSecrets
 from records.schema import check_schema
 from records.sealing import Vault
@@ -127,6 +128,7 @@ class Assembly:
     case_contents: CaseContents
     deliveries: Deliveries
     subject_acts: SubjectActs
+    duties: RevocationDuties
     policy: ProofingPolicy
     clock: ClockWatch
     seal_pace: SealPace
@@ -395,6 +397,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         case_contents=CaseContents(database, personal),
         deliveries=Deliveries(database, personal),
         subject_acts=SubjectActs(database),
+        duties=RevocationDuties(database),
         clock=ClockWatch(database),
         delivery_ports=fake_ports(utc_now()) if settings.registers.adapter == "fake" else None,
         decisions=_decisions(settings),

@@ -87,6 +87,7 @@ def test_destruction_deletes_everything_and_leaves_the_residue(
         "cases": 0,
         "certificates": 1,
         "consents": 1,
+        "duties": 0,
         "keys": 3,
         "left": 0,
         "owed": 0,

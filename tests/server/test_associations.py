@@ -128,16 +128,41 @@ def _appointed(firm: Firm) -> Citizen:
     return firm.administrator(firm.registry.new_citizen(KIRSTEN, firm.level))
 
 
+_FEED, _ROLE = "FEED_NOT_AUTHENTICATED", "ROLE_NOT_FOUND_IN_CVR"
+_NONE: set[str] = set()
+_FIRST = {*_BOTH, _CONTROL}
+_RELATION = "cvr_relation"
 ROWS = [
-    Row(1, "low", _director, (ASTA, LOW), "declaration", (set(), {*_BOTH, _CONTROL}, {*_BOTH, _CONTROL})),
-    Row(2, "substantial", _appointed, (ASTA, SUBSTANTIAL), "administrator", (set(), set(), {*_BOTH, _ADMIN})),
-    Row(3, "substantial", _director, (ASTA, SUBSTANTIAL), "administrator", (set(), {_ADMIN}, {*_BOTH, _ADMIN})),
-    Row(4, "substantial", _director, (ASTA, SUBSTANTIAL), "authoritative_system", (set(), {"FEED_NOT_AUTHENTICATED"}, {*_BOTH, "FEED_NOT_AUTHENTICATED"})),
-    Row(5, "high", _director, (NANCY, HIGH), "cvr_relation", (set(), set(), set())),
-    Row(6, "substantial", _director, (SOEREN, HIGH), "cvr_relation", (set(), set(), {_COMPANY})),
-    Row(7, "high", _appointed, (ASTA, LOW), "administrator", (set(), {_PERSON}, {_PERSON})),
-    Row(10, "high", _director, (ASTA, HIGH), "cvr_relation", (set(), {"ROLE_NOT_FOUND_IN_CVR"}, {"ROLE_NOT_FOUND_IN_CVR"})),
-]  # fmt: skip
+    Row(1, "low", _director, (ASTA, LOW), "declaration", (_NONE, _FIRST, _FIRST)),
+    Row(
+        2,
+        "substantial",
+        _appointed,
+        (ASTA, SUBSTANTIAL),
+        "administrator",
+        (_NONE, _NONE, {*_BOTH, _ADMIN}),
+    ),
+    Row(
+        3,
+        "substantial",
+        _director,
+        (ASTA, SUBSTANTIAL),
+        "administrator",
+        (_NONE, {_ADMIN}, {*_BOTH, _ADMIN}),
+    ),
+    Row(
+        4,
+        "substantial",
+        _director,
+        (ASTA, SUBSTANTIAL),
+        "authoritative_system",
+        (_NONE, {_FEED}, {*_BOTH, _FEED}),
+    ),
+    Row(5, "high", _director, (NANCY, HIGH), _RELATION, (_NONE, _NONE, _NONE)),
+    Row(6, "substantial", _director, (SOEREN, HIGH), _RELATION, (_NONE, _NONE, {_COMPANY})),
+    Row(7, "high", _appointed, (ASTA, LOW), "administrator", (_NONE, {_PERSON}, {_PERSON})),
+    Row(10, "high", _director, (ASTA, HIGH), _RELATION, (_NONE, {_ROLE}, {_ROLE})),
+]
 
 
 @pytest.mark.parametrize("level", AssuranceLevel, ids=lambda level: level.label)
