@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ra.claims import ClaimedIdentity
 from ra.errors import Conflict, MalformedField, Refused
 from ra.evidence import CheckResult, Evidence, Officer, ProofingResult
+from ra.further_evidence import FurtherEvidence
 from ra.levels import AssuranceLevel
 from ra.requirements import Finding, finding
 from ra.terms import Acceptance
@@ -151,6 +152,8 @@ class Application:
     """Why it waits, or why it was refused."""
     package_hash: str | None = None
     """SHA-256 of the package that was approved, in hexadecimal."""
+    further: FurtherEvidence = FurtherEvidence()
+    """What proves the identity beside documents."""
 
     @property
     def profile(self) -> str:
