@@ -27,6 +27,7 @@ from ra.requirements import Finding, finding
 from ra.terms import Acceptance
 
 _ID = re.compile(r"A-[A-Z2-7]{10}")
+_NOTHING_FURTHER = FurtherEvidence()
 
 
 class ApplicationId(str):
@@ -152,7 +153,7 @@ class Application:
     """Why it waits, or why it was refused."""
     package_hash: str | None = None
     """SHA-256 of the package that was approved, in hexadecimal."""
-    further: FurtherEvidence = FurtherEvidence()
+    further: FurtherEvidence = _NOTHING_FURTHER
     """What proves the identity beside documents."""
 
     @property

@@ -34,6 +34,7 @@ _TAKING = frozenset({ApplicationState.SUBMITTED, ApplicationState.PROOFING})
 _NOTE_LENGTH = (10, 500)
 _CODE_OCTETS = 10
 DISAGREEMENT = "IDENTITY_MISMATCH"
+_WRONG_CODE = "letter_code"
 
 # What somebody or something said against the applicant: it is a failed attempt (REG-IDN-L9).
 AGAINST = frozenset(
@@ -56,7 +57,7 @@ AGAINST = frozenset(
 
 def speaks_against(findings: tuple[Finding, ...]) -> bool:
     """Whether a refusal is a failed attempt, and not merely something that is still missing."""
-    return any(each.code in AGAINST for each in findings)
+    return any(each.code in AGAINST or _WRONG_CODE in each.concerns for each in findings)
 
 
 def record_comparison(
@@ -166,7 +167,7 @@ def return_code(application: Application, code: str, now: datetime) -> Applicati
         or now > last.expires_at
         or not hmac.compare_digest(last.code_sha256, digest(code))
     ):
-        raise Refused((finding("REG-IDN-L1", "EVIDENCE_MISSING", ("letter_code",)),))
+        raise Refused((finding("REG-IDN-L1", "EVIDENCE_MISSING", (_WRONG_CODE,)),))
     returned = replace(last, returned_at=now)
     return _with(application, now, letters=(*letters[:-1], returned))
 

@@ -21,10 +21,10 @@ What is not in it is not approved, so without a file nothing reaches Substantial
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ra.errors import CatalogueFaulty, PolicyFault
 from ra.sources import AuthoritativeSource, EquivalenceAssessment, SourceCatalogue
@@ -46,9 +46,7 @@ def parse_catalogue(octets: bytes) -> SourceCatalogue:
         if name not in {"source", "equivalence"}
     ]
     sources = _entries(AuthoritativeSource, document.get("source", []), "source", faults)
-    equal = _entries(
-        EquivalenceAssessment, document.get("equivalence", []), "equivalence", faults
-    )
+    equal = _entries(EquivalenceAssessment, document.get("equivalence", []), "equivalence", faults)
     for name, ids in (("source", [s.id for s in sources]), ("equivalence", [e.id for e in equal])):
         faults += [PolicyFault(f"{name} {each}", "named once") for each in _twice(ids)]
     if faults:
@@ -75,28 +73,35 @@ def _entries(kind: type[_T], found: object, name: str, faults: list[PolicyFault]
 
 def _entry(kind: type[_T], found: object, key: str, faults: list[PolicyFault]) -> _T | None:
     """One entry: no field but those of the form, and none without a word in it."""
-    known = [each for each in fields(kind) if each.name != "test_equipment"]
-    needed = {each.name for each in known if each.default is MISSING}
     if not isinstance(found, dict):
         faults.append(PolicyFault(key, "a table"))
         return None
-    before = len(faults)
-    for name in sorted(needed - found.keys()):
-        faults.append(PolicyFault(f"{key}.{name}", "given"))
-    for name in sorted(found.keys() - {each.name for each in known}):
-        faults.append(PolicyFault(f"{key}.{name}", "a field of the catalogue"))
+    table: dict[str, Any] = found
+    known = [each for each in fields(kind) if each.name != "test_equipment"]
+    needed = {each.name for each in known if each.default is MISSING}
+    given = set(table)
+    missing: list[str] = sorted(needed - given)
+    strange: list[str] = sorted(given - {each.name for each in known})
+    wrong = [
+        *(PolicyFault(f"{key}.{name}", "given") for name in missing),
+        *(PolicyFault(f"{key}.{name}", "a field of the catalogue") for name in strange),
+        *(PolicyFault(f"{key}.{name}", rule) for name, rule in _wrong_values(table)),
+    ]
+    if wrong:
+        faults += wrong
+        return None
+    if table.get("valid_until", table["valid_from"]) < table["valid_from"]:
+        faults.append(PolicyFault(f"{key}.valid_until", "a day after valid_from"))
+    return kind(**table)
+
+
+def _wrong_values(found: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for name, value in found.items():
         if name.startswith("valid_"):
             if type(value) is not date:
-                faults.append(PolicyFault(f"{key}.{name}", "a date"))
+                yield name, "a date"
         elif not (isinstance(value, str) and value.strip() and len(value) <= _LONGEST):
-            faults.append(PolicyFault(f"{key}.{name}", "text of 1 to 2,000 characters"))
-    if len(faults) > before:
-        return None
-    entry = kind(**found)
-    if (entry.valid_until or entry.valid_from) < entry.valid_from:
-        faults.append(PolicyFault(f"{key}.valid_until", "a day after valid_from"))
-    return entry
+            yield name, "text of 1 to 2,000 characters"
 
 
 def _twice(ids: list[str]) -> list[str]:

@@ -30,6 +30,7 @@ from records.crls import Crls
 from records.database import Database
 from records.errors import NotFound
 from records.personal_data import PersonalData
+from records.proofing_records import forget_proofing
 from records.tables import (
     application,
     approval,
@@ -166,6 +167,7 @@ class Erasures:
                 "approvals": tx.execute(
                     delete(approval).where(approval.c.application_id.in_(applications))
                 ).rowcount,
+                "proofings": forget_proofing(tx, tx.execute(applications).scalars().all()),
                 "applications": tx.execute(
                     delete(application).where(application.c.subject_id == of)
                 ).rowcount,

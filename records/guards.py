@@ -1,9 +1,10 @@
 """What the database itself refuses, whoever asks and whatever the program believes.
 
 The codes are PKI (certificates, keys and publication), KEY (keys on their way out of the key
-store), REV (bulk revocation), RA (applications, officers, four eyes), CASE (data-subject cases)
-and AUD (the log); PKI19 stands for every table at once. Whoever owns the database can take a guard
-away, which `records.schema` notices, or write what the program would have written.
+store), REV (bulk revocation), RA (applications, officers, four eyes), PER (proofing persons), CASE
+(data-subject cases) and AUD (the log); PKI19 stands for every table at once. Whoever owns the
+database can take a guard away, which `records.schema` notices, or write what the program would
+have written.
 """
 
 import hashlib
@@ -12,13 +13,22 @@ from collections.abc import Iterator, Mapping
 from records.guards_audit import AUD_GUARDS
 from records.guards_bulk import BULK_GUARDS
 from records.guards_cases import CASE_GUARDS
+from records.guards_persons import PERSON_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
 from records.guards_vault import KEY_DOOMED, KEY_GUARDS
 from records.triggers import Effect, Trigger, render
 
 # In this order: the guard that locks the subject (PKI18) comes before those that count on it.
-GUARDS = (*PKI_GUARDS, *RA_GUARDS, *AUD_GUARDS, *BULK_GUARDS, *KEY_GUARDS, *CASE_GUARDS)
+GUARDS = (
+    *PKI_GUARDS,
+    *RA_GUARDS,
+    *AUD_GUARDS,
+    *BULK_GUARDS,
+    *KEY_GUARDS,
+    *CASE_GUARDS,
+    *PERSON_GUARDS,
+)
 
 
 _RESPONSE_DUE = (

@@ -31,6 +31,8 @@ class Act(StrEnum):
     ERASE = "let erasures begin"
     AUDIT = "read the audit log"
     OPEN_PAYLOADS = "open personal payloads of the audit log"
+    MANAGE_TRAINING = "record trainings"
+    REVIEW_DERIVATIONS = "review what was derived from a credential"
     SEE_CASES = "see data-subject cases"
     MANAGE_CASES = "handle data-subject cases"
     APPROVE_CASES = "approve data-subject cases"
@@ -40,7 +42,15 @@ RIGHTS: dict[Role, frozenset[Act]] = {
     Role.REGISTRATION_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.PROVE, Act.FIND}),
     Role.APPROVING_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.APPROVE, Act.FIND}),
     Role.SECURITY_ADMINISTRATOR: frozenset(
-        {Act.FIND, Act.REVOKE, Act.RELEASE, Act.ERASE, Act.OPEN_PAYLOADS}
+        {
+            Act.FIND,
+            Act.REVOKE,
+            Act.RELEASE,
+            Act.ERASE,
+            Act.OPEN_PAYLOADS,
+            Act.MANAGE_TRAINING,
+            Act.REVIEW_DERIVATIONS,
+        }
     ),
     Role.AUDITOR: frozenset({Act.AUDIT, Act.FIND, Act.OPEN_PAYLOADS}),
     Role.CASE_MANAGER: frozenset({Act.SEE_CASES, Act.MANAGE_CASES, Act.FIND}),
@@ -112,6 +122,11 @@ def applicant_only(parts: Assembly, request: Request, application_id: str) -> No
     """
     if not parts.applications.is_applicant(application_id, _bearer(request)):
         raise NotSignedIn
+
+
+def session_secret(request: Request) -> str:
+    """The secret of a session that is shown texts; NotSignedIn without one."""
+    return _bearer(request)
 
 
 def _bearer(request: Request) -> str:

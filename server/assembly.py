@@ -19,7 +19,7 @@ from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
-from ra.policies import shipped_policy
+from ra.policies import STANDARD, shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
@@ -51,6 +51,7 @@ from server.crl_work import CrlWork
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier, Notifier
+from server.person_parts import PersonParts, joined, kept_catalogue, person_parts
 from server.replica import ReplicaResponses
 from server.settings import Settings
 from server.tokens import Tokens
@@ -88,6 +89,7 @@ class Assembly:
     case_contents: CaseContents
     deliveries: Deliveries
     subject_acts: SubjectActs
+    persons: PersonParts
     policy: ProofingPolicy
     clock: ClockWatch
     crl_work: CrlWork = field(default_factory=CrlWork)
@@ -208,9 +210,10 @@ class Assembly:
     def registers(self) -> tuple[Registers, SourceCatalogue]:
         """The registers that are asked; NoRegisters when none is configured."""
         if self.settings.registers.adapter == "fake":
+            fakes = fake_catalogue(date(2020, 1, 1))
             return (
                 Registers(FakeCpr(utc_now()), FakeDocumentStatus()),
-                fake_catalogue(date(2020, 1, 1)),
+                joined(fakes, kept_catalogue(self.settings)),
             )
         raise NoRegisters
 
@@ -297,10 +300,11 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         key_store=key_store,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
-        policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
+        policy=ProofingPolicy(read_terms_library(), shipped_policy(STANDARD)),
         cases=Cases(database, personal),
         case_contents=CaseContents(database, personal),
         deliveries=Deliveries(database, personal),
         subject_acts=SubjectActs(database),
+        persons=person_parts(settings, database, personal),
         clock=ClockWatch(database),
     )

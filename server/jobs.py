@@ -41,6 +41,7 @@ from server.errors import IssuerOffline
 from server.fulfilment import fulfil_all
 from server.heartbeat import LEASE, LEASE_LIFE
 from server.job_health import JobHealth
+from server.lapses import lapse_applications
 from server.logs import get_logger
 from server.metrics import Metrics
 from server.observations import alarms_now
@@ -258,6 +259,7 @@ JOBS: dict[str, Job] = {
     "watch-alarms": watch_alarms,
     "carry-on-erasures": carry_on_erasures,
     "close-cases": lambda parts, _, now: _each(case_work(parts, now), lambda act: act()),
+    "lapse-applications": lambda parts, _, now: lapse_applications(parts, now),
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,
 }

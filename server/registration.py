@@ -4,6 +4,7 @@ Each joins a decision of `ra`, the record of it, and at the end the order that `
 """
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -34,9 +35,10 @@ from ra.levels import AssuranceLevel
 from ra.package import ProfileReference, build_package, package_hash, subject_name
 from ra.proofing import PresentedDocument, examine_document
 from ra.requirements import Finding
-from ra.terms import TermsKind, accept
+from ra.terms import Acceptance, TermsKind, accept
 from records.officers import Officer
 from server.assembly import Assembly
+from server.attempts import attempt
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_application
 from server.logs import get_logger
@@ -52,6 +54,8 @@ class NewApplication:
     request: bytes
     acceptances: dict[str, dict[str, object]]
     publication_consent: bool
+    session: str = ""
+    """The secret of the session that was shown the texts."""
     subject_id: str | None = None
     """The person whose data it corrects (GDPR Art. 16); None for somebody who is new."""
 
@@ -81,14 +85,23 @@ def open_application(
     uses = parts.certificates.uses_of_key(request.spki_sha256)
     check_key_uses(uses, applicant.subject_id, None, reuse=profile.reuse_key)
     application = draft(applicant, requested, now)
-    for kind in TermsKind:
-        (offered,) = parts.policy.terms.in_force(kind, now)
-        answer = new.acceptances.get(kind.value, {})
-        application = record_acceptance(application, accept(answer, offered, now), now)
+    for acceptance in _acceptances(parts, new, now):
+        application = record_acceptance(application, acceptance, now)
     application = submit(application, parts.policy, now)
     secret = secrets.token_urlsafe(32)
     parts.applications.add(application, secret, now)
     return application, secret
+
+
+def _acceptances(parts: Assembly, new: NewApplication, now: datetime) -> Iterator[Acceptance]:
+    """The applicant's own answers, each to the text that the session was shown to its end."""
+    for kind in TermsKind:
+        answer = new.acceptances.get(kind.value, {})
+        digest = str(answer.get("sha256", ""))
+        in_force = parts.policy.terms.in_force(kind, now)
+        offered = parts.policy.terms.offered(kind, digest, now) or in_force[0]
+        shown_at = parts.persons.presentations.shown_at(new.session, digest, now)
+        yield accept(answer, offered, now, shown_at)
 
 
 def record_document(
@@ -105,11 +118,10 @@ def record_document(
         by that officer.
     """
     before = parts.applications.get(application_id)
-    _require_in_hand(before, officer)
+    require_in_hand(before, officer)
     taken_up = before
     if before.state in {ApplicationState.SUBMITTED, ApplicationState.REFERRED}:
-        who = ProofingOfficer(officer.id, officer.person_id)
-        taken_up = start_proofing(before, who, now)
+        taken_up = start_proofing(before, proofing_officer(parts, officer, now), now)
     registers, _ = parts.registers()
     found = examine_document(taken_up, presented, registers, parts.policy, now)
     after = record_evidence(taken_up, found.evidence, found.checks, now)
@@ -122,9 +134,10 @@ def conclude_proofing(
 ) -> Application:
     """Conclude the proofing: the application is verified or referred, or Refused says why not."""
     before = parts.applications.get(application_id)
-    _require_in_hand(before, officer)
+    require_in_hand(before, officer)
     _, catalogue = parts.registers()
-    after = conclude(before, catalogue, parts.policy, now)
+    with attempt(parts, before, officer.id, now):
+        after = conclude(before, catalogue, parts.policy, now)
     if after.state is ApplicationState.VERIFIED:
         package = build_package(after, profile_reference(load_profile(after.profile)))
         after = replace(after, package_hash=package_hash(package))
@@ -176,12 +189,18 @@ def approve_application(
         return approved.application
 
 
+def proofing_officer(parts: Assembly, officer: Officer, now: datetime) -> ProofingOfficer:
+    """The officer as the proofing records it, with how long the training holds."""
+    until = parts.persons.trainings.trained_until(officer.person_id, now)
+    return ProofingOfficer(officer.id, officer.person_id, trained_until=until)
+
+
 def profile_reference(profile: Profile) -> ProfileReference:
     """The profile as the package names it."""
     return ProfileReference(profile.name, profile.sha256, profile.validity_days)
 
 
-def _require_in_hand(application: Application, officer: Officer) -> None:
+def require_in_hand(application: Application, officer: Officer) -> None:
     """Only the officer whose name stands on the proofing goes on with it."""
     proofing = application.state is ApplicationState.PROOFING
     if proofing and application.officer and application.officer.pseudonym != officer.id:

@@ -261,6 +261,9 @@ class Registers(Section):
     adapter: Literal["none", "fake"] = Field(
         default="none", description="Register to ask; fake is test equipment and knows nobody real."
     )
+    catalogue_file: StatePath | None = Field(
+        default=None, description="Approved sources and equivalence assessments; without, none is."
+    )
 
 
 class Jobs(Section):

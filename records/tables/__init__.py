@@ -28,6 +28,15 @@ from records.tables.people import (
     one_time_link,
     subject,
 )
+from records.tables.persons import (
+    derivation,
+    derivation_review,
+    failed_attempt,
+    presentation,
+    proofing_nonce,
+    resolution,
+    training,
+)
 from records.tables.registration import application, approval
 from records.tables.status import crl, crl_piece, ocsp_response, status_change, status_observation
 from records.tables.subject_cases import (
@@ -60,8 +69,11 @@ __all__ = [
     "crl",
     "crl_piece",
     "data_key",
+    "derivation",
+    "derivation_review",
     "doomed_key",
     "erasure",
+    "failed_attempt",
     "issuer",
     "issuer_certificate",
     "job_run",
@@ -72,12 +84,16 @@ __all__ = [
     "officer_certificate",
     "officer_session",
     "one_time_link",
+    "presentation",
+    "proofing_nonce",
     "publication",
+    "resolution",
     "revocation_residue",
     "status_change",
     "status_observation",
     "status_visible",
     "subject",
     "subject_case",
+    "training",
     "vault_seal",
 ]

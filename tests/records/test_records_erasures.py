@@ -137,6 +137,7 @@ def test_destruction_deletes_everything_and_leaves_the_residue(
     assert done.evidence["destroyed"] == {
         "applications": 1,
         "approvals": 1,
+        "proofings": 0,
         "certificates": 1,
         "keys": 3,
         "payloads_dropped": 1,

@@ -32,6 +32,7 @@ PROVED = {
     "concerns": {"application": "A-ABCDEFGHIJ"},
 }
 DOCUMENT = {"mrz_lines": [], "features_seen": [], "presence": "in_person"}
+TRAINED = {"officer": "officer-00", "trained_on": "2026-01-01", "valid_until": "2026-06-01"}
 DIGEST = "0" * 64
 ANSWER = {"sha256": DIGEST, "read": True, "accepted": True}
 APPLY = {
@@ -48,6 +49,33 @@ BY_OFFICERS = {
     ("post", f"{APPLICATION}/conclusion"): (Act.PROVE, None),
     ("get", f"{APPLICATION}/package"): (Act.SEE_APPLICATIONS, None),
     ("post", f"{APPLICATION}/approval"): (Act.SEE_APPLICATIONS, {"signature": ""}),
+    **{
+        ("post", f"{APPLICATION}/{step}"): (Act.PROVE, body)
+        for step, body in (
+            ("proofing", None),
+            ("letter", None),
+            (
+                "comparisons",
+                {"kind": "photo", "matches": True, "live": True, "feature_list": "F-1"},
+            ),
+            ("prior-proofings", {"provider": "a", "scope": "b", "reference": "c"}),
+            ("questions", {"presence": "online", "source": "a", "asked": 1, "correct": 1}),
+            ("referral", None),
+            ("answers", None),
+            ("resolution", {"deviation": "changed_name", "reason": "as the register says"}),
+        )
+    },
+    ("get", "/api/v1/trainings"): (Act.MANAGE_TRAINING, None),
+    ("post", "/api/v1/trainings"): (Act.MANAGE_TRAINING, TRAINED),
+    ("get", "/api/v1/derivation-reviews"): (Act.REVIEW_DERIVATIONS, None),
+    ("post", "/api/v1/derivation-reviews"): (
+        Act.REVIEW_DERIVATIONS,
+        {"provider": "a", "credential": "b"},
+    ),
+    ("post", "/api/v1/derivation-reviews/A-ABCDEFGHIJ/decision"): (
+        Act.REVIEW_DERIVATIONS,
+        {"decision": "stands"},
+    ),
     ("get", "/api/v1/certificates"): (Act.FIND, None),
     ("get", CERTIFICATE): (Act.FIND, None),
     ("post", f"{CERTIFICATE}/revocation"): (Act.REVOKE, {"reason": "superseded"}),
@@ -91,7 +119,15 @@ BY_OFFICERS = {
     ("post", "/api/v1/audit/events/9999999/openings"): (Act.OPEN_PAYLOADS, {"purpose": "dispute"}),
 }
 BY_OFFICER_OR_APPLICANT = {("get", APPLICATION), ("get", f"{APPLICATION}/certificate")}
-BY_APPLICANT = {("post", f"{APPLICATION}/erasure")}
+OF_APPLICANTS = {
+    "erasure": None,
+    "withdrawal": None,
+    "nonces": {"purpose": "login"},
+    "biometrics": {"capture": "face", "nonce": "n", "method": "m"},
+    "logins": {"provider": "a", "answer": "b", "nonce": "n"},
+    "letter-code": {"code": "c"},
+}
+BY_APPLICANT = {("post", f"{APPLICATION}/{step}") for step in OF_APPLICANTS}
 BY_REQUESTER = {
     ("get", f"{CASE}/own"),
     *(
@@ -103,8 +139,10 @@ BY_ANYONE = {
     ("get", "/api/v1/terms"): None,
     ("post", "/api/v1/applications"): APPLY,
     ("post", "/api/v1/enrolments"): {"token": "x", "certificate_request": ""},
+    ("post", "/api/v1/presentations"): {"language": "da"},
 }
 WHOAMI = ("get", "/api/v1/whoami")
+BY_SESSION = {("post", "/api/v1/presentations/completion")}
 CLOSED = [*BY_OFFICERS, *BY_OFFICER_OR_APPLICANT, *BY_APPLICANT, *BY_REQUESTER, WHOAMI]
 
 
@@ -133,6 +171,8 @@ def ask(
     _, body = BY_OFFICERS.get(operation, (None, BY_ANYONE.get(operation)))
     if operation == ("post", f"{CASE}/application"):
         body = APPLY
+    if operation in BY_APPLICANT:
+        body = OF_APPLICANTS[path.rsplit("/", maxsplit=1)[1]]
     return client.open(path, method=method.upper(), json=body, environ_base=environ or {})
 
 
@@ -162,7 +202,7 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
             .replace("9999999", "{sequence}")
             .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
         )
-        for method, path in [*CLOSED, *BY_ANYONE]
+        for method, path in [*CLOSED, *BY_ANYONE, *BY_SESSION]
     }
     assert written == known
 
