@@ -16,6 +16,7 @@ from tests.support.attack_story import Story
 from tests.support.attacks_audit import AUDIT_ATTACKS
 from tests.support.attacks_bulk import BULK_ATTACKS
 from tests.support.attacks_cases import CASE_ATTACKS
+from tests.support.attacks_persons import PERSON_ATTACKS
 from tests.support.attacks_pki import (
     CERTIFICATE_ATTACKS,
     STATUS_ATTACKS,
@@ -77,6 +78,7 @@ ATTACKS = [
         BULK_ATTACKS,
         VAULT_ATTACKS,
         CASE_ATTACKS,
+        PERSON_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements

@@ -33,6 +33,7 @@ from revocation.foreign_crls import ForeignCrl
 from revocation.selections import Selection
 from server.clock import utc_now
 from tests.support.case_story import tell_cases
+from tests.support.person_story import tell_persons
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
     ALONE,
@@ -92,6 +93,8 @@ class Story:
         self._bulk_revocations(now)
         live = str(self.names["live_subject"])
         self.names |= tell_cases(self.stores, live, self.proofer, now)
+        people = {"proofer": self.proofer, "other": self.other}
+        self.names |= tell_persons(self.stores, people, now)
         key = ec.generate_private_key(ec.SECP256R1())
         with audit_log(self.stores.database) as log:
             head = make_head(log, key, now + timedelta(seconds=30), bytes(32), ORIGIN)
@@ -154,7 +157,7 @@ class Story:
         stores = self.stores
         self.proofer = stores.officer(Role.REGISTRATION_OFFICER, now)
         self.approver = stores.officer(Role.APPROVING_OFFICER, now)
-        other = stores.officer(Role.REGISTRATION_OFFICER, now)
+        other = self.other = stores.officer(Role.REGISTRATION_OFFICER, now)
         ended = stores.officer(Role.APPROVING_OFFICER, now)
         invited = stores.officers.invite("Ina Invited", Role.APPROVING_OFFICER, now)
         stray = stores.issue(staff_order(ended), now)
