@@ -3,6 +3,7 @@
 AuditError
 ├── EventRefused      the caller's event breaks a rule of the header
 ├── PayloadAltered    a payload is not the one that was sealed
+├── PayloadKeyGone    the key of a payload is destroyed
 ├── HeaderMalformed   octets that no event was ever sealed to
 ├── RangeMalformed    octets that are no compact range
 ├── ProofMalformed    a document that is no proof
@@ -42,6 +43,10 @@ class PayloadAltered(AuditError):
 
 class RangeMalformed(AuditError):
     """The octets or hashes are no compact range."""
+
+
+class PayloadKeyGone(AuditError):
+    """The key that opens a payload is destroyed."""
 
 
 class ProofMalformed(AuditError):

@@ -8,7 +8,7 @@ the declarations say.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from audit.errors import Break, ChainBroken, PayloadAltered
+from audit.errors import Break, ChainBroken, PayloadAltered, PayloadKeyGone
 from audit.events import Commitment, Header
 from audit.payloads import DROPPED, Derivation, SealedPayload, check_openings, open_payload
 
@@ -88,6 +88,8 @@ class PayloadWatch:
                 check_openings(commitment, row)
             else:
                 open_payload(commitment, row, self.derivation(row.subject_id))
+        except PayloadKeyGone as error:
+            raise ChainBroken(row.sequence, Break.PAYLOAD_KEY_GONE) from error
         except PayloadAltered as error:
             raise ChainBroken(row.sequence, Break.PAYLOAD_ALTERED) from error
 

@@ -30,7 +30,7 @@ def add_to(group: click.Group) -> None:
 
 def _tail(group: click.Group) -> None:
     @verb(group, example="tillid audit tail --lines 20 --follow")
-    @click.option("--lines", default=10, show_default=True, type=click.IntRange(0, 10_000))
+    @click.option("--lines", default=10, show_default=True, type=click.IntRange(1, 10_000))
     @click.option("--follow", is_flag=True, help="Stay, and show events as they come, one a line.")
     def tail(lines: int, follow: bool) -> Result:  # noqa: FBT001 - click's way
         """Show the newest events."""

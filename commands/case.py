@@ -20,6 +20,7 @@ KINDS = (
     "objection",
     "consent_withdrawal",
 )
+CONTENTS = ("text", "file", "package", "refusal", "extension", "passphrase")
 PURPOSES = ("handling", "approval", "supervision", "complaint")
 case_argument = click.argument("case")
 
@@ -94,7 +95,7 @@ def show(case: str, identity: Path) -> Result:
 
 @verb(group, example="tillid case read K7F2M9QX --what text --purpose handling --identity me.pem")
 @case_argument
-@click.option("--what", type=click.Choice(["text", "file", "package", "refusal"]), default="text")
+@click.option("--what", type=click.Choice(CONTENTS), default="text")
 @click.option("--number", type=click.IntRange(1), help="Which file.")
 @click.option("--purpose", type=click.Choice(PURPOSES), required=True, help="It is logged.")
 @click.option("--out", required=True, type=OutFile(), help="Where it goes.")

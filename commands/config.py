@@ -32,7 +32,7 @@ def _written(value: "Shown") -> str:
 @verb(group, example="tillid config show --json")
 def show() -> Result:
     """Show every setting and where it came from."""
-    from server.settings_keys import keys, value_of
+    from server.settings_keys import keys_in, value_of
 
     loaded = _traced()
     lines = [
@@ -41,7 +41,7 @@ def show() -> Result:
             "value": value_of(loaded.settings, key),
             "origin": loaded.origin(key.name).value,
         }
-        for key in keys()
+        for key in keys_in(loaded.settings)
     ]
     file = str(loaded.file) if loaded.file else None
     return Result(
@@ -94,12 +94,11 @@ def explain(key: str | None) -> Result:
 @verb(group, example="tillid config check && tillid config show")
 def check() -> Result:
     """Check the settings and list every fault."""
-    from server.settings_keys import keys
+    from server.settings_keys import keys_in
 
     loaded = _traced()
+    count = len(keys_in(loaded.settings))
     return Result(
-        value={"settings": len(keys()), "given": len(loaded.origins)},
-        sentences=(
-            f"All {len(keys())} settings are right; {len(loaded.origins)} are not default.",
-        ),
+        value={"settings": count, "given": len(loaded.origins)},
+        sentences=(f"All {count} settings are right; {len(loaded.origins)} are not default.",),
     )

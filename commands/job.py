@@ -16,7 +16,7 @@ def _list() -> Result:
     """List the jobs and what each looks after."""
     from server.jobs import JOBS
 
-    rows = tuple((name, (job.__doc__ or "").splitlines()[0]) for name, job in JOBS.items())
+    rows = tuple((name, (job.__doc__ or "").partition("\n")[0]) for name, job in JOBS.items())
     return Result(
         {"jobs": [{"name": name, "does": does} for name, does in rows]},
         table=Table(("Job", "What it does"), rows),

@@ -9,7 +9,15 @@ from commands.files import OutFile
 from commands.installation import installation
 from commands.output import Result, Table, verb
 
-ROLES = ("registration_officer", "approving_officer", "security_administrator", "auditor")
+ROLES = (
+    "registration_officer",
+    "approving_officer",
+    "security_administrator",
+    "auditor",
+    "case_manager",
+    "case_approver",
+    "data_protection_officer",
+)
 
 
 @click.group

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from demo.errors import ProgramMissing, ServerFailed
 from demo.processes import start_child, stop_child
-from publish_ldap.directory import Directory, DirectorySettings
+from publish_ldap.directory import Directory
+from publish_ldap.settings import DirectorySettings
 
 _SUFFIX = re.compile(r"dc=[a-z0-9-]+(,dc=[a-z0-9-]+)*")
 _START_SECONDS = 15
@@ -69,6 +70,11 @@ class PrivateSlapd:
         """The process id while it runs."""
         return self._child.pid if self._child is not None and self.is_running() else None
 
+    @property
+    def listeners(self) -> str:
+        """The addresses it listens on."""
+        return self.url
+
     def settings(self, name: str = "demo", timeout_seconds: int = 5) -> DirectorySettings:
         """What `publish_ldap` needs to know to publish here."""
         return DirectorySettings(
@@ -90,10 +96,10 @@ class PrivateSlapd:
         slapd = _program("slapd")
         slapadd = _program("slapadd")
         configuration = self._write_configuration()
-        self._ensure_base_entry(slapadd, configuration)
+        self.ensure_base_entry(slapadd, configuration)
         # `-d` keeps slapd in the foreground, so that it stays our child.
         self._child = start_child(
-            [slapd, "-h", self.url, "-f", str(configuration), "-d", "0"], self.log
+            [slapd, "-h", self.listeners, "-f", str(configuration), "-d", "0"], self.log
         )
         try:
             self._await_answer(self._child)
@@ -117,15 +123,18 @@ class PrivateSlapd:
         if not self.password_file.exists():
             _write_private(self.password_file, secrets.token_urlsafe(24))
         configuration = self._folder / "slapd.conf"
-        text = _CONFIGURATION.format(
+        _write_private(configuration, self.configuration())
+        return configuration
+
+    def configuration(self) -> str:
+        """The text of slapd.conf(5)."""
+        return _CONFIGURATION.format(
             folder=self._folder,
             suffix=self.suffix,
             password_hash=_password_hash(self.password_file.read_text(encoding="utf-8")),
         )
-        _write_private(configuration, text)
-        return configuration
 
-    def _ensure_base_entry(self, slapadd: str, configuration: Path) -> None:
+    def ensure_base_entry(self, slapadd: str, configuration: Path) -> None:
         """Add the base entry while the server is down; a second add is refused and changes nothing.
 
         The exit status is of no use: what counts is that the base entry answers after the start.

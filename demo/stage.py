@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -56,13 +57,21 @@ class Stage:
     service: "subprocess.Popen[bytes] | None" = None
 
     @classmethod
-    def prepare(cls) -> "Stage":
-        """Make the folder and the settings of the demo, or find those of an earlier run."""
+    def prepare(cls, tour: str = "", further: str = "") -> "Stage":
+        """Make the folder and the settings of the demo, or find those of an earlier run.
+
+        A tour has a folder of this name below the state directory, made anew, and settings that
+        hold something further.
+        """
         for program, package in PROGRAMS.items():
             if _which(program) is None:
                 raise ProgramMissing(program, package)
         state = state_directory(os.environ, Path.cwd())
         make_state_directory(state)
+        if tour:
+            state /= tour
+            shutil.rmtree(state, ignore_errors=True)
+            make_state_directory(state)
         folder = state / "demo"
         make_state_directory(folder)
         story = folder / "story.json"
@@ -71,7 +80,7 @@ class Stage:
         slapd = PrivateSlapd(folder / "slapd", facts["directory_port"])
         os.environ["TILLID_STATE"] = str(state)
         if not (state / "tillid.toml").exists():
-            (state / "tillid.toml").write_text(_settings_text(slapd), encoding="utf-8")
+            (state / "tillid.toml").write_text(_settings_text(slapd) + further, encoding="utf-8")
         stage = cls(state, load_settings(os.environ, Path.cwd()), slapd, facts)
         stage.remember()
         return stage
@@ -105,10 +114,15 @@ class Stage:
                 raise ServerFailed("tillid serve", log)
             self.pause.wait(0.1)
 
-    def stop(self) -> None:
-        """Stop the service, then the directory."""
+    def stop_service(self) -> None:
+        """Stop the service; it can be started again."""
         if self.service is not None:
             stop_child(self.service)
+            self.service = None
+
+    def stop(self) -> None:
+        """Stop the service, then the directory."""
+        self.stop_service()
         self.slapd.stop()
 
     def tillid(self, *arguments: str) -> Any:
@@ -121,6 +135,12 @@ class Stage:
         if not answer["ok"]:
             raise CommandFailed(f"tillid {arguments[0]} {arguments[1]}", answer["problem"])
         return answer["result"]
+
+    def offline(self, *arguments: str) -> Ran:
+        """Run a verb of ours where there is no installation."""
+        elsewhere = self.folder / "elsewhere"
+        make_state_directory(elsewhere)
+        return self.run([*_tillid(), *arguments], {"TILLID_STATE": str(elsewhere)})
 
     def tool(self, arguments: Sequence[str], environment: dict[str, str] | None = None) -> str:
         """Run a program that has to succeed; gives its standard output."""
@@ -216,11 +236,15 @@ port = {public}
 [staff]
 port = {staff}
 
+[keystore]
+seal_at_once = true  # an erasure waits for its seal, and the story does not wait an hour
+
 [registers]
 adapter = "fake"  # test equipment: it knows nobody real
 
-[directory]
-enabled = true
+[directories.main]
+processor = "this machine"
+region = "EU"
 url = "{slapd.url}"
 base_dn = "{slapd.suffix}"
 bind_dn = "{slapd.admin_dn}"

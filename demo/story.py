@@ -9,16 +9,19 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from demo.chapters import CHAPTERS, STAFF
+from demo.chapters import STAFF
 from demo.stage import Stage
+from demo.tours import TOURS
 
 
 class Interrupted(KeyboardInterrupt):
     """SIGTERM or Ctrl-C in the middle of the story."""
 
 
-def play(*, once: bool) -> dict[str, object]:
+def play(*, once: bool, tour: str = "") -> dict[str, object]:
     """Play what was not played yet; gives addresses, and the seconds it took.
+
+    A tour, by its name, is played from its beginning.
 
     Raises:
         DemoError: a program is missing, or a chapter did not go as it should; a further run goes
@@ -26,12 +29,13 @@ def play(*, once: bool) -> dict[str, object]:
     """
     console = Console(highlight=False, emoji=False)
     started = time.monotonic()
-    stage = Stage.prepare()
+    played = TOURS[tour]
+    stage = Stage.prepare(played.folder, played.settings)
     signal.signal(signal.SIGTERM, _interrupt)
     with ExitStack() as stack:
         stack.callback(stage.stop)
-        for number, (title, chapter) in enumerate(CHAPTERS, 1):
-            heading = f"[bold]{number}/{len(CHAPTERS)} {title}[/bold]"
+        for number, (title, chapter) in enumerate(played.chapters, 1):
+            heading = f"[bold]{number}/{len(played.chapters)} {title}[/bold]"
             with console.status(heading):
                 console.print(heading)
                 for told in chapter(stage):

@@ -2,8 +2,8 @@
 
 The content key goes to the holder's own certificate where its key may decrypt: RSAES-OAEP for
 keyEncipherment (RFC 3560), ECDH with the X9.63 KDF for keyAgreement (RFC 5753). A key that may only
-sign decrypts nothing, least of all on a card: then it goes to a passphrase (RFC 3211), which is
-made here, shown once, and reaches the requester by another way than the envelope.
+sign decrypts nothing, least of all on a card: then it goes to a passphrase (RFC 3211), which
+reaches the requester by another way than the envelope.
 """
 
 import secrets
@@ -24,6 +24,7 @@ MEDIA_TYPE = "application/pkcs7-mime; smime-type=authEnveloped-data"
 PASSPHRASE_GROUPS = 6
 """Groups of five letters and digits out of thirty: 147 bits in all."""
 ITERATIONS = 210_000
+_GROUP = 5
 _LETTERS = "23456789abcdefghjkmnpqrstvwxyz"
 _KEY_OCTETS, _NONCE_OCTETS, _TAG_OCTETS, _BLOCK = 32, 12, 16, 16
 _SET = 0x31
@@ -93,10 +94,16 @@ def seal_to_passphrase(content: bytes, passphrase: str) -> bytes:
     return _envelope(content, content_key, recipient)
 
 
-def new_passphrase() -> str:
-    """A passphrase to be handed over: groups of letters and digits that are not mistaken."""
-    groups = ("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(PASSPHRASE_GROUPS))
-    return "-".join(groups)
+def passphrase_of(seed: bytes) -> str:
+    """A passphrase to be handed over: groups of letters and digits that are not mistaken.
+
+    The seed has at least 32 octets; the same one gives the same passphrase.
+    """
+    number, letters = int.from_bytes(seed, "big"), ""
+    for _ in range(PASSPHRASE_GROUPS * _GROUP):
+        number, digit = divmod(number, len(_LETTERS))
+        letters += _LETTERS[digit]
+    return "-".join(letters[at : at + _GROUP] for at in range(0, len(letters), _GROUP))
 
 
 def _envelope(content: bytes, key: bytes, recipient: bytes) -> bytes:

@@ -1,8 +1,11 @@
 """What can go wrong in an erasure.
 
 ErasureError
-├── Refused     a rule says no; nothing was changed
-└── Conflict    the case is not in the state this step starts from
+├── Refused          a rule says no; nothing was changed
+├── ConsentRefused   what was said is no consent, or no change of one; nothing was changed
+├── Conflict         the case is not in the state this step starts from
+├── PolicyUnknown    the settings name a retention policy that is not there
+└── ReceiptInvalid   a receipt does not stand up to its signature or its proof
 """
 
 
@@ -20,6 +23,14 @@ class Refused(ErasureError):
         self.way_out = way_out
 
 
+class ConsentRefused(ErasureError):
+    """What was said cannot be recorded as a consent or its withdrawal (GDPR Art. 7)."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
 class Conflict(ErasureError):
     """The case is not in the state this step starts from."""
 
@@ -27,3 +38,19 @@ class Conflict(ErasureError):
         super().__init__(f"erasure {case_id} is {state}")
         self.case_id = case_id
         self.state = state
+
+
+class PolicyUnknown(ErasureError):
+    """There is no retention policy of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no retention policy {name}")
+        self.name = name
+
+
+class ReceiptInvalid(ErasureError):
+    """A receipt is not what it seems: which check said no."""
+
+    def __init__(self, check: str) -> None:
+        super().__init__(f"the receipt does not stand: {check}")
+        self.check = check

@@ -1,151 +1,125 @@
 """Erasure as a saga: revoke before delete, and look before going on.
 
-    requested -> approved -> frozen -> visible -> withdrawn -> destroyed -> rechecked -> done
+    requested -> approved -> frozen -> revoked -> visible -> withdrawn -> notified -> destroyed
+      -> rechecked -> sealed -> done, or scheduled -> destroyed -> ... while a duty keeps something
 
 Each step can be repeated. A step is taken when what it waits for was seen from outside: the CRL
-and OCSP as relying parties fetch them, and the directories by search. What was seen is kept with
-the case as evidence, without a word about the person.
+and OCSP as relying parties fetch them, the directories by search, the tokens by their epoch. What
+was seen is kept with the case as evidence, without a word about the person.
 """
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from ca.failpoints import reach
-from ca.identifiers import IssuerName, SerialNumber
 from ca.signatures import SigningKey
+from gdpr_erasure.erasures import (
+    Approval,
+    Erasure,
+    ErasureRules,
+    ErasureState,
+    ErasureStore,
+    KeyVault,
+    NewErasure,
+    Notifier,
+    Observation,
+    Place,
+    StatusProbe,
+    directories_told,
+    evidence_text,
+    month_after,
+)
 from gdpr_erasure.errors import Conflict, Refused
+from gdpr_erasure.policies import EraseNow
 from gdpr_erasure.receipt import sign_receipt
+from gdpr_erasure.retention import Assessment, Context, RetentionPolicy, assess, strictest
 
-Place = tuple[IssuerName, SerialNumber]
+__all__ = ["Erasure", "ErasureState", "Observation", "Place", "Saga", "month_after"]
 
-
-class ErasureState(StrEnum):
-    """How far a case has come."""
-
-    REQUESTED = "requested"
-    APPROVED = "approved"
-    FROZEN = "frozen"
-    VISIBLE = "visible"
-    WITHDRAWN = "withdrawn"
-    DESTROYED = "destroyed"
-    RECHECKED = "rechecked"
-    DONE = "done"
+_S = ErasureState
+ERASE_ALL: tuple[RetentionPolicy, ...] = (EraseNow(),)
+Step = Callable[[Erasure, datetime], Erasure | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Erasure:
-    """One case. `places` are the certificates concerned; empty once the case is rechecked.
+def request_erasure(
+    store: ErasureStore, policies: Sequence[RetentionPolicy], new: NewErasure, now: datetime
+) -> Erasure:
+    """Open a case with the rulings on all that is kept; the one that is open already is given.
 
-    `subject_id` is None from the destruction on. `evidence` holds what was seen at each step.
+    Nothing is revoked, and nothing else happens, before two persons approved.
     """
-
-    id: str
-    state: ErasureState
-    subject_id: str | None
-    places: tuple[Place, ...]
-    evidence: Mapping[str, object]
-    requested_at: datetime
-    updated_at: datetime
-    receipt: str | None = None
+    items = store.inventory(new.subject_id)
+    context = Context(now.astimezone(UTC).date(), new.trigger)
+    return store.open_erasure(new, assess(items, policies, context), now)
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What was fetched from outside about one certificate; `sha256` of the octets fetched.
-
-    A CRL is `last` when its issuer was retired: none follows it, and OCSP does not answer.
-    """
-
-    channel: str
-    sha256: bytes
-    at: datetime
-    number: int | None = None
-    last: bool = False
+def reassessed(
+    store: ErasureStore, policies: Sequence[RetentionPolicy], case: Erasure
+) -> Assessment:
+    """The rulings as they would be made now, as of the day of the request."""
+    items = store.inventory(str(case.subject_id))
+    return assess(items, policies, Context(case.requested_at.date(), case.trigger))
 
 
-class ErasureStore(Protocol):
-    """What the saga needs of the database; each call is one transaction."""
-
-    def unrevoked(self, subject_id: str, now: datetime) -> tuple[Place, ...]:
-        """Certificates of the subject that are neither revoked nor expired."""
-
-    def open_erasure(self, subject_id: str, now: datetime) -> Erasure:
-        """A new case, or the one that is open already."""
-
-    def erasure(self, case_id: str) -> Erasure:
-        """The case as it stands."""
-
-    def open_erasures(self) -> tuple[Erasure, ...]:
-        """Every case that was approved and is not done."""
-
-    def advance(
-        self, case: Erasure, state: ErasureState, evidence: Mapping[str, object], now: datetime
-    ) -> Erasure:
-        """Take the case one state on and add evidence; Conflict if it moved in the meantime.
-
-        Freezing also stops every new certificate for the subject; recheck drops the places.
-        """
-
-    def approve(self, case: Erasure, officer_id: str, now: datetime) -> Erasure:
-        """A security administrator approves the case."""
-
-    def observe(self, place: Place, seen: Observation) -> None:
-        """Keep that the certificate was seen revoked from outside."""
-
-    def unpublished(self, case: Erasure) -> bool:
-        """Whether every directory was seen without the subject's certificates."""
-
-    def destroy(self, case: Erasure, now: datetime) -> Erasure:
-        """Delete certificates, publications, application, keys and subject, in one transaction."""
-
-    def finish(self, case: Erasure, receipt: str, now: datetime) -> Erasure:
-        """Keep the receipt; the case is done."""
-
-
-class StatusProbe(Protocol):
-    """Looks at status as a relying party does, over the network."""
-
-    def revoked_in_crl(self, place: Place, since: datetime) -> Observation | None:
-        """The CRL that is served now, if made since then and listing the certificate."""
-
-    def revoked_in_ocsp(self, place: Place) -> Observation | None:
-        """The OCSP answer given now, if it says revoked."""
-
-
-def request_erasure(store: ErasureStore, subject_id: str, now: datetime) -> Erasure:
-    """The data subject asks for erasure.
+def approve_erasure(
+    store: ErasureStore,
+    rules: tuple[Sequence[RetentionPolicy], ErasureRules],
+    case_id: str,
+    by: Approval,
+    now: datetime,
+) -> Erasure:
+    """A security administrator approves the rulings; the second person lets the case begin.
 
     Raises:
-        Refused: a certificate is still valid; relying parties would go on trusting it.
+        Conflict: the case has begun or was cancelled.
+        Refused: the digest is another, what is kept has changed, or a policy did not rule.
     """
-    if store.unrevoked(subject_id, now):
-        raise Refused(
-            "PKI01",
-            "a certificate is deleted only after it was revoked or has expired",
-            "have the certificate revoked, then ask again",
-        )
-    return store.open_erasure(subject_id, now)
-
-
-def approve_erasure(store: ErasureStore, case_id: str, officer_id: str, now: datetime) -> Erasure:
-    """A security administrator lets a requested case begin; Conflict if it has begun."""
+    policies, of = rules
     case = store.erasure(case_id)
-    if case.state is not ErasureState.REQUESTED:
+    if case.state is not _S.REQUESTED:
         raise Conflict(case.id, case.state)
-    return store.approve(case, officer_id, now)
+    fresh = reassessed(store, policies, case)
+    if fresh.sha256 != case.assessment.sha256:
+        case = store.reassess(case, fresh, now)
+    if by.sha256 != case.assessment.sha256:
+        raise Refused(
+            "ERA06",
+            "the approval is not of the rulings on what is kept about the person now",
+            f"look at the case again and approve {case.assessment.sha256}",
+        )
+    _require_rulings(case.assessment)
+    return store.approve(case, by, now + timedelta(hours=of.cooling_off_hours), now)
+
+
+def _require_rulings(of: Assessment) -> None:
+    if of.failed:
+        raise Refused(
+            "ERA10",
+            "a retention policy did not rule: " + ", ".join(of.failed),
+            "have the policy mended, or take it out of retention.policies, and ask again",
+        )
+
+
+def cancel_erasure(store: ErasureStore, case_id: str, actor: str, now: datetime) -> Erasure:
+    """End a case before it is frozen; Conflict afterwards."""
+    case = store.erasure(case_id)
+    if case.state not in {_S.REQUESTED, _S.APPROVED}:
+        raise Conflict(case.id, case.state)
+    return store.cancel(case, actor, now)
 
 
 @dataclass(frozen=True, slots=True)
 class Saga:
-    """Carries cases on: the store, the look from outside, and the key that signs receipts."""
+    """Carries cases on: the store, the look from outside, the vault, and the key for receipts."""
 
     store: ErasureStore
     probe: StatusProbe
     key: SigningKey
+    vault: KeyVault
+    notifier: Notifier
+    policies: tuple[RetentionPolicy, ...] = ERASE_ALL
+    rules: ErasureRules = field(default_factory=ErasureRules)
 
     def carry_on(self, case: Erasure, clock: Callable[[], datetime]) -> Erasure:
         """Take a case as far as it can go now; it stays where something is still to be seen.
@@ -160,47 +134,122 @@ class Saga:
             case = further
         return case
 
-    def _step_from(
-        self, state: ErasureState
-    ) -> Callable[[Erasure, datetime], Erasure | None] | None:
+    def _step_from(self, state: ErasureState) -> Step | None:
         """What comes next; None before the approval and at the end."""
         return {
-            ErasureState.APPROVED: self._freeze,
-            ErasureState.FROZEN: self._see_revoked,
-            ErasureState.VISIBLE: self._see_withdrawn,
-            ErasureState.WITHDRAWN: self._destroy,
-            ErasureState.DESTROYED: self._see_revoked_again,
-            ErasureState.RECHECKED: self._finish,
+            _S.APPROVED: self._freeze,
+            _S.FROZEN: self._revoke,
+            _S.REVOKED: self._see_revoked,
+            _S.VISIBLE: self._see_withdrawn,
+            _S.WITHDRAWN: self._notify,
+            _S.NOTIFIED: self._destroy,
+            _S.DESTROYED: self._see_revoked_again,
+            _S.RECHECKED: self._see_sealed,
+            _S.SEALED: self._finish,
+            _S.SCHEDULED: self._destroy_the_rest,
         }.get(state)
 
-    def _freeze(self, case: Erasure, now: datetime) -> Erasure:
-        return self.store.advance(case, ErasureState.FROZEN, {}, now)
+    def _freeze(self, case: Erasure, now: datetime) -> Erasure | None:
+        if case.begins_at is not None and now < case.begins_at:
+            return None
+        fresh = reassessed(self.store, self.policies, case)
+        if fresh.sha256 != case.assessment.sha256:
+            return self.store.reassess(case, fresh, now)
+        # Periods run from the end of validity, which is today rather than the day of the request.
+        items = self.store.inventory(str(case.subject_id))
+        today = assess(items, self.policies, Context(now.date(), case.trigger))
+        _require_rulings(today)
+        return self.store.freeze(case, strictest(case.assessment, today), now)
+
+    def _revoke(self, case: Erasure, now: datetime) -> Erasure | None:
+        return self.store.revoke(case, now)
 
     def _see_revoked(self, case: Erasure, now: datetime) -> Erasure | None:
+        if now < self._caches_end(case):
+            return None
         seen = self._look(case, earliest=datetime.min.replace(tzinfo=UTC))
         if seen is None:
             return None
         for place, observation in seen:
             self.store.observe(place, observation)
-        return self.store.advance(case, ErasureState.VISIBLE, {"before": _told(case, seen)}, now)
+        return self.store.advance(case, _S.VISIBLE, {"before": _told(case, seen)}, now)
+
+    def _caches_end(self, case: Erasure) -> datetime:
+        """Until when a cache may still give an answer from before the last revocation."""
+        told = case.evidence.get("revoked")
+        last = told.get("last") if isinstance(told, dict) else None
+        if last is None:
+            return datetime.min.replace(tzinfo=UTC)
+        kept = timedelta(minutes=self.rules.cached_answer_minutes)
+        return datetime.fromisoformat(str(last)) + kept
 
     def _see_withdrawn(self, case: Erasure, now: datetime) -> Erasure | None:
-        if not self.store.unpublished(case):
+        seen = self.store.directories(case)
+        if any(each.holds_up for each in seen):
             return None
-        return self.store.advance(case, ErasureState.WITHDRAWN, {}, now)
+        return self.store.advance(case, _S.WITHDRAWN, {"directories": directories_told(seen)}, now)
 
-    def _destroy(self, case: Erasure, now: datetime) -> Erasure:
-        return self.store.destroy(case, now)
+    def _notify(self, case: Erasure, now: datetime) -> Erasure | None:
+        waits = False
+        for notice in self.store.notices(case):
+            told = self.notifier.notify(notice)
+            if told is None:
+                waits = True
+            else:
+                self.store.told(notice, told, now)
+                reach("erase.told")
+        if waits:
+            return None
+        counts = dict(self.store.told_of(case))
+        return self.store.advance(case, _S.NOTIFIED, {"notified": counts}, now)
+
+    def _destroy(self, case: Erasure, now: datetime) -> Erasure | None:
+        after = self.store.destroy(case, now)
+        if after is None:
+            return None
+        reach("erase.deleted")
+        return self._with_epoch(after)
+
+    def _with_epoch(self, case: Erasure) -> Erasure:
+        """The case with the epoch that has to end, asked for after the deletion was committed.
+
+        Asked before, a seal could begin in between, without the keys of this case, and be taken
+        for theirs.
+        """
+        if case.epoch is not None:
+            return case
+        return self.store.note_epoch(case, self.vault.current_epoch())
+
+    def _destroy_the_rest(self, case: Erasure, now: datetime) -> Erasure | None:
+        if case.assessment.kept(now.date()):
+            return None
+        return self._destroy(case, now)
 
     def _see_revoked_again(self, case: Erasure, now: datetime) -> Erasure | None:
+        case = self._with_epoch(case)
         # Now it must be a CRL that was made from what remains.
         seen = self._look(case, earliest=case.updated_at.replace(microsecond=0))
         if seen is None or _seen_before(case, seen):
             return None
-        return self.store.advance(case, ErasureState.RECHECKED, {"after": _told(case, seen)}, now)
+        return self.store.advance(case, _S.RECHECKED, {"after": _told(case, seen)}, now)
 
-    def _finish(self, case: Erasure, now: datetime) -> Erasure:
-        return self.store.finish(case, sign_receipt(case.id, case.evidence, self.key, now), now)
+    def _see_sealed(self, case: Erasure, now: datetime) -> Erasure | None:
+        seal = self.vault.sealed_since(case.epoch or 0)
+        if seal is None:
+            return None
+        told = {
+            "destroyed": case.epoch,
+            "now": seal.epoch,
+            "tokens": list(seal.token_serials),
+            "at": seal.at.isoformat(),
+        }
+        return self.store.advance(case, _S.SEALED, {"epochs": told}, now)
+
+    def _finish(self, case: Erasure, now: datetime) -> Erasure | None:
+        proof = self.store.proof(case)
+        if proof is None:
+            return None
+        return self.store.finish(case, sign_receipt(case, proof, self.key, now), now)
 
     def _look(self, case: Erasure, earliest: datetime) -> list[tuple[Place, Observation]] | None:
         """What CRL and OCSP say of every certificate, or None unless all of it is revoked."""
@@ -232,8 +281,3 @@ def _told(case: Erasure, seen: list[tuple[Place, Observation]]) -> dict[str, obj
         for _, observation in seen
     ]
     return {"certificates": len(case.places), "seen": observations}
-
-
-def evidence_text(evidence: Mapping[str, object]) -> str:
-    """Evidence as canonical JSON."""
-    return json.dumps(evidence, sort_keys=True, separators=(",", ":"))

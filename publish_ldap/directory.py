@@ -1,97 +1,75 @@
-"""One X.500 directory spoken with over LDAP: the only module that touches ldap3.
+"""One X.500 directory: certificates go in, come out, and are found.
 
-Written for OpenLDAP: it relies on certificateExactMatch (RFC 4523), entryUUID (RFC 4530), the
-assertion control (RFC 4528), and the operational attributes creatorsName and entryCSN.
+Written for OpenLDAP first: there it relies on certificateExactMatch (RFC 4523), entryUUID (RFC
+4530), the assertion control (RFC 4528), and the operational attributes creatorsName and entryCSN.
+What another product lacks, `Dialect` says.
 """
 
-import contextlib
-import ssl
-from collections.abc import Callable
+import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from typing import Final, Self
 
 from cryptography import x509
-from ldap3 import ANONYMOUS, MODIFY_ADD, MODIFY_DELETE, NONE, SIMPLE, SYNC, Connection, Server, Tls
-from ldap3.core import results
-from ldap3.core.exceptions import (
-    LDAPCertificateError,
-    LDAPCommunicationError,
-    LDAPException,
-    LDAPInvalidDnError,
-    LDAPResponseTimeoutError,
-    LDAPStartTLSError,
-)
-from ldap3.utils.dn import parse_dn
 
 from ca.identifiers import SerialNumber
-from publish_ldap.entry import PersonEntry, certificate_filter, equality_filter
-from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
-
-CERTIFICATE_ATTRIBUTE: Final = "userCertificate;binary"
-
-# ldap3's methods are untyped, so what is sent with them is too; nothing of it leaves this module.
-_Send = Callable[[Any], object]
-
-_ATTRIBUTES: Final = ["entryUUID", "entryCSN", "uid", CERTIFICATE_ATTRIBUTE]
-_ASSERTION_CONTROL: Final = "1.3.6.1.1.12"
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_NO_ANSWER: Final = (
-    LDAPCommunicationError,
-    LDAPResponseTimeoutError,
-    LDAPStartTLSError,
-    LDAPCertificateError,
+from publish_ldap.add_messages import Attributes
+from publish_ldap.connection import (
+    ENTRY_EXISTS,
+    NO_SUCH_ATTRIBUTE,
+    NO_SUCH_OBJECT,
+    SUCCESS,
+    VALUE_EXISTS,
+    Found,
+    Session,
+    parsed,
 )
-_NOT_NOW: Final = frozenset({results.RESULT_BUSY, results.RESULT_UNAVAILABLE})
+from publish_ldap.entry import Entry
+from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
+from publish_ldap.names import (
+    ANY_CERTIFICATE,
+    certificate_filter,
+    equality_filter,
+    equality_octets,
+    escaped_octets,
+    is_named,
+    parts_of,
+    rdns_of,
+    unescaped,
+)
+from publish_ldap.settings import DirectorySettings
 
-
-@dataclass(frozen=True, slots=True)
-class DirectorySettings:
-    """Where a directory is and how we log in; without `bind_dn` we read anonymously."""
-
-    name: str
-    """Our own short name for it, used in records, logs and errors."""
-    url: str
-    """`ldaps://host[:port]`, or `ldap://host[:port]`, which starts TLS when `ca_file` is given."""
-    base_dn: str
-    bind_dn: str | None = None
-    password_file: Path | None = None
-    timeout_seconds: int = 5
-    """Bounds the wait for a connection, and for each answer."""
-    ca_file: Path | None = None
-    """PEM certificates of the CAs that the directory's TLS certificate may come from."""
-
-    def __post_init__(self) -> None:
-        """ValueError where the settings cannot work, or would send the password in the clear."""
-        url = urlsplit(self.url)
-        rest = url.username or url.path or url.query or url.fragment or url.port == 0
-        if url.scheme not in {"ldap", "ldaps"} or not url.hostname or rest:
-            raise ValueError("the URL of a directory is ldap://host[:port] or ldaps://host[:port]")
-        if (self.bind_dn is None) != (self.password_file is None):
-            raise ValueError("bind_dn and password_file are given together, or neither")
-        in_clear = url.scheme == "ldap" and self.ca_file is None and url.hostname not in _LOOPBACK
-        if in_clear and self.bind_dn is not None:
-            raise ValueError("a password goes over TLS: use ldaps://, or give a ca_file")
-        if self.timeout_seconds < 1:
-            raise ValueError("the time-out is at least one second")
-        _parsed(self.base_dn)
+_EVERY: Final = "(objectClass=*)"
+_ASKED_TOGETHER: Final = 64
+_PARENTS: Final = {
+    "ou": "organizationalUnit",
+    "o": "organization",
+    "c": "country",
+    "l": "locality",
+    "dc": "domain",
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _Found:
+class _Held:
     """What a search said about one entry."""
 
     dn: str
-    entry_uuid: str
-    entry_csn: bytes
-    pseudonyms: frozenset[str]
+    identifier: str
+    version: bytes
     certificates: tuple[bytes, ...]
+    values: dict[str, list[bytes]]
 
     def values_named(self, issuer: x509.Name, serial: SerialNumber) -> list[bytes]:
         """Its values of this certificate: one at most, where the directory keeps RFC 4523."""
-        return [value for value in self.certificates if _is_named(value, issuer, serial)]
+        return [value for value in self.certificates if is_named(value, issuer, serial)]
+
+    def is_of(self, holder: tuple[str, str]) -> bool:
+        """Whether the entry has exactly this value; the directory compares loosely, we do not."""
+        attribute, value = holder
+        of = [octets for name, octets in self.values.items() if name.lower() == attribute.lower()]
+        return value.encode() in (octets for values in of for octets in values)
 
 
 class Directory:
@@ -102,13 +80,16 @@ class Directory:
 
     def __init__(self, settings: DirectorySettings) -> None:
         """Keep the settings; nothing is sent yet."""
-        self._settings = settings
-        self._connection: Connection | None = None
+        self.settings = settings
+        self._dialect = settings.dialect
+        self.session = Session(settings)
+        self._identity: str | None = None
+        self._replicas = tuple(map(Directory, settings.servers()[1:]))
 
     @property
     def name(self) -> str:
         """Our name for it."""
-        return self._settings.name
+        return self.settings.name
 
     def __enter__(self) -> Self:
         return self
@@ -121,46 +102,117 @@ class Directory:
     ) -> None:
         self.close()
 
+    def servers(self) -> "tuple[Directory, ...]":
+        """This one, and each replica by itself."""
+        return (self, *self._replicas)
+
     def open(self) -> None:
         """Connect and log in, unless that is done already."""
-        self._open()
+        self.session.open()
 
     def close(self) -> None:
-        """Let the connection go; the next request makes a new one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            _discard(connection)
+        """Let the connections go; the next request makes a new one."""
+        for replica in self._replicas:
+            replica.close()
+        self.session.close()
 
     def is_reachable(self) -> bool:
         """Whether it answers, lets us in, and has the base entry."""
         try:
-            return bool(self._search("(objectClass=*)", self._settings.base_dn, "BASE"))
+            return bool(self._search(_EVERY, self.settings.base_dn))
         except DirectoryError:
             return False
 
-    def add_certificate(self, entry: PersonEntry, certificate_der: bytes) -> str:
-        """Make sure that the holder's entry exists and holds the certificate; its entryUUID.
+    def add_certificate(self, entry: Entry, certificate_der: bytes) -> str:
+        """Make sure that the holder's entry exists and holds the certificate; its identifier.
 
         An entry that is there already keeps its other attributes and certificates as they are.
         """
+        if entry.existing:
+            return self._add_value(self._found_holder(entry), certificate_der)
         dn = self._entry_dn(entry)
-        attributes: dict[str, str | bytes | list[str]] = {
-            **entry.attributes(),
-            "objectClass": ["inetOrgPerson", "pkiUser"],
-            CERTIFICATE_ATTRIBUTE: certificate_der,
-        }
-        outcome = self._request(
-            lambda connection: connection.add(dn, attributes=attributes),
-            results.RESULT_ENTRY_ALREADY_EXISTS,
-        )
+        attributes = self._attributes(entry, certificate_der)
+        outcome = self._add(dn, entry, attributes)
         found = self._holder(dn, entry)
-        if outcome == results.RESULT_ENTRY_ALREADY_EXISTS:
-            changes = {CERTIFICATE_ATTRIBUTE: [(MODIFY_ADD, [certificate_der])]}
-            self._request(
-                lambda connection: connection.modify(dn, changes),
-                results.RESULT_ATTRIBUTE_OR_VALUE_EXISTS,
-            )
-        return found.entry_uuid
+        if outcome == ENTRY_EXISTS:
+            self._add_value(found, certificate_der)
+        return found.identifier
+
+    def add_certificates(self, wanted: Sequence[tuple[Entry, bytes]]) -> list[str | DirectoryError]:
+        """Many at once: the identifier of each entry that was seen to hold it, or why not.
+
+        New entries go together, and one search looks at many. What is there already, or cannot
+        stand alone, goes by itself.
+        """
+        outcomes: dict[int, str | DirectoryError] = {}
+        sent = []
+        for at, (entry, der) in enumerate(wanted):
+            try:
+                if not entry.existing:
+                    dn = self._entry_dn(entry)
+                    sent.append((at, (dn, entry.object_classes, self._attributes(entry, der))))
+            except DirectoryError as error:
+                outcomes[at] = error
+        try:
+            outcomes |= self._add_together(sent, wanted)
+        except DirectoryError as error:
+            down: DirectoryError | None = error
+        else:
+            down = None
+        for at, (entry, der) in enumerate(wanted):
+            if at not in outcomes:
+                outcome = down or self._by_itself(entry, der)
+                outcomes[at] = outcome
+                down = outcome if isinstance(outcome, DirectoryUnavailable) else down
+        return [outcomes[at] for at in range(len(wanted))]
+
+    def _add_together(
+        self,
+        sent: Sequence[tuple[int, tuple[str, Sequence[str], Attributes]]],
+        wanted: Sequence[tuple[Entry, bytes]],
+    ) -> dict[int, str | DirectoryError]:
+        """What became of those that were new: seen, or refused; not of those there already."""
+        if not sent:
+            return {}
+        entries = [entry for _, entry in sent]
+        answers = self.session.add_many(entries, ENTRY_EXISTS, NO_SUCH_OBJECT)
+        outcomes: dict[int, str | DirectoryError] = {}
+        added = []
+        for (at, _), answer in zip(sent, answers, strict=True):
+            if isinstance(answer, DirectoryError):
+                outcomes[at] = answer
+            elif answer == SUCCESS:
+                added.append((at, wanted[at][1]))
+        try:
+            return {**outcomes, **self._seen(added)}
+        except DirectoryRefused:  # so many may be more than it shows at once: one by one, then
+            return outcomes
+
+    def _by_itself(self, entry: Entry, certificate_der: bytes) -> str | DirectoryError:
+        try:
+            identifier = self.add_certificate(entry, certificate_der)
+            body = x509.load_der_x509_certificate(certificate_der)
+            serial = SerialNumber(body.serial_number)
+            if self.holds(identifier, body.issuer, serial, certificate_der):
+                return identifier
+        except DirectoryError as error:
+            return error
+        return DirectoryRefused(self.name, "notPublished")
+
+    def _seen(self, added: Sequence[tuple[int, bytes]]) -> dict[int, str]:
+        """Of what was just added, what a search finds, octet for octet, and where."""
+        seen: dict[int, str] = {}
+        for first in range(0, len(added), _ASKED_TOGETHER):
+            some = {der: at for at, der in added[first : first + _ASKED_TOGETHER]}
+            bodies = [x509.load_der_x509_certificate(der) for der in some]
+            filters = {
+                self._filter(body.issuer, SerialNumber(body.serial_number)) for body in bodies
+            }
+            for held in self._search_below(f"(|{''.join(sorted(filters))})"):
+                for der in held.certificates:
+                    if der in some:
+                        seen[some[der]] = held.identifier
+        return seen
 
     def remove_certificate(
         self, entry_uuid: str | None, issuer: x509.Name, serial: SerialNumber
@@ -170,21 +222,27 @@ class Directory:
         Other values stay. An entry that we created goes with its last certificate; one that
         another created stays. What is gone already is no error.
         """
-        wanted = certificate_filter(issuer, serial)
-        if entry_uuid is not None:
-            wanted = f"(|{wanted}{equality_filter('entryUUID', entry_uuid)})"
-        for found in self._search(wanted):
+        wanted = self._filter(issuer, serial)
+        if entry_uuid is not None and wanted != ANY_CERTIFICATE:
+            wanted = f"(|{wanted}{self._identified(entry_uuid)})"
+        for found in self._search_below(wanted):
             ours = found.values_named(issuer, serial)
             left = len(found.certificates) - len(ours)
-            if (ours or found.entry_uuid == entry_uuid) and not left and self._is_creator(found):
+            if (ours or found.identifier == entry_uuid) and not left and self._is_creator(found):
                 self._delete_unchanged(found)
             elif ours:
                 self._remove_values(found, ours)
 
     def find_certificate(self, issuer: x509.Name, serial: SerialNumber) -> tuple[str, ...]:
-        """The entryUUIDs of the entries under the base that hold the certificate."""
-        found = self._search(certificate_filter(issuer, serial))
-        return tuple(entry.entry_uuid for entry in found if entry.values_named(issuer, serial))
+        """The identifiers of the entries under the base that hold the certificate."""
+        found = self._search_below(self._filter(issuer, serial))
+        return tuple(entry.identifier for entry in found if entry.values_named(issuer, serial))
+
+    def find_anywhere(self, issuer: x509.Name, serial: SerialNumber) -> tuple[str, ...]:
+        """As `find_certificate`, on this server and on each replica by itself."""
+        return tuple(
+            found for server in self.servers() for found in server.find_certificate(issuer, serial)
+        )
 
     def holds(
         self, entry_uuid: str, issuer: x509.Name, serial: SerialNumber, certificate_der: bytes
@@ -193,193 +251,142 @@ class Directory:
 
         So what is published is also known to be visible to the search that judges a withdrawal.
         """
-        wanted = equality_filter("entryUUID", entry_uuid) + certificate_filter(issuer, serial)
-        found = self._search(f"(&{wanted})")
+        wanted = self._identified(entry_uuid) + self._filter(issuer, serial)
+        found = self._search_below(f"(&{wanted})")
         return any(certificate_der in entry.values_named(issuer, serial) for entry in found)
 
-    def _entry_dn(self, entry: PersonEntry) -> str:
-        """The entry's DN, parsed again: one more RDN than the base, and the base unchanged."""
-        dn = entry.distinguished_name(self._settings.base_dn)
-        if _parsed(dn)[1:] != _parsed(self._settings.base_dn):
-            raise DirectoryRefused(self.name, "namingViolation")
+    def certificates(self) -> Iterator[tuple[str, bytes]]:
+        """Every certificate below the base, with the identifier of its entry."""
+        of = [self._dialect.identifier, self._dialect.certificate]
+        for item in self.session.pages(self.settings.base_dn, ANY_CERTIFICATE, of):
+            held = self._held(item)
+            for der in held.certificates:
+                yield held.identifier, der
+
+    def _add(self, dn: str, entry: Entry, attributes: Attributes) -> int:
+        outcome = self.session.add(
+            dn, entry.object_classes, attributes, ENTRY_EXISTS, NO_SUCH_OBJECT
+        )
+        if outcome != NO_SUCH_OBJECT:
+            return outcome
+        if not self.settings.create_parents:
+            raise DirectoryRefused(self.name, "noSuchObject")
+        self._make_parents(dn)
+        return self.session.add(dn, entry.object_classes, attributes, ENTRY_EXISTS)
+
+    def _make_parents(self, dn: str) -> None:
+        """Make the entries between the base and this one, from the top."""
+        above = rdns_of(dn.removesuffix(f",{self.settings.base_dn}"))[1:]
+        for depth in reversed(range(len(above))):
+            attribute, _, value = above[depth].partition("=")
+            if attribute.lower() not in _PARENTS or parts_of(above[depth]) > 1:
+                raise DirectoryRefused(self.name, "parentOfUnknownClass")
+            parent = ",".join([*above[depth:], self.settings.base_dn])
+            naming: Attributes = {attribute: unescaped(value)}
+            self.session.add(parent, [_PARENTS[attribute.lower()]], naming, ENTRY_EXISTS)
+
+    def _attributes(self, entry: Entry, certificate_der: bytes) -> Attributes:
+        return {**dict(entry.attributes), self._dialect.certificate: certificate_der}
+
+    def _add_value(self, found: _Held, certificate_der: bytes) -> str:
+        changes = {self._dialect.certificate: ("add", [certificate_der])}
+        self.session.modify(found.dn, changes, VALUE_EXISTS)  # type: ignore[arg-type]
+        return found.identifier
+
+    def _entry_dn(self, entry: Entry) -> str:
+        """The entry's DN, parsed again: as many parts as its template, and the base unchanged."""
+        dn = entry.distinguished_name(self.settings.base_dn)
+        self.check_below(dn, entry.parts)
         return dn
 
-    def _holder(self, dn: str, entry: PersonEntry) -> _Found:
-        """The entry at this DN; the directory compares names loosely, we do not."""
-        found = self._search("(objectClass=*)", dn, "BASE")
+    def check_below(self, dn: str, parts: int) -> None:
+        """Refuse a DN that is not so many attributes and then the base, by another's reading."""
+        if parsed(dn)[parts:] != parsed(self.settings.base_dn):
+            raise DirectoryRefused(self.name, "namingViolation")
+
+    def _holder(self, dn: str, entry: Entry) -> _Held:
+        """The entry at this DN, of this very holder."""
+        found = self._search(_EVERY, dn, entry.holder[0])
         if len(found) != 1:
             raise DirectoryRefused(self.name, "noSuchObject")
-        if entry.pseudonym not in found[0].pseudonyms:
+        if not found[0].is_of(entry.holder):
             raise DirectoryRefused(self.name, "anotherHolder")
-        return found[0]
+        return self._identifiable(found[0])
 
-    def _is_creator(self, found: _Found) -> bool:
+    def _identifiable(self, found: _Held) -> _Held:
+        """What has no identifier that we may see could not be found again."""
+        if not found.identifier:
+            raise DirectoryRefused(self.name, "noIdentifier")
+        return found
+
+    def _found_holder(self, entry: Entry) -> _Held:
+        """The one entry of another's making that is the holder's."""
+        wanted = equality_filter(*entry.holder)
+        found = self._search_below(wanted, entry.holder[0])
+        if len(found) != 1:
+            raise DirectoryRefused(self.name, "severalEntries" if found else "noSuchObject")
+        return self._identifiable(found[0])
+
+    def _is_creator(self, found: _Held) -> bool:
         """Whether the directory itself remembers us as the one who created the entry."""
-        creator = self._settings.bind_dn
-        outcome = self._request(
-            lambda connection: connection.compare(found.dn, "creatorsName", creator),
-            results.RESULT_COMPARE_TRUE,
-            results.RESULT_COMPARE_FALSE,
-            results.RESULT_NO_SUCH_ATTRIBUTE,
-            results.RESULT_NO_SUCH_OBJECT,
-        )
-        return outcome == results.RESULT_COMPARE_TRUE
+        if self._dialect.octets:  # Active Directory remembers nobody, and we make nothing there
+            return False
+        if self._identity is None:
+            self._identity = self.session.identity()
+        return self.session.compare(found.dn, "creatorsName", self._identity)
 
-    def _delete_unchanged(self, found: _Found) -> None:
+    def _delete_unchanged(self, found: _Held) -> None:
         """Delete the entry in one step, if nobody has changed it since it was read.
 
         A changed entry is refused with assertionFailed: the caller tries again, on what it is now.
         """
-        control = (_ASSERTION_CONTROL, True, _equality_octets(b"entryCSN", found.entry_csn))
-        self._request(
-            lambda connection: connection.delete(found.dn, controls=[control]),
-            results.RESULT_NO_SUCH_OBJECT,
+        version = self._dialect.version
+        assertion = None
+        if version is not None:
+            assertion = equality_octets(version.encode("ascii"), found.version)
+        self.session.delete(found.dn, assertion, NO_SUCH_OBJECT)
+
+    def _remove_values(self, found: _Held, values: list[bytes]) -> None:
+        changes = {self._dialect.certificate: ("delete", values)}
+        self.session.modify(
+            found.dn,
+            changes,  # type: ignore[arg-type]
+            NO_SUCH_OBJECT,
+            NO_SUCH_ATTRIBUTE,
         )
 
-    def _remove_values(self, found: _Found, values: list[bytes]) -> None:
-        self._request(
-            lambda connection: connection.modify(
-                found.dn, {CERTIFICATE_ATTRIBUTE: [(MODIFY_DELETE, values)]}
-            ),
-            results.RESULT_NO_SUCH_OBJECT,
-            results.RESULT_NO_SUCH_ATTRIBUTE,
-        )
+    def _filter(self, issuer: x509.Name, serial: SerialNumber) -> str:
+        return certificate_filter(issuer, serial) if self._dialect.exact else ANY_CERTIFICATE
 
-    def _search(
-        self,
-        wanted: str,
-        base_dn: str | None = None,
-        scope: Literal["BASE", "SUBTREE"] = "SUBTREE",
-    ) -> list[_Found]:
-        base_dn = base_dn or self._settings.base_dn
-        responses: list[Any] = []
+    def _identified(self, identifier: str) -> str:
+        if not self._dialect.octets:
+            return equality_filter(self._dialect.identifier, identifier)
+        octets = uuid.UUID(identifier).bytes_le
+        return f"({self._dialect.identifier}={escaped_octets(octets)})"
 
-        def send(connection: Connection) -> None:
-            connection.search(base_dn, wanted, scope, "NEVER", attributes=_ATTRIBUTES)
-            responses.extend(connection.response or [])
+    def _search(self, wanted: str, base_dn: str, *attributes: str) -> list[_Held]:
+        found = self.session.search(base_dn, wanted, self._asked(attributes), "BASE")
+        return [self._held(item) for item in found]
 
-        # A missing base below which to search is a fault of the settings, not an empty answer.
-        accepted = [results.RESULT_NO_SUCH_OBJECT] if scope == "BASE" else []
-        self._request(send, *accepted)
-        return [_found(item) for item in responses if item["type"] == "searchResEntry"]
+    def _search_below(self, wanted: str, *attributes: str) -> list[_Held]:
+        asked = self._asked(attributes)
+        if ANY_CERTIFICATE in wanted:
+            found = list(self.session.pages(self.settings.base_dn, wanted, asked))
+        else:
+            found = self.session.search(self.settings.base_dn, wanted, asked)
+        return [self._held(item) for item in found]
 
-    def _request(self, send: _Send, *accepted: int) -> int:
-        """Send one request and wait for its answer; the result code, success or one accepted."""
-        return self._exchange(self._open(), send, *accepted)
+    def _asked(self, attributes: Sequence[str]) -> list[str]:
+        of = self._dialect
+        version = [] if of.version is None else [of.version]
+        return [of.identifier, of.certificate, *version, *attributes]
 
-    def _open(self) -> Connection:
-        if self._connection is None:
-            connection = self._new_connection()
-            self._connection = connection
-            try:
-                if self._settings.ca_file is not None and not connection.server.ssl:
-                    self._exchange(connection, lambda new: new.start_tls(read_server_info=False))
-                self._exchange(connection, lambda new: new.bind(read_server_info=False))
-            except DirectoryError:
-                self.close()
-                raise
-        return self._connection
-
-    def _new_connection(self) -> Connection:
-        settings = self._settings
-        if settings.ca_file is not None and not settings.ca_file.is_file():
-            raise DirectoryRefused(self.name, "caFile")
-        tls = Tls(
-            validate=ssl.CERT_REQUIRED,
-            ca_certs_file=None if settings.ca_file is None else str(settings.ca_file),
-        )
-        server = Server(
-            settings.url, tls=tls, get_info=NONE, connect_timeout=settings.timeout_seconds
-        )
-        return Connection(
-            server,
-            user=settings.bind_dn,
-            password=self._password(),
-            authentication=ANONYMOUS if settings.bind_dn is None else SIMPLE,
-            client_strategy=SYNC,
-            receive_timeout=settings.timeout_seconds,
-            auto_referrals=False,
-            check_names=False,
-        )
-
-    def _password(self) -> str | None:
-        """The password; an empty one is refused, it would log in as nobody (RFC 4513 5.1.2)."""
-        if self._settings.password_file is None:
-            return None
-        try:
-            password = self._settings.password_file.read_text(encoding="utf-8").strip("\r\n")
-        except (OSError, UnicodeDecodeError):
-            password = ""
-        if not password:
-            raise DirectoryRefused(self.name, "passwordFile")
-        return password
-
-    def _exchange(self, connection: Connection, send: _Send, *accepted: int) -> int:
-        """Send and judge the answer; ldap3's own errors, which quote DNs, end here."""
-        failure: DirectoryError | None = None
-        connection.result = None  # an answer that stays out must not look like the one before
-        try:
-            send(connection)
-        except _NO_ANSWER as error:
-            failure = DirectoryUnavailable(self.name, type(error).__name__)
-        except LDAPException as error:
-            failure = DirectoryRefused(self.name, type(error).__name__)
-        if failure is not None:  # raised here so that it does not carry ldap3's error as context
-            self.close()
-            raise failure
-        answer = connection.result
-        if not answer:
-            self.close()
-            raise DirectoryUnavailable(self.name, "noAnswer")
-        code = int(answer["result"])
-        if code == results.RESULT_SUCCESS or code in accepted:
-            return code
-        kind = DirectoryUnavailable if code in _NOT_NOW else DirectoryRefused
-        raise kind(self.name, str(answer["description"]))
-
-
-def _parsed(dn: str) -> list[tuple[str, str]]:
-    """The RDNs of a DN; ValueError if it is none."""
-    fault = False
-    try:
-        parts = parse_dn(dn, strip=True)
-    except LDAPInvalidDnError:
-        fault = True
-    if fault:
-        raise ValueError("not a distinguished name (RFC 4514)")
-    return [(attribute.lower(), value) for attribute, value, _separator in parts]
-
-
-def _found(item: Any) -> _Found:
-    raw = item["raw_attributes"]
-    return _Found(
-        dn=item["dn"],
-        entry_uuid=raw["entryUUID"][0].decode("ascii"),
-        entry_csn=raw["entryCSN"][0],
-        pseudonyms=frozenset(value.decode("utf-8") for value in raw.get("uid", [])),
-        certificates=tuple(raw.get(CERTIFICATE_ATTRIBUTE, [])),
-    )
-
-
-def _is_named(certificate_der: bytes, issuer: x509.Name, serial: SerialNumber) -> bool:
-    """Whether these octets are the certificate; what cannot be read is not ours."""
-    try:
-        certificate = x509.load_der_x509_certificate(certificate_der)
-        name = certificate.issuer
-    except ValueError:
-        return False
-    return certificate.serial_number == serial and name == issuer
-
-
-def _equality_octets(attribute: bytes, value: bytes) -> bytes:
-    """An equalityMatch filter in BER, short form of length (RFC 4511 section 4.5.1.7.1)."""
-    body = b"".join(bytes([0x04, len(part)]) + part for part in (attribute, value))
-    return bytes([0xA3, len(body)]) + body
-
-
-def _discard(connection: Connection) -> None:
-    """Say goodbye if that is still possible, and close the socket in any case."""
-    with contextlib.suppress(LDAPException):
-        connection.unbind()
-    if connection.socket is not None:
-        connection.socket.close()
+    def _held(self, item: Found) -> _Held:
+        of = self._dialect
+        found = item.values.get(of.identifier, [])
+        identifier = found[0].decode("ascii", "replace") if found and not of.octets else ""
+        if found and of.octets:
+            identifier = str(uuid.UUID(bytes_le=found[0]))
+        version = item.values.get(of.version, []) if of.version else []
+        certificates = tuple(item.values.get(of.certificate, []))
+        return _Held(item.dn, identifier, version[0] if version else b"", certificates, item.values)

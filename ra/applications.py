@@ -18,10 +18,13 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ra.authenticators import AuthenticatorRecord
 from ra.claims import ClaimedIdentity
+from ra.contacts import Contact
 from ra.errors import Conflict, MalformedField, Refused
 from ra.evidence import CheckResult, Evidence, Officer, ProofingResult
 from ra.further_evidence import FurtherEvidence
+from ra.legal_persons import NamedOrganisation
 from ra.levels import AssuranceLevel
 from ra.requirements import Finding, finding
 from ra.terms import Acceptance
@@ -72,8 +75,11 @@ STEPS = MappingProxyType(
         ApplicationState.PROOFING: _ENDINGS
         | {ApplicationState.REFERRED, ApplicationState.VERIFIED},
         ApplicationState.REFERRED: _ENDINGS | {ApplicationState.PROOFING},
-        ApplicationState.VERIFIED: _ENDINGS | {ApplicationState.APPROVED},
-        ApplicationState.APPROVED: _ENDINGS | {ApplicationState.FULFILLED},
+        # Back to proofing when the way to the applicant changes before the activation.
+        ApplicationState.VERIFIED: _ENDINGS
+        | {ApplicationState.PROOFING, ApplicationState.APPROVED},
+        ApplicationState.APPROVED: _ENDINGS
+        | {ApplicationState.PROOFING, ApplicationState.FULFILLED},
         ApplicationState.FULFILLED: frozenset[ApplicationState](),
         ApplicationState.REJECTED: frozenset[ApplicationState](),
         ApplicationState.WITHDRAWN: frozenset[ApplicationState](),
@@ -93,6 +99,8 @@ class Applicant:
     claim: ClaimedIdentity
     person_key: str | None = None
     serial_number: str = field(default_factory=lambda: "UI:" + secrets.token_hex(16))
+    organisation: NamedOrganisation | None = None
+    """Of whom a seal is, or to whom an employee belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +163,10 @@ class Application:
     """SHA-256 of the package that was approved, in hexadecimal."""
     further: FurtherEvidence = _NOTHING_FURTHER
     """What proves the identity beside documents."""
+    authenticator: AuthenticatorRecord | None = None
+    """What is known of where the key lives; None: its holder made it in software."""
+    contact: Contact | None = None
+    """How an activation code can reach the applicant beside the registered address."""
 
     @property
     def profile(self) -> str:
@@ -255,6 +267,20 @@ def record_evidence(
         checks=(*application.checks, *checks),
         updated_at=now,
     )
+
+
+def change_contact(application: Application, contact: Contact, now: datetime) -> Application:
+    """The applicant is reached elsewhere; what was vetted is vetted again (ISS-DEL-S2j).
+
+    Raises: Conflict when the application is closed.
+    """
+    if application.is_final:
+        raise Conflict(application.state)
+    changed = replace(application, contact=contact, updated_at=now)
+    if application.state in {ApplicationState.VERIFIED, ApplicationState.APPROVED}:
+        found = (finding("ISS-DEL-S2j", "CONTACT_CHANGED_AFTER_APPROVAL"),)
+        return replace(step(changed, ApplicationState.PROOFING, now), findings=found)
+    return changed
 
 
 def refuse(application: Application, findings: tuple[Finding, ...], now: datetime) -> Application:

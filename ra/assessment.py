@@ -2,7 +2,8 @@
 
 The application becomes a case, and the rules of cases decide. A check that is not on record is
 missing, an answer that no rule knows is missing too, and a register that did not answer makes the
-application wait. All reasons that hold are given.
+application wait. All reasons that hold are given. Delivery and activation come after the approval,
+and are assessed when the holder activates (`server.delivery`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,9 +11,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from ra.applications import Application, ApplicationState, is_subject, step
-from ra.case import Case, DeliveryPart, NaturalPersonPart
+from ra.authenticators import authenticator_part
+from ra.case import Case, NaturalPersonPart
 from ra.case_assessment import assess_level
-from ra.case_authenticator import SOFTWARE_KEY
 from ra.claims import natural_person_schema, schema_findings
 from ra.errors import Conflict, Refused
 from ra.evidence import Check, CheckResult, Evidence, EvidenceKind, ProofingResult
@@ -81,8 +82,10 @@ def assess_natural_person(
     """Accepted at the level asked for, or every reason why it is not (NSIS 3.1.1 and 3.1.2)."""
     level = application.level
     part = natural_person_part(application, catalogue, now)
-    part = with_further(part, application, catalogue, policy.policy, now)
-    case = replace(_unrecorded(), natural_person=part)
+    case = Case(
+        natural_person=with_further(part, application, catalogue, policy.policy, now),
+        authenticator=authenticator_part(application.authenticator, catalogue, now),
+    )
     findings = (
         *_claim_findings(application, policy),
         *_case_findings(case, level, policy),
@@ -90,15 +93,6 @@ def assess_natural_person(
     if not findings:
         return Accepted(level)
     return Referred(findings) if all(each.waits for each in findings) else Rejected(findings)
-
-
-def _unrecorded() -> Case:
-    """What no live application records yet is taken for the least that it can be.
-
-    So the key is one that its holder made in software, the credential is fetched online, and High
-    is refused before anyone is troubled.
-    """
-    return Case(authenticator=SOFTWARE_KEY, delivery=DeliveryPart())
 
 
 def _case_findings(
@@ -113,9 +107,10 @@ def submit(application: Application, policy: ProofingPolicy, now: datetime) -> A
     Raises: Refused with what the texts, the attributes and the level still lack; Conflict.
     """
     submitted = step(application, ApplicationState.SUBMITTED, now)
+    authenticator = authenticator_part(application.authenticator, None, now)
     found = (
         *_claim_findings(application, policy),
-        *_case_findings(_unrecorded(), application.level, policy),
+        *_case_findings(Case(authenticator=authenticator), application.level, policy),
     )
     if found:
         raise Refused(found)

@@ -1,8 +1,9 @@
 """Associations of persons with organisations, and who may make them (NSIS 5; ASC)."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from ra.case import AssociationPart, Basis
 from ra.errors import Conflict, Refused
@@ -21,18 +22,20 @@ class AssociationState(StrEnum):
     ENDED = "ended"
 
 
-_STEPS = {
-    AssociationState.PROPOSED: {AssociationState.VERIFIED, AssociationState.ENDED},
-    AssociationState.VERIFIED: {AssociationState.ACTIVE, AssociationState.ENDED},
-    AssociationState.ACTIVE: {AssociationState.SUSPENDED, AssociationState.ENDED},
-    AssociationState.SUSPENDED: {AssociationState.ACTIVE, AssociationState.ENDED},
-    AssociationState.ENDED: set[AssociationState](),
-}
+STEPS = MappingProxyType(
+    {
+        AssociationState.PROPOSED: frozenset({AssociationState.VERIFIED, AssociationState.ENDED}),
+        AssociationState.VERIFIED: frozenset({AssociationState.ACTIVE, AssociationState.ENDED}),
+        AssociationState.ACTIVE: frozenset({AssociationState.SUSPENDED, AssociationState.ENDED}),
+        AssociationState.SUSPENDED: frozenset({AssociationState.ACTIVE, AssociationState.ENDED}),
+        AssociationState.ENDED: frozenset[AssociationState](),
+    }
+)
 
 
 def next_state(state: AssociationState, wanted: AssociationState) -> AssociationState:
     """The wanted state; Conflict when no step leads there."""
-    if wanted not in _STEPS[state]:
+    if wanted not in STEPS[state]:
         raise Conflict(state)
     return wanted
 
@@ -97,3 +100,67 @@ def require_administrator(
     alone = able == {proposal.person} and level is AssuranceLevel.HIGH
     if len(able) < len({each.person for each in appointments}) or not able or alone:
         raise Refused((finding("ASC-S8a", "ASSOCIATION_ADMIN_NOT_AUTHORISED"),))
+
+
+class AssociationKind(StrEnum):
+    """The two kinds of NSIS 5 (ASC-L1)."""
+
+    CREDENTIAL = "credential"
+    """A credential of its own for the role: an employee certificate."""
+    LINK = "link"
+    """The personal credential may act for the organisation."""
+
+
+class Side(StrEnum):
+    """The two sides, either of which can suspend and end an association (ASC-L10)."""
+
+    PERSON = "person"
+    ORGANISATION = "organisation"
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What an association is worth: the lowest of its three parts, computed and never set."""
+
+    person: AssuranceLevel
+    organisation: AssuranceLevel
+    link: AssuranceLevel
+
+    @property
+    def level(self) -> AssuranceLevel:
+        """The level of the association."""
+        return min(self.person, self.organisation, self.link)
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """An association as it stands; persons are opaque subject ids, times are UTC."""
+
+    id: str
+    organisation_id: str
+    organisation: CvrNumber
+    subject_id: str
+    kind: AssociationKind
+    basis: Basis
+    asked_level: AssuranceLevel
+    state: AssociationState
+    proposed_by: str
+    created_at: datetime
+    updated_at: datetime
+    endorsed_by: str | None = None
+    """A second administrator, whom nobody who adds themselves at High can do without."""
+    person_consent_at: datetime | None = None
+    levels: Levels | None = None
+    """None until it is verified."""
+    suspended_by: Side | None = None
+
+    @property
+    def administrators(self) -> tuple[str, ...]:
+        """Those who act for the organisation on it."""
+        return (self.proposed_by, *([self.endorsed_by] if self.endorsed_by else []))
+
+
+def require_reactivation(association: Association, side: Side) -> None:
+    """Only the side that suspended an association lifts the suspension; Conflict for the other."""
+    if association.suspended_by is not side:
+        raise Conflict("suspended by the other side")

@@ -59,7 +59,7 @@ _COMPANIES = {
         _company("99000058", "Forening"),
         _company("99000066", "Fond"),
         _company("99000074", "Enkeltmandsvirksomhed", Signatory(_SOEREN, Role.FULLY_LIABLE)),
-        _company("99000090", "A/S", *_BOARD, rule=ChairAndOne()),
+        replace(_company("99000090", "A/S", *_BOARD, rule=ChairAndOne()), barred=(_SOEREN,)),
     )
 }
 

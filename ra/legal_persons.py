@@ -211,6 +211,25 @@ class Company:
     telephone: str | None = None
     """The number for call-backs; never one from a form."""
     address: str | None = None
+    barred: tuple[str, ...] = ()
+    """Persons whom the register bars from acting for it (ASC-L6)."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NamedOrganisation:
+    """The organisation that a certificate names, and for an employee by which association.
+
+    `id` is that of its record, `level` that of its registration or of the association.
+    """
+
+    id: str
+    number: CvrNumber
+    name: str
+    level: AssuranceLevel
+    association: str | None = None
+
+    def __repr__(self) -> str:
+        return f"NamedOrganisation({self.id})"
 
 
 def role_part(

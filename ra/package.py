@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from ra.applications import Applicant, Application
+from ra.contacts import Contact
 from ra.documents import to_document
 from ra.errors import Conflict, MalformedField
 from ra.identity import PersonName
@@ -32,10 +33,23 @@ class ProfileReference:
 
 
 def subject_name(applicant: Applicant) -> tuple[tuple[str, str], ...]:
-    """The subject's distinguished name of a natural person, most general part first."""
+    """The subject's distinguished name, most general part first.
+
+    An organisation is named before the person, and alone in a seal (ETSI EN 319 412-1 5.1.4).
+    """
+    if applicant.organisation is None:
+        return (("C", "DK"), *_person_name(applicant))
+    number = f"NTRDK-{applicant.organisation.number.value}"
+    name = _within(applicant.organisation.name)
+    organisation = (("C", "DK"), ("O", name), ("organizationIdentifier", number))
+    if applicant.organisation.association is None:
+        return (*organisation, ("CN", name))
+    return (*organisation, *_person_name(applicant))
+
+
+def _person_name(applicant: Applicant) -> tuple[tuple[str, str], ...]:
     given_name, surname = applicant.claim.given_name, applicant.claim.surname
     return (
-        ("C", "DK"),
         ("GN", given_name.value),
         ("SN", surname.value),
         ("CN", _common_name(given_name, surname)),
@@ -49,7 +63,11 @@ def _common_name(given_name: PersonName, surname: PersonName) -> str:
     for name in (f"{given_name.value} {surname.value}", f"{first} {surname.value}"):
         if len(name.encode()) <= _COMMON_NAME_LENGTH:
             return name
-    return surname.value.encode()[:_COMMON_NAME_LENGTH].decode(errors="ignore").rstrip()
+    return _within(surname.value)
+
+
+def _within(name: str) -> str:
+    return name.encode()[:_COMMON_NAME_LENGTH].decode(errors="ignore").rstrip()
 
 
 def build_package(application: Application, profile: ProfileReference) -> bytes:
@@ -65,6 +83,7 @@ def build_package(application: Application, profile: ProfileReference) -> bytes:
     email = application.applicant.claim.email
     return canonical_json(
         {
+            **_organisation(application),
             "format": PACKAGE_FORMAT,
             "application": application.id,
             "subject": subject_name(application.applicant),
@@ -81,6 +100,8 @@ def build_package(application: Application, profile: ProfileReference) -> bytes:
                 "completed_at": application.proofing.completed_at.isoformat(),
                 "valid_until": application.proofing.valid_until.isoformat(),
             },
+            "authenticator": _authenticator(application),
+            "contact": _committed(application, application.contact),
             "evidence": _evidence(application),
             "checks": _checks(application),
             "further": _further(application),
@@ -109,6 +130,32 @@ def canonical_json(document: Mapping[str, object]) -> bytes:
     return json.dumps(
         document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
     ).encode()
+
+
+def _organisation(application: Application) -> dict[str, object]:
+    """Which registration and association it rests on, where it names an organisation."""
+    of = application.applicant.organisation
+    if of is None:
+        return {}
+    return {
+        "organisation": {
+            "record": of.id,
+            "number": of.number.value,
+            "level": of.level.label,
+            "association": of.association,
+        }
+    }
+
+
+def _authenticator(application: Application) -> dict[str, object] | None:
+    """Where the key lives and by which attestation; None for a key made in software."""
+    record = application.authenticator
+    return None if record is None else to_document(record)
+
+
+def _committed(application: Application, value: Contact | None) -> str | None:
+    """The commitment to a personal value, so that a change of it shows."""
+    return None if value is None else _commitment(application, to_document(value))
 
 
 def _evidence(application: Application) -> list[dict[str, object]]:

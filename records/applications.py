@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from audit.events import Detail, Event
 from audit.payloads import Payload
 from ca.issuance import Approval as SignedPackage
+from gdpr_erasure.consents import ConsentKind, ConsentState, ConsentText, Statement, text_for
 from ra.applications import Application, ApplicationId, ApplicationState
 from ra.approvals import Approval, ApprovedApplication
 from ra.documents import (
@@ -27,6 +28,7 @@ from ra.levels import AssuranceLevel
 from records.audit_payloads import Told, append_told
 from records.database import Database
 from records.personal_data import PersonalData
+from records.publication_consents import has_consented, record_consent
 from records.tables import application, approval, subject
 
 
@@ -38,8 +40,19 @@ class Applications:
         self._database = database
         self._personal = personal
 
-    def add(self, new: Application, secret: str, now: datetime) -> None:
-        """Keep a new application; whoever shows the secret later is its applicant."""
+    def add(
+        self,
+        new: Application,
+        secret: str,
+        now: datetime,
+        text: ConsentText | None = None,
+        also: Callable[[Connection], object] | None = None,
+    ) -> None:
+        """Keep a new application; whoever shows the secret later is its applicant.
+
+        A consent to publication goes into the ledger with it, to the text that was read, or to the
+        English one in force. `also` writes what belongs to it, in the same transaction.
+        """
         columns = operational_columns(new)
         with self._database.write() as tx:
             # Whoever corrects the own data is there already (GDPR Art. 16).
@@ -61,13 +74,29 @@ class Applications:
                     **self._changing(tx, new),
                 )
             )
+            # Whoever corrects the own data may have given it before.
+            if new.requested.publication_consent and not has_consented(tx, new.subject_id):
+                read = text or text_for(ConsentKind.PUBLICATION, "en", now)
+                said = Statement(read, ConsentState.GIVEN, "system:applicant")
+                record_consent(tx, self._personal, new.subject_id, said, now)
+            if also is not None:
+                also(tx)
             told = _told(new, "system:applicant", payload=_names(new))
             append_told(tx, [told], self._personal, now)
 
     def get(self, application_id: str) -> Application:
-        """The application as it stands; NotFound when there is none."""
+        """The application as it stands.
+
+        Raises:
+            NotFound: there is none, or its person is being erased: what a duty still keeps of it
+                is for nobody to work with.
+        """
         with self._database.read() as tx:
-            return self._application(tx, _row(tx, application_id))
+            row = _row(tx, application_id)
+            state = select(subject.c.state).where(subject.c.id == row.subject_id)
+            if tx.execute(state).scalar() == "erasing":
+                raise NotFound(application_id)
+            return self._application(tx, row)
 
     def is_applicant(self, application_id: str, secret: str) -> bool:
         """Whether this is the secret that was given to the applicant."""
@@ -138,7 +167,12 @@ class Applications:
     def approval(self, of: Application) -> tuple[Approval, SignedPackage]:
         """The approval of an application and the signed package; NotFound when there is none."""
         with self._database.read() as tx:
-            row = tx.execute(select(approval).where(approval.c.application_id == of.id)).first()
+            row = tx.execute(
+                select(approval).where(
+                    approval.c.application_id == of.id,
+                    approval.c.package_sha256 == of.package_hash,
+                )
+            ).first()
             if row is None:
                 raise NotFound(of.id)
             package = self._personal.open(tx, of.subject_id, "evidence", row.sealed_package)
@@ -147,11 +181,23 @@ class Applications:
         ), SignedPackage(package, row.signature)
 
     def in_state(self, *states: ApplicationState) -> tuple[Application, ...]:
-        """All applications in these states, the oldest first."""
+        """All applications in these states, the oldest first; none of whom is being erased."""
+        erasing = select(subject.c.id).where(subject.c.state == "erasing")
         with self._database.read() as tx:
             rows = tx.execute(
                 select(application)
                 .where(application.c.state.in_(states))
+                .where(application.c.subject_id.not_in(erasing))
+                .order_by(application.c.created_at)
+            ).all()
+            return tuple(self._application(tx, row) for row in rows)
+
+    def of_subject(self, subject_id: str) -> tuple[Application, ...]:
+        """All applications of a person, the oldest first."""
+        with self._database.read() as tx:
+            rows = tx.execute(
+                select(application)
+                .where(application.c.subject_id == subject_id)
                 .order_by(application.c.created_at)
             ).all()
             return tuple(self._application(tx, row) for row in rows)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, exists, insert, select
 
-from audit.errors import HeaderMalformed, PayloadAltered
+from audit.errors import HeaderMalformed, PayloadAltered, PayloadKeyGone
 from audit.events import Commitment, Detail, Event, parse_header, seal_event
 from audit.payloads import (
     Derivation,
@@ -23,7 +23,7 @@ from audit.payloads import (
 )
 from records.audit_log import append, insert_entries, take_turn
 from records.database import Database
-from records.errors import NotFound
+from records.errors import Erased, NotFound
 from records.personal_data import DamagedData, PersonalData
 from records.prepared import Prepared
 from records.tables import audit_event, audit_payload, data_key
@@ -70,10 +70,7 @@ def append_told(tx: Connection, told: Sequence[Told], personal: PersonalData, no
     """
     # Keys first, and kept from an erasure: who waits his turn in the log holds up nobody then.
     subjects = {payload.subject_id for each in told for payload in each.payloads}
-    derivations = {
-        subject: personal.derivation(tx, subject, PURPOSE, make=True)
-        for subject in sorted(subjects)
-    }
+    derivations = personal.derivations(tx, subjects, PURPOSE)
     _keep_keys(tx, derivations)
     first = take_turn(tx, now)
     for sequence, each in enumerate(told, first):
@@ -149,6 +146,7 @@ class AuditKeys:
 
         Raises:
             PayloadAltered: the data key itself was altered.
+            PayloadKeyGone: it is no longer in the key store.
         """
         found = self._held.get(subject_id)
         if found is None:
@@ -158,6 +156,8 @@ class AuditKeys:
                 found = self._personal.derivation(self._view, subject_id, PURPOSE)
             except DamagedData as error:
                 raise PayloadAltered("the data key of a payload was altered") from error
+            except Erased as error:
+                raise PayloadKeyGone("the data key of a payload is destroyed") from error
             self._held[subject_id] = found
         return found
 
@@ -210,6 +210,8 @@ def open_payloads(
             OpenedPayload(row.number, open_payload(commitment, row, keys(row.subject_id)))
             for row in rows
         )
+    except PayloadKeyGone as error:
+        raise Erased("the data key of this subject was destroyed") from error
     except (HeaderMalformed, PayloadAltered) as error:
         raise DamagedData("a payload is not the one that the log commits to") from error
 

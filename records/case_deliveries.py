@@ -80,6 +80,16 @@ class Deliveries:
         with self._database.read() as tx:
             return _delivery(_row(tx, case_id))
 
+    def passphrase_seed(self, case: Case) -> bytes:
+        """32 octets from which the passphrase of a case's delivery follows.
+
+        They end with the key of the delivery, and until then can be had again: an answer that was
+        lost on its way to the officer costs the requester nothing.
+        """
+        label = f"passphrase {case.id}".encode()
+        with self._database.write() as tx:
+            return self._personal.derive(tx, str(case.subject_id), DELIVERY, label)
+
     def download(self, case_id: str, actor: str, now: datetime) -> tuple[bytes, Delivery]:
         """The envelope, and that it was fetched, which is written down.
 

@@ -208,6 +208,10 @@ class Cases:
                 "level": None if proof is None else proof.level.label,
             }
             values: dict[str, object] = {"sealed_text": self._text(tx, after, text)}
+            told = case_row(tx, before.id).sealed_extension
+            if told is not None:
+                reason = self._personal.open(tx, str(before.subject_id), CASE, told)
+                values["sealed_extension"] = self._seal(tx, after, reason)
             return self._write(tx, (before, after), values, ("identified", actor, details), now)
 
     def refuse(

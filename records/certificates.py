@@ -4,7 +4,7 @@ Implements `ca.issuance.IssuanceStore` and `revocation.status.StatusSource`.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -27,6 +27,7 @@ from records.errors import Erased, NotFound, RuleBroken
 from records.key_uses import uses_of_keys, wait_for_keys
 from records.personal_data import PersonalData
 from records.prepared import Prepared
+from records.publication_consents import withdrawn_by
 from records.statuses import close_orphan
 from records.tables import (
     certificate,
@@ -106,7 +107,7 @@ class Certificates:
             rows = [self._issued(tx, *signed, now) for signed in batch]
             if _ISSUE.run(tx, rows) != len(rows):
                 raise Conflict(f"certificate {_name(batch[0][0].content)}", "an intent no more")
-            published = [row for prepared, _ in batch for row in self._publications(prepared, now)]
+            published = self._publications(tx, [prepared for prepared, _ in batch], now)
             if published:
                 tx.execute(insert(publication), published)
             prints = [str(row["fingerprint"]) for row in rows]
@@ -221,17 +222,24 @@ class Certificates:
         }
 
     def _publications(
-        self, prepared: PreparedCertificate, now: datetime
-    ) -> Iterator[dict[str, object]]:
-        for directory in self._directories if prepared.order.publish else ():
-            yield {
+        self, tx: Connection, batch: Sequence[PreparedCertificate], now: datetime
+    ) -> list[dict[str, object]]:
+        """What is to be published, but for persons who have withdrawn their consent since."""
+        wanted = [each for each in batch if each.order.publish] if self._directories else []
+        withdrawn = withdrawn_by(tx, [str(each.order.subject_id) for each in wanted])
+        return [
+            {
                 "directory": directory,
-                "issuer": prepared.content.issuer.name,
-                "serial": prepared.content.serial_number.hex,
-                "subject_id": prepared.order.subject_id,
+                "issuer": each.content.issuer.name,
+                "serial": each.content.serial_number.hex,
+                "subject_id": each.order.subject_id,
                 "state": "pending",
                 "retry_at": now,
             }
+            for each in wanted
+            if each.order.subject_id not in withdrawn
+            for directory in self._directories
+        ]
 
     def _seal(self, tx: Connection, subject_id: str | None, octets: bytes) -> bytes:
         if subject_id is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from audit.events import Event
 from ra.levels import AssuranceLevel
@@ -125,7 +125,7 @@ def edge(
     return add
 
 
-def forget_edges(tx: Connection, application_ids: Sequence[str]) -> int:
+def forget_edges(tx: Connection, application_ids: Select[tuple[str]]) -> int:
     """Delete edges and reviews in the erasure of their subject; gives how many."""
     return sum(
         tx.execute(delete(table).where(table.c.application_id.in_(application_ids))).rowcount

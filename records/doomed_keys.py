@@ -5,27 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, inspect, select, update
 
 from audit.events import Detail, Event
+from gdpr_erasure.erasures import ErasureState, SealEvidence
 from records.audit_log import append
 from records.database import Database, from_microseconds
-from records.tables import data_key, doomed_key, vault_seal
+from records.tables import data_key, doomed_key, erasure, vault_seal
 from records.triggers import NOW
 
 _PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class SealEvidence:
-    """That no root of an earlier epoch is left, for whoever waits for a key's death."""
-
-    epoch: int
-    """The epoch that began with the seal."""
-    token_serials: tuple[str, ...]
-    """Serial numbers of the tokens that were seen without the older roots."""
-    at: datetime
-    """When the last of them was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +33,11 @@ class DoomedKeys:
     def __init__(self, database: Database) -> None:
         """Use the database of the records."""
         self._database = database
+
+    def is_there(self) -> bool:
+        """Whether the database has such a table: one that is to be restored may be empty."""
+        with self._database.read() as tx:
+            return inspect(tx).has_table(doomed_key.name)
 
     def pending(self) -> list[str]:
         """References of keys that no seal has ended yet."""
@@ -104,16 +98,27 @@ class DoomedKeys:
             return is_new
 
     def sealed_since(self, epoch: int) -> SealEvidence | None:
-        """The first seal that began a later epoch and was carried through; None without one.
+        """The newest seal that began a later epoch and was carried through; None without one.
 
-        `epoch` is what `KeyStore.current_epoch` said after the deletion of the keys was committed.
+        `epoch` is what `KeyStore.current_epoch` said when the keys were deleted. A key that was
+        doomed while the seal was under way may be theirs, and then the next seal is waited for.
         """
-        later = select(vault_seal).where(vault_seal.c.epoch > epoch).order_by(vault_seal.c.epoch)
+        newest = select(vault_seal).order_by(vault_seal.c.epoch.desc()).limit(1)
         with self._database.read() as tx:
-            row = tx.execute(later.limit(1)).first()
-        if row is None:
-            return None
+            row = tx.execute(newest.where(vault_seal.c.epoch > epoch)).first()
+            if row is None:
+                return None
+            left = select(doomed_key.c.key_ref).where(doomed_key.c.doomed_at <= row.sealed_at)
+            if tx.execute(left.limit(1)).first() is not None:
+                return None
         return SealEvidence(row.epoch, tuple(json.loads(row.tokens)), row.sealed_at)
+
+    def is_awaited(self, epoch: int) -> bool:
+        """Whether an erasure waits for a seal later than this epoch, with keys doomed or not."""
+        waits = erasure.c.state.in_((ErasureState.DESTROYED, ErasureState.RECHECKED))
+        found = select(erasure.c.id).where(waits, erasure.c.epoch >= epoch).limit(1)
+        with self._database.read() as tx:
+            return tx.execute(found).first() is not None
 
     def tell(self, event: Event, now: datetime) -> None:
         """Append an event to the audit log."""

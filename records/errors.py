@@ -5,8 +5,12 @@ RecordsError
 ├── NotFound              no such row
 ├── Conflict              the row is not in the state this step starts from
 ├── Erased                the personal data was erased; only its absence is known
-└── DatabaseUnavailable   the database does not answer, is full, or is not durable
+├── DatabaseUnavailable   the database does not answer, is full, or is not durable
+├── SnapshotFailed        a snapshot of the key store cannot be written, or does not open
+└── BackupRefused         a backup cannot be read, or must not be put in place
 """
+
+from pathlib import Path
 
 
 class RecordsError(Exception):
@@ -50,3 +54,22 @@ class DatabaseUnavailable(RecordsError):
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
+
+
+class SnapshotFailed(RecordsError):
+    """A snapshot of the key store cannot be written or does not open: which one, and why."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+        self.why = why
+
+
+class BackupRefused(RecordsError):
+    """A backup cannot be read or must not be put in place; `rule` names what forbids it."""
+
+    def __init__(self, rule: str, why: str, way_out: str) -> None:
+        super().__init__(f"{rule}: {why}")
+        self.rule = rule
+        self.why = why
+        self.way_out = way_out

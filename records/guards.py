@@ -2,9 +2,11 @@
 
 The codes are PKI (certificates, keys and publication), KEY (keys on their way out of the key
 store), REV (bulk revocation), RA (applications, officers, four eyes), PER (proofing persons), CASE
-(data-subject cases) and AUD (the log); PKI19 stands for every table at once. Whoever owns the
-database can take a guard away, which `records.schema` notices, or write what the program would
-have written.
+(data-subject cases), ERA (erasures), RET (orders about keeping), CON and DIS (consents and
+disclosures), ORG (legal persons and mandates), ASC (associations), DEL (delivery and activation),
+DUT (separation of duties) and AUD (the log); PKI19 stands for every table at once.
+Whoever owns the database can take a guard away, which `records.schema` notices, or write what the
+program would have written.
 """
 
 import hashlib
@@ -13,6 +15,10 @@ from collections.abc import Iterator, Mapping
 from records.guards_audit import AUD_GUARDS
 from records.guards_bulk import BULK_GUARDS
 from records.guards_cases import CASE_GUARDS
+from records.guards_consents import CONSENT_EFFECTS, CONSENT_GUARDS
+from records.guards_delivery import DELIVERY_GUARDS
+from records.guards_erasure import ERASURE_GUARDS
+from records.guards_organisations import ORGANISATION_GUARDS
 from records.guards_persons import PERSON_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
@@ -28,6 +34,10 @@ GUARDS = (
     *KEY_GUARDS,
     *CASE_GUARDS,
     *PERSON_GUARDS,
+    *CONSENT_GUARDS,
+    *ERASURE_GUARDS,
+    *ORGANISATION_GUARDS,
+    *DELIVERY_GUARDS,
 )
 
 
@@ -67,8 +77,9 @@ EFFECTS = (
         "DELETE",
         "OLD.revoked_at IS NOT NULL",
         "INSERT INTO revocation_residue"
-        " (issuer, serial, revoked_at, reason, not_after, crl_entry, shard) VALUES (OLD.issuer,"
-        " OLD.serial, OLD.revoked_at, OLD.reason, OLD.not_after, OLD.crl_entry, OLD.shard)",
+        " (issuer, serial, revoked_at, reason, not_after, crl_entry, shard, erased_at) VALUES"
+        " (OLD.issuer, OLD.serial, OLD.revoked_at, OLD.reason, OLD.not_after, OLD.crl_entry,"
+        " OLD.shard, {now})",
     ),
     # CRL and OCSP made from the residue follow at once, so that they can be seen to hold the same.
     Effect(
@@ -111,6 +122,7 @@ EFFECTS = (
         "OLD.revoked_at IS NULL",
         "DELETE FROM ocsp_response WHERE issuer = OLD.issuer AND serial = OLD.serial",
     ),
+    *CONSENT_EFFECTS,
     KEY_DOOMED,
 )
 

@@ -45,6 +45,14 @@ _LATEST_NUMBER = (
     "(SELECT MAX(c.number) FROM crl c WHERE c.issuer = NEW.issuer AND c.shard = NEW.shard)"
 )
 _LATEST_COMPLETE = _LATEST_NUMBER.replace("NEW.shard", "0")
+# The two ways on without a directory: the withdrawal stays owed, or two persons wrote it off.
+_OWED = (
+    "(EXISTS (SELECT 1 FROM directory_debt d WHERE d.directory = OLD.directory"
+    " AND d.issuer = OLD.issuer AND d.serial = OLD.serial) OR EXISTS (SELECT 1"
+    " FROM retention_order w WHERE w.kind = 'write_off' AND w.directory = OLD.directory"
+    " AND w.approved_by IS NOT NULL))"
+)
+_OWED_P = _OWED.replace("OLD.", "p.")
 _SUBJECT_STATE = "COALESCE((SELECT s.state FROM subject s WHERE s.id = NEW.subject_id{lock}), '')"
 
 _CERTIFICATE_GUARDS = (
@@ -67,8 +75,8 @@ _CERTIFICATE_GUARDS = (
         "PKI05",
         "certificate",
         "DELETE",
-        "EXISTS (SELECT 1 FROM publication p WHERE p.issuer = OLD.issuer"
-        " AND p.serial = OLD.serial AND p.state <> 'withdrawn')",
+        "EXISTS (SELECT 1 FROM publication p WHERE p.issuer = OLD.issuer"  # noqa: S608 - our own
+        f" AND p.serial = OLD.serial AND p.state <> 'withdrawn' AND NOT {_OWED_P})",
         "a certificate is deleted only after every directory was seen without it",
     ),
     Guard(
@@ -189,9 +197,9 @@ _SUBJECT_GUARDS = (
         "data_key",
         "DELETE",
         # What was delivered goes earlier than the person: see CASE14.
-        "OLD.purpose <> 'delivery' AND (EXISTS (SELECT 1 FROM certificate c"
-        " WHERE c.subject_id = OLD.subject_id) OR EXISTS"
-        " (SELECT 1 FROM subject s WHERE s.id = OLD.subject_id AND s.state <> 'erasing'))",
+        "OLD.purpose <> 'delivery' AND ((OLD.purpose = 'core' AND EXISTS (SELECT 1"
+        " FROM certificate c WHERE c.subject_id = OLD.subject_id)) OR EXISTS (SELECT 1"
+        " FROM subject s WHERE s.id = OLD.subject_id AND s.state <> 'erasing'))",
         "a data key is destroyed only in an erasure, after the certificates it opens are gone",
     ),
     Guard(
@@ -283,7 +291,8 @@ _STATUS_GUARDS = (
         "INSERT",
         "EXISTS (SELECT 1 FROM crl c WHERE c.issuer = NEW.issuer AND c.shard = NEW.shard"
         " AND c.number = NEW.number - 1"
-        " AND (c.this_update > NEW.this_update OR c.version > NEW.version))",
+        " AND (c.this_update > NEW.this_update"
+        " OR (c.version > NEW.version AND NEW.version >= 0)))",
         "a CRL does not go back behind the one before it",
     ),
     Guard("PKI20", "crl", "UPDATE", "1 = 1", "a CRL that was signed does not change"),
@@ -359,7 +368,7 @@ _PUBLICATION_GUARDS = (
         "PKI05",
         "publication",
         "DELETE",
-        "OLD.state <> 'withdrawn'",
+        f"OLD.state <> 'withdrawn' AND NOT {_OWED}",
         "a publication is forgotten only after its directory was seen without it",
     ),
 )

@@ -46,7 +46,7 @@ _APPROVAL_GUARDS = (
         "RA04",
         "approval",
         "INSERT",
-        same_row("approval", "application_id"),
+        same_row("approval", "application_id", "package_sha256"),
         "an approval is never written over another",
     ),
     Guard("RA04", "approval", "UPDATE", "1 = 1", "an approval does not change"),

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from hsm.errors import HsmError
 from hsm.files import sync_folder
-from records.errors import DatabaseUnavailable, RecordsError
+from records.errors import DatabaseUnavailable, SnapshotFailed
 from records.key_rows import StoreFacts, current_epoch, facts_of
 from records.key_store import KeyStore
 from records.key_tables import bucket, epoch_root, key_metadata, stored_key
@@ -32,15 +32,6 @@ from records.key_wrapping import (
 
 _PREFIX = "keystore-"
 _PAGE = 5000
-
-
-class SnapshotFailed(RecordsError):
-    """A snapshot cannot be written, or does not open: which one, and why."""
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path}: {why}")
-        self.path = path
-        self.why = why
 
 
 class Snapshots:
@@ -128,7 +119,7 @@ def probe(path: Path, tokens: RootTokens) -> StoreFacts:
     Raises: SnapshotFailed; HsmError when there is no root of it, or no token.
     """
     with _opened(path) as tx:
-        if tx.exec_driver_sql("PRAGMA integrity_check").scalar_one() != "ok":
+        if tx.exec_driver_sql("PRAGMA quick_check").scalar_one() != "ok":
             raise SnapshotFailed(path, "the file is damaged")
         facts = facts_of(tx)
         try:
@@ -194,20 +185,21 @@ def _opened(path: Path) -> Iterator[Connection]:
 def _tops(tx: Connection, facts: StoreFacts, tokens: RootTokens) -> list[bytes]:
     """The top key as each token that is there gives it."""
     wrapped = select(epoch_root.c.token, epoch_root.c.wrapped)
-    rows = dict(tx.execute(wrapped.where(epoch_root.c.epoch == facts.epoch)).tuples().all())
-    found, missing = [], None
+    found = tx.execute(wrapped.where(epoch_root.c.epoch == facts.epoch))
+    rows = {row.token: row.wrapped for row in found}
+    tops, missing = [], None
     for token in tokens:
         octets = rows.get(token.name)
         if octets is None:
             continue
         try:
             root = token.key(facts.name, facts.epoch)
-            found.append(root.decrypt(octets, place_of_top(facts.name, facts.epoch)))
+            tops.append(root.decrypt(octets, place_of_top(facts.name, facts.epoch)))
         except HsmError as error:
             missing = missing or error
-    if not found:
+    if not tops:
         raise missing or DatabaseUnavailable("no token of the settings has a root of the snapshot")
-    return found
+    return tops
 
 
 def _try_buckets(tx: Connection, top: KeyWrap) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Row, delete, insert, inspect, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, inspect, select, update
 
 from hsm.errors import HsmError, IntegrityFailed, LockHeld
 from hsm.module import exclusive
@@ -43,10 +43,16 @@ from records.key_wrapping import (
     place_of_key,
     place_of_top,
 )
+from records.prepared import Prepared
 
 _SEAL_LOCK = 7418459
 _PAGE = 500
 FIRST_EPOCH = 1
+_OPEN = Prepared(
+    select(stored_key.c.wrapped, bucket.c.id, bucket.c.wrapped)
+    .join(bucket, bucket.c.id == stored_key.c.bucket)
+    .where(stored_key.c.ref == bindparam("of"))
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,7 +90,12 @@ class KeyStore:
 
     def open(self, ref: str) -> bytes | None:
         """The data key of a reference; None when it is gone. Raises: as `open_many`."""
-        return self.open_many([ref]).get(ref)
+        with self.database.read() as tx:
+            self.require_founded(tx)
+            for wrapped, number, bucket_wrapped in _OPEN.rows(tx, {"of": ref}):
+                above = KeyWrap(self._bucket_key(tx, number, bucket_wrapped))
+                return above.unwrap(wrapped, place_of_key(ref))
+        return None
 
     def open_many(self, refs: Sequence[str]) -> dict[str, bytes]:
         """The data keys of those references whose row is there now.
@@ -92,6 +103,7 @@ class KeyStore:
         Raises: HsmError, DamagedData; DatabaseUnavailable, too, for a store that was never used.
         """
         opened: dict[str, bytes] = {}
+        buckets: dict[int, KeyWrap] = {}
         with self.database.read() as tx:
             self.require_founded(tx)
             for start in range(0, len(refs), _PAGE):
@@ -101,7 +113,10 @@ class KeyStore:
                     .where(stored_key.c.ref.in_(refs[start : start + _PAGE]))
                 )
                 for ref, wrapped, number, bucket_wrapped in tx.execute(found).all():
-                    above = KeyWrap(self._bucket_key(tx, number, bucket_wrapped))
+                    above = buckets.get(number)
+                    if above is None:
+                        above = KeyWrap(self._bucket_key(tx, number, bucket_wrapped))
+                        buckets[number] = above
                     opened[ref] = above.unwrap(wrapped, place_of_key(ref))
         return opened
 

@@ -52,6 +52,9 @@ class RootToken(Protocol):
         Raises: KeyUnfit for one that could leave or came from outside, HsmError.
         """
 
+    def check(self, store: str) -> None:
+        """Whether no root of the store can leave the token. Raises: KeyUnfit, HsmError."""
+
     def destroy(self, store: str, epoch: int) -> None:
         """Destroy the root of an epoch, for good. Raises: HsmError."""
 

@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -19,7 +20,7 @@ from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
 from records.audit_payloads import Told, append_told
 from records.database import Database
-from records.errors import Conflict, NotFound
+from records.errors import Conflict, Erased, NotFound
 from records.personal_data import PersonalData
 from records.tables import (
     certificate,
@@ -36,6 +37,8 @@ class Role(StrEnum):
 
     REGISTRATION_OFFICER = "registration_officer"
     APPROVING_OFFICER = "approving_officer"
+    PERSONALISATION_OPERATOR = "personalisation_operator"
+    CODE_DISPATCHER = "code_dispatcher"
     SECURITY_ADMINISTRATOR = "security_administrator"
     AUDITOR = "auditor"
     CASE_MANAGER = "case_manager"
@@ -104,16 +107,16 @@ class Officers:
         return invited
 
     def all(self) -> list[tuple[Officer, str]]:
-        """Every officer with the name, oldest first."""
+        """Every officer with the name, oldest first; without one whose erasure is going on."""
         with self._database.read() as tx:
             rows = tx.execute(select(officer).order_by(officer.c.created_at)).all()
-            return [
-                (
-                    _officer(row),
-                    self._personal.open(tx, row.subject_id, "officer", row.sealed_name).decode(),
-                )
-                for row in rows
-            ]
+            return [(_officer(row), self._name(tx, row)) for row in rows]
+
+    def _name(self, tx: Connection, row: Row[Any]) -> str:
+        try:
+            return self._personal.open(tx, row.subject_id, "officer", row.sealed_name).decode()
+        except Erased:
+            return ""
 
     def get(self, officer_id: str) -> Officer:
         """One officer; NotFound if there is none of that pseudonym."""

@@ -5,20 +5,22 @@ the key store (`records.key_store`), the records hold its reference; deleting th
 value under it, for a trigger keeps the reference until the key has died with its seal.
 """
 
+import hmac
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from threading import Lock
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Connection, delete, insert, select
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from records.errors import Erased
 from records.key_store import KeyStore, NewKey
 from records.key_wrapping import DamagedData
+from records.prepared import Prepared
 from records.tables import data_key, subject
 
 __all__ = ["PURPOSES", "DamagedData", "PersonalData"]
@@ -27,6 +29,14 @@ _NONCE_OCTETS = 12
 _DESTROYED = "the data key of this subject was destroyed"
 _MOST_AHEAD = 256
 _AHEAD_SECONDS = 60.0
+_PAGE = 500
+_FEW = 3
+"""Fewer keys than this are cheaper one by one."""
+_REFERENCE = Prepared(
+    select(data_key.c.key_ref).where(
+        data_key.c.subject_id == bindparam("subject"), data_key.c.purpose == bindparam("for_what")
+    )
+)
 # What a data key may open: certificate bodies and names; applications and their evidence; how a
 # person is reached; payloads of the audit log; data-subject cases and what is delivered in them;
 # officers' names. What dies at different times has different purposes.
@@ -88,9 +98,31 @@ class PersonalData:
             Erased: there is no such key, and none is to be made.
         """
         find = self._key_to_seal if make else self._existing_key
-        key = find(tx, subject_id, purpose)
-        place = _place(subject_id, purpose)
-        return lambda label: HKDF(SHA256(), 32, salt=None, info=place + label).derive(key)
+        return _derivation(find(tx, subject_id, purpose), _place(subject_id, purpose))
+
+    def derivations(
+        self, tx: Connection, subject_ids: Collection[str], purpose: str
+    ) -> dict[str, Callable[[bytes], bytes]]:
+        """What `derivation` gives for each subject, with all keys there are taken out at once.
+
+        Missing keys are made, in the order of the subjects, so that two who do so at once wait for
+        each other and not each for the other.
+
+        Raises:
+            Erased: a key that is referred to is gone from the key store.
+        """
+        if len(subject_ids) < _FEW:
+            found: dict[str, bytes] = {}
+        else:
+            refs = dict(_references(tx, subject_ids, purpose))
+            opened = self._store.open_many(list(refs.values())) if refs else {}
+            found = {each: opened[ref] for each, ref in refs.items() if ref in opened}
+        return {
+            each: _derivation(
+                found.get(each) or self._key_to_seal(tx, each, purpose), _place(each, purpose)
+            )
+            for each in sorted(subject_ids)
+        }
 
     def _key_to_seal(self, tx: Connection, subject_id: str, purpose: str) -> bytes:
         ref = _reference(tx, subject_id, purpose)
@@ -148,11 +180,25 @@ class PersonalData:
 
 def _reference(tx: Connection, subject_id: str, purpose: str) -> str | None:
     _place(subject_id, purpose)
-    return tx.execute(
-        select(data_key.c.key_ref).where(
-            data_key.c.subject_id == subject_id, data_key.c.purpose == purpose
-        )
-    ).scalar()
+    found = _REFERENCE.rows(tx, {"subject": subject_id, "for_what": purpose})
+    return str(found[0][0]) if found else None
+
+
+def _references(
+    tx: Connection, subject_ids: Collection[str], purpose: str
+) -> Iterator[tuple[str, str]]:
+    """Each subject that has a key of the purpose, and the key's reference."""
+    wanted, of = list(subject_ids), data_key.c
+    for start in range(0, len(wanted), _PAGE):
+        page = of.subject_id.in_(wanted[start : start + _PAGE])
+        rows = tx.execute(select(of.subject_id, of.key_ref).where(page, of.purpose == purpose))
+        yield from ((str(subject_id), str(key_ref)) for subject_id, key_ref in rows)
+
+
+def _derivation(key: bytes, place: bytes) -> Callable[[bytes], bytes]:
+    # HKDF (RFC 5869) whose first half, which is the same for every label, is done once.
+    extracted = hmac.digest(bytes(SHA256.digest_size), key, "sha256")
+    return lambda label: HKDFExpand(SHA256(), 32, place + label).derive(extracted)
 
 
 def _place(subject_id: str, purpose: str) -> bytes:

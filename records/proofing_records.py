@@ -1,8 +1,6 @@
 """What lies beside an application's own row: resolutions, and what an erasure takes of all this."""
 
-from collections.abc import Sequence
-
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, Select, delete, insert
 
 from ra.applications import Application
 from records.derivations import forget_edges
@@ -23,7 +21,7 @@ def add_resolution(tx: Connection, before: Application, after: Application) -> N
     )
 
 
-def forget_proofing(tx: Connection, application_ids: Sequence[str]) -> int:
+def forget_proofing(tx: Connection, application_ids: Select[tuple[str]]) -> int:
     """Delete what was kept of the proofings of an erased subject; gives how many rows.
 
     Nonces name nobody and go by themselves when they have expired.

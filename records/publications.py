@@ -5,20 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
-from sqlalchemy import Connection, Row, and_, case, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select, update
 
 from audit.events import Event
+from ca.errors import CaError
 from ca.identifiers import IssuerName, SerialNumber
-from publish_ldap.entry import PersonEntry
-from publish_ldap.publication import Action, PublicationTask
-from records.audit_log import append
+from ca.store_hashes import store_hashes
+from publish_ldap.entry import Holder
+from publish_ldap.publication import Action, Done, Failed, PublicationTask
+from records.audit_log import append, append_all
 from records.database import Database
 from records.errors import Erased, NotFound
 from records.personal_data import DamagedData, PersonalData
 from records.tables import certificate, issuer, publication
 
 _UNREADABLE_DELAY = timedelta(hours=1)
+_TRIES = 5
+_LONGEST_DELAY = timedelta(hours=1)
 _DUE = {"pending": Action.PUBLISH, "withdrawing": Action.WITHDRAW}
 
 
@@ -41,84 +44,150 @@ class Publications:
         self._personal = personal
 
     def pending(self, directory: str, limit: int, now: datetime) -> Sequence[PublicationTask]:
-        """The oldest tasks of a directory that are due."""
-        query = (
-            select(
-                publication,
-                certificate.c.sealed_der,
-                issuer.c.subject.label("issuer_subject"),
-            )
-            .join(
-                certificate,
-                and_(
-                    certificate.c.issuer == publication.c.issuer,
-                    certificate.c.serial == publication.c.serial,
-                ),
-            )
-            .join(issuer, issuer.c.name == publication.c.issuer)
-            .where(publication.c.directory == directory, publication.c.state.in_(_DUE))
-            .where(publication.c.retry_at <= now)
-            .order_by(publication.c.id)
-            .limit(limit)
-        )
+        """The tasks of a directory that are due: withdrawals first, then the oldest."""
         tasks, unreadable = [], []
         with self._database.read() as tx:
-            for row in tx.execute(query).all():
+            for row in tx.execute(_due(directory, limit, now)).all():
                 try:
                     tasks.append(self._task(tx, row))
-                except (DamagedData, Erased, ValueError):
-                    unreadable.append(row.id)
+                except (DamagedData, Erased, CaError, ValueError):
+                    late = row.attempts + 1 >= _TRIES
+                    again = now + _UNREADABLE_DELAY
+                    unreadable.append(Failed(row.id, "unreadable", again, late))
         # One that cannot be read must not hold up the others behind it.
-        for task_id in unreadable:
-            self.failed(task_id, "unreadable", now + _UNREADABLE_DELAY)
+        if unreadable:
+            self.failed_all(unreadable, now)
         return tasks
 
     def done(self, task_id: int, entry_uuid: str | None, verified_at: datetime) -> None:
-        """The directory was seen to be as asked; a withdrawal asked for meanwhile stays due.
-
-        A publication that ends after the withdrawal has put back what was taken away, so the
-        withdrawal is due again; and the other way round, when a hold is put on and lifted.
+        """As `done_all`, for one.
 
         Raises:
             NotFound: the publication was erased.
         """
-        published = entry_uuid is not None
+        if self.done_all([Done(task_id, entry_uuid)], verified_at):
+            raise NotFound("publication", str(task_id))
+
+    def done_all(self, done: Sequence[Done], verified_at: datetime) -> frozenset[int]:
+        """The directory was seen to be as asked; the ids of those that were erased meanwhile.
+
+        A publication that ends after the withdrawal has put back what was taken away, so the
+        withdrawal is due again; and the other way round, when a hold is put on and lifted.
+        """
+        gone, events = set(), []
+        with self._database.write() as tx:
+            for each in done:
+                row = self._keep(tx, each, verified_at)
+                if row is None:
+                    gone.add(each.task_id)
+                    continue
+                kind = "published" if each.entry_uuid is not None else "withdrawn"
+                named = f"{row.issuer}/{row.serial}"
+                details = {"directory": row.directory}
+                events.append(Event(f"directory.{kind}", "system:job", named, details))
+            append_all(tx, events, verified_at)
+        return frozenset(gone)
+
+    def _keep(
+        self, tx: Connection, done: Done, verified_at: datetime
+    ) -> Row[tuple[object, ...]] | None:
+        published = done.entry_uuid is not None
         reached = (
             {"pending": "published", "withdrawn": "withdrawing"}
             if published
             else {"withdrawing": "withdrawn", "published": "pending"}
         )
-        values: dict[str, object] = {"verified_at": verified_at, "error_code": None}
+        values: dict[str, object] = {
+            "verified_at": verified_at,
+            "error_code": None,
+            "attempts": 0,
+            "set_aside_at": None,
+        }
         if published:
-            values["entry_uuid"] = entry_uuid
-        with self._database.write() as tx:
-            row = tx.execute(
-                update(publication)
-                .where(publication.c.id == task_id)
-                .values(
-                    state=case(reached, value=publication.c.state, else_=publication.c.state),
-                    **values,
-                )
-                .returning(publication)
-            ).first()
-            if row is None:
-                raise NotFound("publication", str(task_id))
-            kind = "directory.published" if published else "directory.withdrawn"
-            event = Event(
-                kind, "system:job", f"{row.issuer}/{row.serial}", {"directory": row.directory}
+            values["entry_uuid"] = done.entry_uuid
+            values |= self._hashes(tx, done.task_id)
+        return tx.execute(
+            update(publication)
+            .where(publication.c.id == done.task_id)
+            .values(
+                state=case(reached, value=publication.c.state, else_=publication.c.state),
+                **values,
             )
-            append(tx, event, verified_at)
+            .returning(publication)
+        ).first()
+
+    def _hashes(self, tx: Connection, task_id: int) -> dict[str, object]:
+        """By what the HTTP store finds it; nothing for one that was erased meanwhile."""
+        row = tx.execute(
+            select(certificate.c.sealed_der, certificate.c.subject_id)
+            .join(
+                publication,
+                and_(
+                    certificate.c.issuer == publication.c.issuer,
+                    certificate.c.serial == publication.c.serial,
+                ),
+            )
+            .where(publication.c.id == task_id)
+        ).first()
+        if row is None:
+            return {}
+        try:
+            octets = self._personal.open(tx, row.subject_id, "core", row.sealed_der)
+        except (DamagedData, Erased):
+            return {}
+        hashes = store_hashes(x509.load_der_x509_certificate(octets))
+        return {
+            "cert_sha1": hashes.certificate,
+            "name_sha1": hashes.issuer_and_serial,
+            "key_sha1": hashes.key,
+        }
+
+    def published_as(self, column: str, sha1: bytes, limit: int, now: datetime) -> list[bytes]:
+        """Certificates in force that a directory shows, by `cert_sha1`, `name_sha1` or `key_sha1`.
+
+        So consent, hold, revocation and erasure count here as they do there (NSIS REG-APP-L6).
+        """
+        of = publication.c
+        query = (
+            select(certificate.c.sealed_der, certificate.c.subject_id)
+            .join(
+                publication,
+                and_(certificate.c.issuer == of.issuer, certificate.c.serial == of.serial),
+            )
+            .where(of[column] == sha1, of.state == "published")
+            .where(certificate.c.status == "issued", certificate.c.not_after >= now)
+            .distinct()
+            .limit(limit)
+        )
+        with self._database.read() as tx:
+            return [
+                self._personal.open(tx, row.subject_id, "core", row.sealed_der)
+                for row in tx.execute(query).all()
+            ]
 
     def failed(self, task_id: int, code: str, retry_at: datetime) -> None:
         """The task failed and is due again at `retry_at`."""
+        self.failed_all([Failed(task_id, code, retry_at)], retry_at)
+
+    def failed_all(self, failed: Sequence[Failed], now: datetime) -> None:
+        """Those tasks failed; one that is set aside waits for a person, and the log says so."""
         with self._database.write() as tx:
-            tx.execute(
-                update(publication)
-                .where(publication.c.id == task_id)
-                .values(
-                    error_code=code[:40], retry_at=retry_at, attempts=publication.c.attempts + 1
-                )
-            )
+            for each in failed:
+                row = tx.execute(
+                    update(publication)
+                    .where(publication.c.id == each.task_id)
+                    .values(
+                        error_code=each.code[:40],
+                        retry_at=each.retry_at,
+                        attempts=publication.c.attempts + 1,
+                        **({"set_aside_at": now} if each.set_aside else {}),
+                    )
+                    .returning(publication)
+                ).first()
+                if row is not None and each.set_aside:
+                    details = {"directory": row.directory, "code": each.code[:40]}
+                    named = f"{row.issuer}/{row.serial}"
+                    append(tx, Event("directory.set_aside", "system:job", named, details), now)
 
     def of_certificate(
         self, issuer_name: IssuerName, serial: SerialNumber
@@ -145,10 +214,10 @@ class Publications:
 
     def _task(self, tx: Connection, row: Row[tuple[object, ...]]) -> PublicationTask:
         action = _DUE[row.state]
-        der = entry = None
+        der = holder = None
         if action is Action.PUBLISH:
             der = self._personal.open(tx, row.subject_id, "core", row.sealed_der)
-            entry = _entry(x509.load_der_x509_certificate(der))
+            holder = Holder.of(row.profile, x509.load_der_x509_certificate(der))
         return PublicationTask(
             id=row.id,
             directory=row.directory,
@@ -156,19 +225,34 @@ class Publications:
             issuer=x509.Name.from_bytes(row.issuer_subject),
             serial=SerialNumber.from_hex(row.serial),
             certificate_der=der,
-            entry=entry,
+            holder=holder,
             entry_uuid=row.entry_uuid,
             attempts=row.attempts,
         )
 
 
-def _entry(body: x509.Certificate) -> PersonEntry:
-    def value(oid: x509.ObjectIdentifier) -> str:
-        return str(body.subject.get_attributes_for_oid(oid)[0].value)
-
-    return PersonEntry(
-        pseudonym=value(NameOID.SERIAL_NUMBER),
-        common_name=value(NameOID.COMMON_NAME),
-        surname=value(NameOID.SURNAME),
-        given_name=value(NameOID.GIVEN_NAME),
+def _due(directory: str, limit: int, now: datetime) -> Select[tuple[object, ...]]:
+    """Withdrawals are due even when they were set aside: they are tried until they are done."""
+    withdrawing = publication.c.state == "withdrawing"
+    return (
+        select(
+            publication,
+            certificate.c.sealed_der,
+            certificate.c.profile,
+            issuer.c.subject.label("issuer_subject"),
+        )
+        .join(
+            certificate,
+            and_(
+                certificate.c.issuer == publication.c.issuer,
+                certificate.c.serial == publication.c.serial,
+            ),
+        )
+        .join(issuer, issuer.c.name == publication.c.issuer)
+        .where(publication.c.directory == directory, publication.c.state.in_(_DUE))
+        .where(or_(withdrawing, publication.c.set_aside_at.is_(None)))
+        # What is due further ahead than anything can be is a leftover of a clock that was set back.
+        .where(or_(publication.c.retry_at <= now, publication.c.retry_at > now + _LONGEST_DELAY))
+        .order_by(case((withdrawing, 0), else_=1), publication.c.id)
+        .limit(limit)
     )

@@ -3,6 +3,8 @@
 Migrations make tables; the guards are put in anew after each of them, whole, from `records.guards`.
 """
 
+import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +13,13 @@ from sqlalchemy import Connection, inspect, text
 from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.guards import digest, expected, triggers
+from records.schema_shape import definitions, expected_shape, shape_in_force
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-CURRENT = "0011"
+CURRENT = "0013"
 _NAMED = 5
 # What each engine says of the triggers that are there: table, name and body.
 _PRESENT = {
@@ -58,22 +61,35 @@ def check_schema(database: Database) -> None:
                 " run: tillid db migrate"
             )
         present = _present(connection)
+        shape = shape_in_force(connection) ^ expected_shape(connection.dialect)
+    if shape:
+        raise DatabaseUnavailable(
+            f"{len(shape)} facts of the tables are not those of this version ({_named(shape)});"
+            " find out who changed them, and put them back or restore a backup"
+        )
     # A trigger too many can undo what a guard says, so it counts like one that was altered.
-    altered = sorted(
-        {name for (_, name), _ in present.items() ^ expected(database.dialect).items()}
-    )
+    altered = {name for (_, name), _ in present.items() ^ expected(database.dialect).items()}
     if altered:
-        named = ", ".join(altered[:_NAMED]) + (", …" if len(altered) > _NAMED else "")
         raise DatabaseUnavailable(
             f"{len(altered)} guards of the database are missing, altered or not ours"
-            f" ({named}); find out who did it, then run: tillid db migrate"
+            f" ({_named(altered)}); find out who did it, then run: tillid db migrate"
         )
 
 
 def digest_in_force(database: Database) -> bytes:
-    """SHA-256 over the triggers that the database has now, for the heads of the audit log."""
+    """SHA-256 over the schema that the database has now, for the heads of the audit log.
+
+    It covers triggers, tables, columns, constraints and indexes, and what lies over the tables.
+    """
     with database.read() as connection:
-        return digest(_present(connection))
+        lines = {*shape_in_force(connection), *definitions(connection)}
+        guards = digest(_present(connection))
+    return hashlib.sha256(b"\n".join([guards, *(line.encode() for line in sorted(lines))])).digest()
+
+
+def _named(what: Collection[str]) -> str:
+    """A few of them, in order."""
+    return ", ".join(sorted(what)[:_NAMED]) + (", …" if len(what) > _NAMED else "")
 
 
 def _install_guards(connection: Connection) -> None:

@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 
 from audit.events import Event
 from ca.failpoints import reach
+from gdpr_erasure.erasures import SealEvidence
 from hsm.errors import HsmError
 from records.database import Database
-from records.doomed_keys import DoomedKeys, Seal, SealEvidence
+from records.doomed_keys import DoomedKeys, Seal
 from records.errors import Conflict, DatabaseUnavailable
 from records.key_epochs import (
     EpochState,
@@ -72,7 +73,7 @@ class Vault:
         return self.keys.current_epoch()
 
     def sealed_since(self, epoch: int) -> SealEvidence | None:
-        """The first seal that began after that epoch and is complete; None until there is one."""
+        """The newest seal that began after that epoch and is complete; None until there is one."""
         return self.doomed.sealed_since(epoch)
 
     def drop_doomed(self) -> int:
@@ -85,6 +86,15 @@ class Vault:
         state = epoch_state(self.keys)
         return state is not None and (state.facts.completed_at is None or self._wants_epoch())
 
+    def is_awaited(self) -> bool:
+        """Whether an erasure waits for a seal that did not begin yet."""
+        return self.doomed.is_awaited(self.current_epoch())
+
+    def is_complete(self) -> bool:
+        """Whether the seal that began the epoch in force came to its end."""
+        state = epoch_state(self.keys)
+        return state is None or state.facts.completed_at is not None
+
     def seal(self, now: datetime, *, rotate: bool = False) -> SealOutcome:
         """Carry an unfinished seal on, then seal if a key was doomed, or in any case to rotate.
 
@@ -95,12 +105,17 @@ class Vault:
         """
         with self.keys.sealing():
             self.drop_doomed()
-            outcome = self._finish(now)
-            if not outcome.complete or not (rotate or self._wants_epoch()):
-                return outcome
-            self._begin(outcome.epoch + 1)
-            after = self._finish(now)
-        return replace(after, began=True)
+            state = epoch_state(self.keys)
+            if state is None:
+                return SealOutcome(0)
+            if state.facts.completed_at is None:
+                outcome = self._finish(now)
+                if not outcome.complete:
+                    return outcome
+            if not (rotate or self._wants_epoch()):
+                return self._finish(now)
+            self._begin(state.facts.epoch + 1)
+            return replace(self._finish(now), began=True)
 
     def write_off(self, token: str, now: datetime) -> int:
         """Wait no longer for a token that is lost; how many of its roots were not seen to be gone.
@@ -128,7 +143,11 @@ class Vault:
         state = epoch_state(self.keys)
         if state is None:
             return False
-        return bool(state.facts.touched) or self._is_new(state) or self.doomed.count() > 0
+        if state.facts.touched or self._is_new(state) or self.doomed.count() > 0:
+            return True
+        # An erasure whose keys died in a seal before it was asked what to wait for, or that had
+        # none, is not to wait for somebody else's.
+        return self.doomed.is_awaited(state.facts.epoch)
 
     def _is_new(self, state: EpochState) -> bool:
         """Whether the settings name a token that has no root of this epoch."""

@@ -203,6 +203,40 @@ def close_orphan(tx: Connection, issuer: IssuerName, serial: SerialNumber, now: 
     return True
 
 
+def revoke_all(tx: Connection, subject_id: str, actor: str, now: datetime) -> int:
+    """Revoke every certificate of a subject that is issued or on hold, for its erasure.
+
+    What was on hold for a suspicion that nobody dispelled is revoked for that (NSIS ISS-REV-L3d).
+    Gives how many.
+    """
+    of = certificate.c
+    live = select(certificate).where(of.subject_id == subject_id, of.status.in_(("issued", "held")))
+    rows = tx.execute(live.order_by(of.issuer, of.serial).with_for_update()).all()
+    for row in rows:
+        held = None if row.cause is None else Cause(row.cause)
+        cause = held if held is not None and held.is_compromise else Cause.ERASURE
+        place = (IssuerName(row.issuer), SerialNumber.from_hex(row.serial))
+        _end(tx, row, ("revoked", Grounds(cause), actor), now)
+        withdraw(tx, place[0], [row.serial], now)
+        _told(tx, place, ("revoked", actor, _details(Grounds(cause))), now)
+    return len(rows)
+
+
+def revoke_rows(
+    tx: Connection,
+    rows: Sequence[Row[tuple[object, ...]]],
+    grounds: Grounds,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Revoke live certificates whose rows this transaction has locked, for one cause."""
+    for row in rows:
+        place = (IssuerName(row.issuer), SerialNumber.from_hex(row.serial))
+        _end(tx, row, ("revoked", grounds, actor), now)
+        withdraw(tx, place[0], [row.serial], now)
+        _told(tx, place, ("revoked", actor, _details(grounds)), now)
+
+
 def _locked(tx: Connection, place: Place, among: tuple[str, ...]) -> Row[tuple[object, ...]]:
     """The row of a certificate, for this transaction alone; Conflict unless it is one of those."""
     row = tx.execute(select(certificate).where(is_row(*place)).with_for_update()).first()
@@ -259,6 +293,7 @@ def withdraw(
         .values(
             state="withdrawing",
             retry_at=now,
+            attempts=0,
             verified_at=None,
             returns=case((shown, 1), else_=0) if returns else 0,
         )
@@ -271,7 +306,14 @@ def _publish_again(tx: Connection, issuer: IssuerName, serial: SerialNumber, now
         update(publication)
         .where(publication.c.issuer == issuer, publication.c.serial == serial.hex)
         .where(publication.c.returns == 1)
-        .values(state="pending", retry_at=now, verified_at=None, returns=0, attempts=0)
+        .values(
+            state="pending",
+            retry_at=now,
+            verified_at=None,
+            returns=0,
+            attempts=0,
+            set_aside_at=None,
+        )
     )
 
 

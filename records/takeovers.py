@@ -104,13 +104,13 @@ class Takeovers:
                     oldest_base=taken.number,
                 )
             )
-            tx.execute(insert(crl_piece), list(_pieces(name, taken.der)))
+            tx.execute(insert(crl_piece), list(pieces_of(name, taken.der)))
             details: dict[str, Detail] = {"number": taken.number, "sha256": digest.hex()}
             append(tx, Event("crl.imported", actor, name, details), now)
         return True
 
 
-def _pieces(name: IssuerName, octets: bytes) -> Iterator[dict[str, object]]:
+def pieces_of(name: IssuerName, octets: bytes) -> Iterator[dict[str, object]]:
     """The octets of a CRL as they are, cut anywhere."""
     for start in range(0, len(octets), _PIECE):
         place = start.to_bytes(4, "big")

@@ -25,11 +25,14 @@ class Act(StrEnum):
     SEE_APPLICATIONS = "see applications"
     PROVE = "prove identities"
     APPROVE = "approve applications"
+    PERSONALISE = "prepare credentials"
+    DISPATCH_CODES = "send activation codes and have letters printed"
     FIND = "find certificates"
     REVOKE = "hold and revoke certificates"
     RELEASE = "lift holds"
     ERASE = "let erasures begin"
     AUDIT = "read the audit log"
+    SEE_PERSONS = "see everything about a person"
     OPEN_PAYLOADS = "open personal payloads of the audit log"
     MANAGE_TRAINING = "record trainings"
     REVIEW_DERIVATIONS = "review what was derived from a credential"
@@ -41,6 +44,8 @@ class Act(StrEnum):
 RIGHTS: dict[Role, frozenset[Act]] = {
     Role.REGISTRATION_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.PROVE, Act.FIND}),
     Role.APPROVING_OFFICER: frozenset({Act.SEE_APPLICATIONS, Act.APPROVE, Act.FIND}),
+    Role.PERSONALISATION_OPERATOR: frozenset({Act.SEE_APPLICATIONS, Act.PERSONALISE, Act.FIND}),
+    Role.CODE_DISPATCHER: frozenset({Act.SEE_APPLICATIONS, Act.DISPATCH_CODES, Act.FIND}),
     Role.SECURITY_ADMINISTRATOR: frozenset(
         {
             Act.FIND,
@@ -48,6 +53,7 @@ RIGHTS: dict[Role, frozenset[Act]] = {
             Act.RELEASE,
             Act.ERASE,
             Act.OPEN_PAYLOADS,
+            Act.SEE_PERSONS,
             Act.MANAGE_TRAINING,
             Act.REVIEW_DERIVATIONS,
         }
@@ -55,7 +61,7 @@ RIGHTS: dict[Role, frozenset[Act]] = {
     Role.AUDITOR: frozenset({Act.AUDIT, Act.FIND, Act.OPEN_PAYLOADS}),
     Role.CASE_MANAGER: frozenset({Act.SEE_CASES, Act.MANAGE_CASES, Act.FIND}),
     Role.CASE_APPROVER: frozenset({Act.SEE_CASES, Act.APPROVE_CASES, Act.FIND}),
-    Role.DATA_PROTECTION_OFFICER: frozenset({Act.SEE_CASES, Act.FIND}),
+    Role.DATA_PROTECTION_OFFICER: frozenset({Act.SEE_CASES, Act.FIND, Act.SEE_PERSONS}),
 }
 
 

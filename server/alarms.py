@@ -37,6 +37,7 @@ class AlarmName(StrEnum):
     AUDIT_UNSEALED = "AUDIT_UNSEALED"
     CLOCK_BEHIND = "CLOCK_BEHIND"
     DISK_FULL = "DISK_FULL"
+    ERASURE_LATE = "ERASURE_LATE"
     CASE_DAY_10 = "CASE_DAY_10"
     CASE_DAY_20 = "CASE_DAY_20"
     CASE_DAY_27 = "CASE_DAY_27"
@@ -132,6 +133,8 @@ class Observations:
     jobs: tuple[JobRun, ...]
     audit: AuditSeen
     disk: Disk
+    late_erasures: tuple[tuple[str, datetime], ...] = ()
+    """Cases without an answer from the day on which somebody has to look, with that time."""
     cases: tuple[CaseSeen, ...] = ()
 
 
@@ -159,6 +162,10 @@ def alarms(seen: Observations, limits: Limits, now: datetime) -> list[Alarm]:
         *_audit(seen, now),
         *_cases(seen, now),
     ]
+    for case, since in seen.late_erasures:
+        said = "The month for an answer to a request for erasure runs out (GDPR 12(3))."
+        way = f"See tillid erase receipt show {case}, which says what it waits for."
+        found.append(Alarm(AlarmName.ERASURE_LATE, f"erasure.{case.lower()}", since, said, way))
     if seen.disk.free < seen.disk.wanted:
         free = f"{seen.disk.free // 1_000_000} MB are free in the state directory."
         way = "Make room: without it no CRL can be written and, on SQLite, nothing be recorded."

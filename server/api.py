@@ -9,16 +9,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Response, jsonify, request
 from flask_openapi3.blueprint import APIBlueprint
 
-from gdpr_erasure.saga import approve_erasure
 from records.audit_log import audit_log
 from records.audit_payloads import Opening, open_for
 from server.access import Act, acting_officer, officer_of
 from server.api_applications import register_applications
+from server.api_associations import register_associations
 from server.api_case_requesters import register_case_requesters
 from server.api_cases import register_cases
+from server.api_consents import register_consents
+from server.api_delivery import register_delivery
+from server.api_erasures import register_erasures, register_retention
+from server.api_mandates import register_mandates
 from server.api_models import (
     AuditQuery,
-    CasePath,
     CertificatePath,
     CertificateQuery,
     EnrolmentBody,
@@ -28,8 +31,9 @@ from server.api_models import (
 from server.api_persons import register_persons
 from server.api_revocations import register_revocations
 from server.api_statuses import place_of, register_statuses
+from server.api_subjects import register_subjects
 from server.api_trainings import register_trainings
-from server.api_views import certificate_view, erasure_view
+from server.api_views import certificate_view
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.errors import NotSignedIn
@@ -43,13 +47,19 @@ def api(parts: Assembly) -> APIBlueprint:
         register_applications,
         register_persons,
         register_trainings,
+        register_delivery,
         _staff,
         _certificates,
         register_statuses,
         register_revocations,
-        _erasures,
+        register_subjects,
+        register_consents,
         register_cases,
         register_case_requesters,
+        register_mandates,
+        register_associations,
+        register_erasures,
+        register_retention,
         _audit,
     ):
         register(blueprint, parts)
@@ -84,25 +94,6 @@ def _certificates(blueprint: APIBlueprint, parts: Assembly) -> None:
     def one(path: CertificatePath) -> Response:
         acting_officer(parts, request, Act.FIND)
         return jsonify(certificate_view(parts.certificates.record(*place_of(path))))
-
-
-def _erasures(blueprint: APIBlueprint, parts: Assembly) -> None:
-    @blueprint.get("/erasures", summary="Every erasure case")
-    def cases() -> Response:
-        acting_officer(parts, request, Act.ERASE)
-        return jsonify([erasure_view(each) for each in parts.erasures.all()])
-
-    @blueprint.get("/erasures/<case_id>", summary="One erasure case, with its receipt")
-    def one_case(path: CasePath) -> Response:
-        acting_officer(parts, request, Act.ERASE)
-        return jsonify(erasure_view(parts.erasures.erasure(path.case_id)))
-
-    @blueprint.post("/erasures/<case_id>/approval", summary="Let an erasure begin; final")
-    def approve_case(path: CasePath) -> Response:
-        officer = acting_officer(parts, request, Act.ERASE)
-        return jsonify(
-            erasure_view(approve_erasure(parts.erasures, path.case_id, officer.id, utc_now()))
-        )
 
 
 def _audit(blueprint: APIBlueprint, parts: Assembly) -> None:

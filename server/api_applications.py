@@ -4,7 +4,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Response, jsonify, request
 from flask_openapi3.blueprint import APIBlueprint
 
-from gdpr_erasure.saga import request_erasure
+from gdpr_erasure.consents import ConsentKind, ConsentText, text_read
 from ra.applications import STEPS, Application, ApplicationState
 from ra.errors import MalformedField, Refused
 from ra.proofing import PresentedDocument
@@ -12,6 +12,7 @@ from ra.requirements import finding
 from ra.terms import TermsKind
 from records.errors import NotFound
 from server.access import Act, acting_officer, applicant_only, officer_of
+from server.api_contacts import attestation_of, contact_of
 from server.api_models import (
     ApplicationBody,
     ApplicationPath,
@@ -23,6 +24,7 @@ from server.api_models import (
 from server.api_views import JsonObject, application_view, certificate_view, erasure_view
 from server.assembly import Assembly
 from server.clock import utc_now
+from server.erasures import ask_erasure
 from server.pem import cms_from_pem
 from server.registration import (
     NewApplication,
@@ -73,19 +75,23 @@ def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
             },
             publication_consent=body.publication_consent,
             session=body.session,
+            consent_text=_text_read(body),
+            device=body.device,
+            attestation=attestation_of(body.attestation),
+            contact=contact_of(None, body.phone) if body.phone else None,
         )
         application, secret = open_application(parts, new, utc_now())
         return jsonify({**application_view(application), "secret": secret}), 201
 
     @blueprint.get("/applications/<application_id>", summary="How an application stands")
     def show(path: ApplicationPath) -> Response:
-        _officer_or_applicant(parts, path.application_id)
+        officer_or_applicant(parts, path.application_id)
         application = parts.applications.get(path.application_id)
         return jsonify(_with_certificates(parts, application))
 
     @blueprint.get("/applications/<application_id>/certificate", summary="The certificate, PEM")
     def body(path: ApplicationPath) -> Response:
-        _officer_or_applicant(parts, path.application_id)
+        officer_or_applicant(parts, path.application_id)
         issued = [
             each
             for each in parts.certificates.find(application_id=path.application_id)
@@ -101,8 +107,9 @@ def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
     )
     def erase(path: ApplicationPath) -> tuple[Response, int]:
         applicant_only(parts, request, path.application_id)
-        subject = parts.applications.get(path.application_id).subject_id
-        return jsonify(erasure_view(request_erasure(parts.erasures, subject, utc_now()))), 202
+        of = parts.applications.get(path.application_id)
+        case, key = ask_erasure(parts, of, utc_now())
+        return jsonify({**erasure_view(case), "holder_key": key}), 202
 
 
 def _proofing(blueprint: APIBlueprint, parts: Assembly) -> None:
@@ -151,7 +158,15 @@ def _approvals(blueprint: APIBlueprint, parts: Assembly) -> None:
         return jsonify(_with_certificates(parts, after))
 
 
-def _officer_or_applicant(parts: Assembly, application_id: str) -> None:
+def _text_read(body: ApplicationBody) -> ConsentText | None:
+    digest = body.publication_text_sha256
+    if digest is None or not body.publication_consent:
+        return None
+    return text_read(ConsentKind.PUBLICATION, digest, utc_now())
+
+
+def officer_or_applicant(parts: Assembly, application_id: str) -> None:
+    """Let through who sees applications, and the applicant."""
     if officer_of(parts, request) is not None:
         acting_officer(parts, request, Act.SEE_APPLICATIONS)
     else:

@@ -94,7 +94,7 @@ class FileBody(Body):
 class OpeningBody(Body):
     """What is read, and what for."""
 
-    what: Literal["text", "file", "package", "refusal"]
+    what: Literal["text", "file", "package", "refusal", "extension", "passphrase"]
     number: Annotated[int, Field(ge=1)] | None = None
     purpose: Purpose
 

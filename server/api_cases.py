@@ -6,6 +6,7 @@ The requester's own operations are in `server.api_case_requesters`.
 import binascii
 import hashlib
 from base64 import b64decode
+from dataclasses import asdict
 
 from flask import Response, jsonify, request
 from flask_openapi3.blueprint import APIBlueprint
@@ -40,6 +41,7 @@ from server.case_execution import (
     deliver,
     erase,
     lift,
+    passphrase_again,
     rectify,
 )
 from server.case_views import case_view, delivery_view, file_view, part_view, whole_view
@@ -281,17 +283,17 @@ def _content(parts: Assembly, case: Case, body: OpeningBody) -> tuple[bytes, str
     if body.what == "file":
         _, content = parts.case_contents.file(case, body.number or 1)
         return content, "application/octet-stream"
+    if body.what == "text":
+        return jsonify(asdict(parts.cases.text(case.id))).data, "application/json"
     if body.what == "refusal":
-        told = parts.cases.refusal(case.id)
-        return f"{told.reasons}\n\n{told.complaint}\n\n{told.court}\n".encode(), "text/plain"
-    found = parts.cases.text(case.id)
-    fields = {
-        "request": found.request,
-        "contact": found.contact,
-        "evidence": found.evidence,
-        "question": found.question,
-    }
-    return jsonify(fields).data, "application/json"
+        told = "\n\n".join(asdict(parts.cases.refusal(case.id)).values())
+    elif body.what == "extension":
+        told = parts.cases.extension(case.id) or ""
+    else:
+        # Whoever can tell it to the requester is who handles the case, and nobody who only looks.
+        acting_officer(parts, request, Act.MANAGE_CASES)
+        told = passphrase_again(parts, case)
+    return f"{told}\n".encode(), "text/plain"
 
 
 def _octets(text: str) -> bytes:

@@ -41,10 +41,98 @@ class ApplicationPath(BaseModel):
     application_id: Identifier
 
 
+class SubjectPath(BaseModel):
+    """Which data subject."""
+
+    subject_id: Identifier
+
+
+AccessPurpose = Literal[
+    "access-request",
+    "rectification",
+    "erasure-request",
+    "authority-order",
+    "incident",
+    "audit",
+]
+"""Why an officer looks at everything about a person: words, so that the log holds no text."""
+
+
+class SearchBody(Body):
+    """Whom to look for, by what, and why."""
+
+    by: Literal["cpr", "name", "mail", "serial"]
+    value: Annotated[str, Field(min_length=1, max_length=254)]
+    purpose: AccessPurpose
+
+
+class PersonOpeningBody(Body):
+    """Why a person's file is opened."""
+
+    purpose: AccessPurpose
+
+
+class ReportBody(Body):
+    """Which package is made, in which language, and why."""
+
+    purpose: AccessPurpose
+    language: Literal["da", "sv", "en"] = "en"
+    package: Literal["access", "portability"] = "access"
+
+
+class ConsentBody(Body):
+    """What a person says: given, with the digest of the text that was read, or withdrawn."""
+
+    kind: Literal["publication"] = "publication"
+    state: Literal["given", "withdrawn"]
+    text_sha256: Digest | None = None
+    level: Literal["none", "low", "substantial", "high"] = "none"
+    details: Annotated[str, Field(max_length=500)] | None = None
+
+
 class CasePath(BaseModel):
     """Which erasure case."""
 
     case_id: Identifier
+
+
+class OrderPath(BaseModel):
+    """Which order about keeping."""
+
+    order_id: Identifier
+
+
+class ErasureBody(Body):
+    """Of whom the data is to be erased: the person of this application."""
+
+    application_id: Identifier
+
+
+class ErasureApprovalBody(Body):
+    """The digest of the rulings that are approved, as the case shows it."""
+
+    rulings_sha256: Digest
+
+
+class OrderBody(Body):
+    """An order about keeping; it counts once a second person has approved it.
+
+    `hold` and `shorten` are about the person of an application, `release` ends a hold, `write_off`
+    declares a directory gone for good. `basis` is a clause or file number, and names nobody.
+    """
+
+    kind: Literal["hold", "release", "shorten", "write_off"]
+    basis: Annotated[str, Field(pattern=r"^[A-Za-z0-9 .,()/§-]{1,80}$")]
+    application_id: Identifier | None = None
+    hold_id: Identifier | None = None
+    directory: Identifier | None = None
+    until: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])$")] | None = None
+
+    @model_validator(mode="after")
+    def _is_a_day(self) -> Self:
+        if self.until is not None:
+            date.fromisoformat(self.until)
+        return self
 
 
 class CertificatePath(BaseModel):
@@ -74,6 +162,12 @@ class ApplicationBody(Body):
     security_notice: TermsAnswer
     session: Annotated[str, Field(max_length=100)] = ""
     publication_consent: bool = False
+    publication_text_sha256: Digest | None = None
+    device: Annotated[str | None, Field(max_length=40)] = None
+    attestation: Annotated[
+        str, Field(max_length=64 * 1024, description="What the device says of the key, in Base64")
+    ] = ""
+    phone: Annotated[str | None, Field(max_length=40)] = None
 
 
 class LenientBody(Body):

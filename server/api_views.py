@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from gdpr_erasure.saga import Erasure
+from gdpr_erasure.erasures import Erasure
+from gdpr_erasure.retention import Assessment
 from ra.applications import Application
 from records.bulk_revocations import BulkRevocation
 from records.certificate_rows import CertificateRecord
+from records.orders import Order
 
 JsonObject = dict[str, object]
 
@@ -17,8 +19,8 @@ def application_view(of: Application) -> JsonObject:
         "profile": of.profile,
         "level": of.level.label,
         "state": of.state,
-        "created_at": _time(of.created_at),
-        "updated_at": _time(of.updated_at),
+        "created_at": time_view(of.created_at),
+        "updated_at": time_view(of.updated_at),
         "package_sha256": of.package_hash,
         "findings": [
             {"requirement": f.requirement, "code": f.code, "sentence": f.applicant_sentence}
@@ -35,13 +37,13 @@ def certificate_view(of: CertificateRecord) -> JsonObject:
         "status": of.status,
         "profile": of.profile,
         "application_id": of.application_id,
-        "not_before": _time(of.not_before),
-        "not_after": _time(of.not_after),
-        "issued_at": _time(of.issued_at),
-        "revoked_at": _time(of.revoked_at),
+        "not_before": time_view(of.not_before),
+        "not_after": time_view(of.not_after),
+        "issued_at": time_view(of.issued_at),
+        "revoked_at": time_view(of.revoked_at),
         "reason": None if of.reason is None else of.reason.label,
         "cause": of.cause,
-        "invalid_since": _time(of.invalid_since),
+        "invalid_since": time_view(of.invalid_since),
         "decided_by": of.decided_by,
         "fingerprint": of.fingerprint,
     }
@@ -54,7 +56,7 @@ def bulk_view(of: BulkRevocation, counts: list[tuple[str, str, int]] | None) -> 
         "state": of.state,
         "cause": of.grounds.cause,
         "reason": of.grounds.cause.reason.label,
-        "invalid_since": _time(of.grounds.invalid_since),
+        "invalid_since": time_view(of.grounds.invalid_since),
         "selection": dict(of.selection),
         "sha256": of.sha256,
         "certificates": of.total,
@@ -62,10 +64,10 @@ def bulk_view(of: BulkRevocation, counts: list[tuple[str, str, int]] | None) -> 
         "done": of.done,
         "revoked": of.revoked,
         "planned_by": of.planned_by,
-        "planned_at": _time(of.planned_at),
+        "planned_at": time_view(of.planned_at),
         "begun_by": of.begun_by,
-        "begun_at": _time(of.begun_at),
-        "ended_at": _time(of.ended_at),
+        "begun_at": time_view(of.begun_at),
+        "ended_at": time_view(of.ended_at),
     }
     if counts is not None:
         keys = ("issuer", "profile", "certificates")
@@ -74,16 +76,60 @@ def bulk_view(of: BulkRevocation, counts: list[tuple[str, str, int]] | None) -> 
 
 
 def erasure_view(of: Erasure) -> JsonObject:
-    """How far an erasure has come, what was seen, and its receipt at the end."""
+    """How far an erasure has come, what was ruled and seen, and its receipts."""
     return {
         "id": of.id,
         "state": of.state,
-        "requested_at": _time(of.requested_at),
-        "updated_at": _time(of.updated_at),
+        "trigger": of.trigger,
+        "requested_at": time_view(of.requested_at),
+        "updated_at": time_view(of.updated_at),
+        "due_at": time_view(of.due_at),
+        "begins_at": time_view(of.begins_at),
+        "approvals": of.approvals,
+        "rulings_sha256": of.assessment.sha256,
+        **assessment_view(of.assessment),
         "evidence": of.evidence,
+        "trouble": of.error,
         "receipt": of.receipt,
+        "receipts": list(of.receipts),
     }
 
 
-def _time(time: datetime | None) -> str | None:
+def assessment_view(of: Assessment) -> JsonObject:
+    """What is erased and what is kept, class by class."""
+    return {
+        "policies": list(of.policies),
+        "failed_policies": list(of.failed),
+        "rulings": [
+            {
+                "class": record_class,
+                "count": of.counts[record_class],
+                "action": ruling.action,
+                "until": None if ruling.until is None else ruling.until.isoformat(),
+                "basis": ruling.basis,
+                "text": dict(ruling.text),
+            }
+            for record_class, ruling in of.rulings.items()
+        ],
+    }
+
+
+def order_view(of: Order) -> JsonObject:
+    """An order about keeping, and whether it counts."""
+    return {
+        "id": of.id,
+        "kind": of.kind,
+        "directory": of.directory,
+        "hold": of.hold_id,
+        "until": time_view(of.until_at),
+        "basis": of.basis,
+        "asked_by": of.asked_by,
+        "asked_at": time_view(of.asked_at),
+        "approved_by": of.approved_by,
+        "approved_at": time_view(of.approved_at),
+    }
+
+
+def time_view(time: datetime | None) -> str | None:
+    """A time in ISO 8601; None stays None."""
     return None if time is None else time.isoformat()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,48 +19,69 @@ from gdpr_erasure.case_parts import Collector, PackageRenderer
 from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
+from ra.companies import CompanyRegister
+from ra.fake_companies import FakeCvr
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
 from ra.policies import STANDARD, shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
 from records.applications import Applications
+from records.associations import Associations
 from records.bulk_revocations import BulkRevocations
 from records.case_acts import SubjectActs
 from records.case_contents import CaseContents
 from records.case_deliveries import Deliveries
 from records.cases import Cases
 from records.certificates import Certificates
+from records.credentials import Credentials
 from records.crls import Crls
 from records.database import Database
+from records.directory_authorities import AuthorityPublications
+from records.directory_debts import DirectoryDebts
+from records.directory_desk import DirectoryDesk
+from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
+from records.holders import Holders
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
-from records.key_store import KeyStore
+from records.letters import Letters
+from records.mandates import Mandates
 from records.ocsp_responses import OcspResponses
 from records.officers import Officers
+from records.orders import Orders
+from records.person_files import PersonFiles
 from records.personal_data import PersonalData
+from records.publication_consents import Consents
 from records.publications import Publications
+from records.revocation_secrets import RevocationSecrets
 from records.schema import check_schema
+from records.sealing import Vault
+from records.search_index import SearchIndex, WrappingKey, index_database
 from records.statuses import Statuses
 from records.visibility import Visibility
 from revocation.publication import COMPLETE, DELTA, CrlPolicy, IssuingKey
 from server.clock import utc_now
 from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
+from server.decisions import Decisions, read_decisions
+from server.delivery_ports import DeliveryPorts, fake_ports
+from server.directory_work import DirectoryWork
+from server.erasure_rules import erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier, Notifier
 from server.person_parts import PersonParts, joined, kept_catalogue, person_parts
+from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
-from server.tokens import Tokens
+from server.tokens import Tokens, wrapping_key_of
+from server.vault import SealPace, key_store_of, vault_of
 
 if TYPE_CHECKING:
     from publish_ldap.directory import Directory
 
-DIRECTORY = "main"
 AUDIT_ORIGIN = "tillid/audit"
 
 
@@ -80,9 +102,23 @@ class Assembly:
     ocsp_responses: OcspResponses
     officers: Officers
     applications: Applications
+    holders: Holders
+    mandates: Mandates
+    associations: Associations
+    credentials: Credentials
+    revocation_secrets: RevocationSecrets
+    letters: Letters
     publications: Publications
+    directory_desk: DirectoryDesk
+    directory_authorities: AuthorityPublications
     erasures: Erasures
-    key_store: KeyStore
+    erasure_work: ErasureWork
+    orders: Orders
+    debts: DirectoryDebts
+    vault: Vault
+    consents: Consents
+    person_files: PersonFiles
+    search: SearchIndex
     job_runs: JobRuns
     alarm_book: AlarmBook
     cases: Cases
@@ -92,12 +128,20 @@ class Assembly:
     persons: PersonParts
     policy: ProofingPolicy
     clock: ClockWatch
+    seal_pace: SealPace
+    published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
+    directory_work: DirectoryWork = field(default_factory=DirectoryWork)
     renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
     """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
     further_collectors: list[Collector] = field(default_factory=list)
     """Other systems that hold data of the person, beside our own records."""
     notifier: Notifier = field(default_factory=NoNotifier)
+
+    delivery_ports: DeliveryPorts | None = None
+    """Addresses, attestation, logins and notices; None where no adapters are configured."""
+    decisions: Decisions = field(default_factory=Decisions)
+    """Whose signatures count at High, and what was assessed; kept outside the database."""
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -118,7 +162,8 @@ class Assembly:
         return IssuingKey(record.name, record.certificate, self._able(record).key)
 
     def _able(self, record: IssuerRecord) -> Issuer:
-        """The issuer with its key, if that is at hand."""
+        """The issuer with its key, if that is at hand. Raises: as `issuer`, BackupRefused."""
+        self.published.check(record, self.crl_file(record.name), self.crls)
         if record.is_root and not self.tokens.is_online(record.token):
             raise IssuerOffline(record.name, record.token)
         try:
@@ -189,23 +234,17 @@ class Assembly:
         """Where a CRL of an issuer is served from: as in its address."""
         return self.settings.state / "public" / "crl" / crl_place(name, shard)
 
-    def directory(self) -> "Directory | None":
-        """The configured directory, not connected yet."""
-        from publish_ldap.directory import Directory, DirectorySettings  # noqa: PLC0415 - slow
+    def directory(self, name: str) -> "Directory":
+        """A directory of the settings, not connected yet.
 
-        of = self.settings.directory
-        if not of.enabled:
-            return None
-        return Directory(
-            DirectorySettings(
-                DIRECTORY,
-                of.url,
-                of.base_dn,
-                of.bind_dn or None,
-                of.password_file,
-                of.timeout_seconds,
-            )
-        )
+        Raises: NotFound.
+        """
+        from publish_ldap.directory import Directory  # noqa: PLC0415 - slow
+
+        table = self.settings.directories.get(name)
+        if table is None:
+            raise NotFound("directory", name)
+        return Directory(table.settings(name))
 
     def registers(self) -> tuple[Registers, SourceCatalogue]:
         """The registers that are asked; NoRegisters when none is configured."""
@@ -217,10 +256,19 @@ class Assembly:
             )
         raise NoRegisters
 
+    def companies(self) -> tuple[CompanyRegister, SourceCatalogue]:
+        """The register of legal persons that is asked; NoRegisters when none is configured."""
+        if self.settings.registers.adapter == "fake":
+            return FakeCvr(utc_now()), fake_catalogue(date(2020, 1, 1))
+        raise NoRegisters
+
     def close(self) -> None:
-        """Give back connections and tokens."""
+        """Give back connections and tokens, when what is being published is."""
+        self.directory_work.close()
         self.database.close()
-        self.key_store.database.close()
+        self.vault.keys.database.close()
+        if self.search.database is not self.database:
+            self.search.database.close()
         self.tokens.close()
 
 
@@ -273,14 +321,28 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
     return ReplicaResponses(database, timedelta(seconds=settings.public.replica_seconds))
 
 
+def _index_key(settings: Settings, tokens: Tokens) -> WrappingKey:
+    """The key in the token that wraps the key of the search index."""
+    return wrapping_key_of(tokens.open(settings.hsm.service_token), "search-index")
+
+
+def _decisions(settings: Settings) -> Decisions:
+    file = settings.delivery.decisions_file
+    return Decisions() if file is None else read_decisions(file)
+
+
 def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     file = settings.keys.compromised_file
     compromised = frozenset[str]() if file is None else read_compromised(file)
-    key_store = KeyStore(Database(settings.keystore.url.reveal()), tokens.vault_tokens())
+    key_store = key_store_of(settings, tokens)
     personal = PersonalData(key_store)
+    search = SearchIndex(
+        index_database(database, settings.state), partial(_index_key, settings, tokens)
+    )
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
-    directories = (DIRECTORY,) if settings.directory.enabled else ()
+    tables = settings.directories.items()
+    directories = tuple(name for name, table in tables if table.certificates)
     return Assembly(
         settings=settings,
         database=database,
@@ -295,9 +357,23 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         ocsp_responses=_responses(settings, database),
         officers=Officers(database, personal),
         applications=Applications(database, personal),
+        holders=Holders(database),
+        mandates=Mandates(database, personal),
+        associations=Associations(database),
+        credentials=Credentials(database, personal),
+        revocation_secrets=RevocationSecrets(database),
+        letters=Letters(database),
         publications=Publications(database, personal),
-        erasures=Erasures(database, personal, crls),
-        key_store=key_store,
+        directory_desk=DirectoryDesk(database),
+        directory_authorities=AuthorityPublications(database),
+        erasures=Erasures(database, crls, erasure_rules(settings), search.forget),
+        erasure_work=ErasureWork(database),
+        orders=Orders(database),
+        debts=DirectoryDebts(database),
+        vault=vault_of(settings, database, key_store),
+        consents=Consents(database, personal, directories),
+        person_files=PersonFiles(database, personal),
+        search=search,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
         policy=ProofingPolicy(read_terms_library(), shipped_policy(STANDARD)),
@@ -307,4 +383,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         subject_acts=SubjectActs(database),
         persons=person_parts(settings, database, personal),
         clock=ClockWatch(database),
+        delivery_ports=fake_ports(utc_now()) if settings.registers.adapter == "fake" else None,
+        decisions=_decisions(settings),
+        seal_pace=SealPace(settings.keystore.seal_minutes * 60, settings.keystore.seal_at_once),
     )

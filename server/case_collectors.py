@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gdpr_erasure.case_parts import Collected, Collector
 from gdpr_erasure.record_classes import RecordClass
-from ra.applications import ApplicationState
 from ra.documents import personal_document
 from records.certificate_rows import CertificateRecord
 from server.assembly import Assembly
@@ -54,8 +53,7 @@ class ApplicationCollector:
         """Every application in whatever state; officers stand there by pseudonym."""
         found = [
             {"id": of.id, "state": of.state, "body": personal_document(of)}
-            for of in self.parts.applications.in_state(*ApplicationState)
-            if of.subject_id == subject_id
+            for of in self.parts.applications.of_subject(subject_id)
         ]
         return Collected.of(found)
 

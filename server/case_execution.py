@@ -24,11 +24,12 @@ from gdpr_erasure.cases import (
 )
 from gdpr_erasure.envelopes import (
     can_decrypt,
-    new_passphrase,
+    passphrase_of,
     seal_to_certificate,
     seal_to_passphrase,
 )
-from gdpr_erasure.saga import ErasureState, approve_erasure, request_erasure
+from gdpr_erasure.erasures import Approval, ErasureState, NewErasure
+from gdpr_erasure.saga import request_erasure
 from ra.levels import AssuranceLevel
 from records.case_acts import ACTOR
 from records.case_deliveries import Delivery
@@ -38,6 +39,7 @@ from records.officers import Officer
 from revocation.causes import Cause, Grounds
 from server.assembly import Assembly
 from server.cases import notify
+from server.erasures import approve, policies
 
 _MOST = 10_000  # certificates of one person
 
@@ -67,11 +69,12 @@ def deliver(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> H
         )
     package = parts.cases.package(case.id)
     certificate = _readable_certificate(parts, case, now)
-    passphrase = None if certificate is not None else new_passphrase()
+    passphrase = None
     if certificate is not None:
         envelope = seal_to_certificate(package, certificate)
     else:
-        envelope = seal_to_passphrase(package, str(passphrase))
+        passphrase = passphrase_of(parts.deliveries.passphrase_seed(case))
+        envelope = seal_to_passphrase(package, passphrase)
     made = Delivery(
         case_id=case.id,
         package_sha256=hashlib.sha256(package).hexdigest(),
@@ -84,6 +87,18 @@ def deliver(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> H
     delivered = parts.deliveries.deliver(case, envelope, made, officer.id, now)
     notify(parts, delivered)
     return Handed(delivered, made, passphrase)
+
+
+def passphrase_again(parts: Assembly, case: Case) -> str:
+    """The passphrase of a delivery that is still open, to be told once more.
+
+    Raises:
+        NotFound: nothing was delivered under a passphrase, or it is gone.
+    """
+    delivery = parts.deliveries.get(case.id)
+    if delivery.method != "passphrase" or delivery.ended_at is not None:
+        raise NotFound("passphrase of case", case.id)
+    return passphrase_of(parts.deliveries.passphrase_seed(case))
 
 
 def carry_out(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> Case:
@@ -145,7 +160,9 @@ def _is_live(record: CertificateRecord, application_id: str) -> bool:
 
 
 def erase(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> tuple[Case, str]:
-    """Revoke what is live, and let the erasure begin (NSIS ISS-REV-L7); gives its number.
+    """Revoke what is live, and open the erasure (NSIS ISS-REV-L7); gives its number.
+
+    The officer's is the first of two approvals of its rulings.
 
     Raises:
         CaseConflict: the case is not an approved one of erasure.
@@ -157,12 +174,13 @@ def erase(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> tup
         raise CaseConflict(case.id, case.state)
     of_person = parts.certificates.find(_MOST, subject_id=str(case.subject_id))
     _revoke(parts, iter(of_person), now, Cause.ERASURE)
-    erasure = request_erasure(parts.erasures, str(case.subject_id), now)
+    new = NewErasure(str(case.subject_id))
+    erasure = request_erasure(parts.erasures, policies(parts.settings), new, now)
     reach("case.acted")
     # First the case, then the erasure, which may be done before anything else is written.
     after = case if begun else _done(parts, case, officer, now)
-    if erasure.state is ErasureState.REQUESTED:
-        approve_erasure(parts.erasures, erasure.id, officer.id, now)
+    if erasure.state is ErasureState.REQUESTED and not erasure.approvals:
+        approve(parts, erasure.id, Approval(officer.id, erasure.assessment.sha256), now)
     return after, erasure.id
 
 

@@ -88,10 +88,10 @@ def assign_case(
     Raises:
         CaseRefused: the other officer manages no cases.
     """
-    if assignee.role is not Role.CASE_MANAGER or assignee.state != "active":
+    if assignee.role is not Role.CASE_MANAGER or assignee.state == "ended":
         raise CaseRefused(
-            "CASE MANAGER",
-            "a case is assigned to an active case manager",
+            "CASE07",
+            "a case is assigned to a case manager",
             "Name one; see: tillid officer list.",
         )
     before = parts.cases.get(case_id)
@@ -199,7 +199,7 @@ def add_file(
     """
     if not 0 < len(file[1]) <= MAX_FILE:
         raise CaseRefused(
-            "CASE FILE",
+            "CASE12",
             f"a file of a case has from 1 to {MAX_FILE} octets",
             "Send it in pieces, or hand it over by another way.",
         )

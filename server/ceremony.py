@@ -76,7 +76,7 @@ def site_of(parts: Assembly) -> Site:
         certificates=parts.certificates,
         crls=parts.crls,
         log=DatabaseLog(parts.database),
-        audit_key=lambda: _audit_key(parts),
+        audit_key=lambda: audit_key(parts),
         crl_policy=parts.crl_policy,
         software=software,
         clock=utc_now,
@@ -94,7 +94,8 @@ def software() -> dict[str, str]:
     return found
 
 
-def _audit_key(parts: Assembly) -> ec.EllipticCurvePrivateKey:
+def audit_key(parts: Assembly) -> ec.EllipticCurvePrivateKey:
+    """The key of the log's heads, receipts, transcripts and packages; made if it is not there."""
     parts.tokens.create_missing(parts.settings.hsm.service_token)
     return parts.tokens.service_key(AUDIT_KEY)
 

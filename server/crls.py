@@ -129,7 +129,11 @@ def _workplace(parts: Assembly, scope: CrlScope) -> Workplace:
 
 
 def publish_crl(parts: Assembly, record: IssuerRecord) -> tuple[CrlRecord | None, bool]:
-    """The latest complete CRL of an issuer, and whether a file had to be written for any list."""
+    """The latest complete CRL of an issuer, and whether a file had to be written for any list.
+
+    Raises: BackupRefused while a newer one is published than the records know.
+    """
+    parts.published.check(record, parts.crl_file(record.name), parts.crls)
     written, complete = False, None
     for latest in parts.crls.lists(record.name):
         if latest.shard == COMPLETE:

@@ -6,7 +6,6 @@ trouble; the keys themselves are `tillid hsm verify`.
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -22,29 +21,20 @@ from records.crls import Crls
 from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.issuers import Issuers
-from records.key_store import KeyStore
 from records.personal_data import PersonalData
 from records.schema import check_schema
 from revocation.publication import CrlScope, crl_is_due
 from server.assembly import crl_policy
+from server.doctor_vault import Finding, examine_vault
 from server.ntp import NoTime, clock_offset
 from server.settings import Settings
 from server.tokens import Tokens
+from server.vault import key_store_of
 
 EXPIRES_SOON = timedelta(days=30)
 """Left of an issuer's certificate when it is time to renew it."""
 
 _LOCK_PATIENCE = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    check: str
-    ok: bool
-    sentence: str
-    way_out: str = ""
 
 
 def examine(settings: Settings, now: datetime, *, fix: bool = False) -> Iterator[Finding]:
@@ -71,6 +61,7 @@ def examine(settings: Settings, now: datetime, *, fix: bool = False) -> Iterator
                     yield _expiry(whose, record.certificate, now, EXPIRES_SOON)
                 if record.answers_ocsp:
                     yield from _ocsp_signer(settings, database, record, now)
+        yield from examine_vault(settings, database)
     yield from _staff_listener(settings, now)
 
 
@@ -185,9 +176,9 @@ def _ocsp_signer(
     settings: Settings, database: Database, record: IssuerRecord, now: datetime
 ) -> Iterator[Finding]:
     wanted = {"profile": "ocsp-signer", "issuer": record.name, "status": "issued"}
-    with closing(Database(settings.keystore.url.reveal())) as keys:
-        personal = PersonalData(KeyStore(keys, Tokens(settings.hsm).vault_tokens()))
-        certificates = Certificates(database, personal)
+    keys = key_store_of(settings, Tokens(settings.hsm))
+    with closing(keys.database):
+        certificates = Certificates(database, PersonalData(keys))
         for newest in certificates.find(1, **wanted):
             body = certificates.body(newest.issuer, newest.serial_number)
             yield _expiry(f"OCSP signer of {record.name}", body, now, timedelta(0))

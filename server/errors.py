@@ -91,6 +91,22 @@ class NoRegisters(ServerError):
     """No register is configured (REG-IDN-L4: a source must be approved before it is relied on)."""
 
 
+class RegisterSilent(ServerError):
+    """A register that must be asked now does not answer."""
+
+    def __init__(self, source_id: str) -> None:
+        super().__init__(f"{source_id} does not answer")
+        self.source_id = source_id
+
+
+class NoPrinter(ServerError):
+    """No letter can be made, because there is nobody to print it; `why` says what is missing."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class NotSignedIn(ServerError):
     """The request names nobody: no certificate, no open session, no applicant's secret."""
 
@@ -110,6 +126,15 @@ class FormFault:
     field: str
     problem: str
     way_out: str
+
+
+class PackageDamaged(ServerError):
+    """A package that was handed out is no longer what was signed."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name} {problem}")
+        self.name = name
+        self.problem = problem
 
 
 class FormRefused(ServerError):

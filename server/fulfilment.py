@@ -20,6 +20,8 @@ from ra.approvals import confirm_approval
 from ra.package import subject_name
 from records.errors import DatabaseUnavailable, RuleBroken
 from server.assembly import Assembly
+from server.delivery import require_activated
+from server.organisation_applications import require_standing
 from server.staff_signatures import StaffSignatures
 
 ACTOR = "system:issuance"
@@ -90,6 +92,8 @@ def _prepare(parts: Assembly, application: Application, now: datetime) -> Prepar
     approved = confirm_approval(
         application, signed.package, approval, StaffSignatures(parts.officers)
     )
+    require_standing(parts, application, now)
+    require_activated(parts, approved, now)
     order = certificate_order(approved.application, signed)
     return prepare(order, parts.issuing(order.profile), now, parts.settings.serial.node)
 

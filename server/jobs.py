@@ -9,10 +9,9 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import TypeVar
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -20,14 +19,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from audit.log import make_head
 from ca.issuance import INTENT_LIFETIME, resolve_open_intents
 from ca.issuers import IssuerRecord
-from gdpr_erasure.saga import Saga
-from publish_ldap.publication import drain
 from ra.applications import Application, ApplicationState
 from records.audit_log import audit_log
 from records.errors import RecordsError
 from records.leases import Leases
 from records.schema import digest_in_force
-from records.visibility import Channel
 from revocation.errors import CrlAbandoned
 from revocation.preproduction import preproduce
 from revocation.published_files import write_published
@@ -37,18 +33,31 @@ from server.bulk_issuance import FIRST_BATCH, next_size
 from server.case_jobs import case_work
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
+from server.delivery import awaits_activation
+from server.delivery_jobs import end_activations
+from server.directory_jobs import check_directories, publish_entries
+from server.erasure_nights import (
+    is_first_tonight,
+    look_after,
+    open_overdue,
+    overdue,
+    pay_debts,
+)
+from server.erasures import carry_on_one, due_cases, saga
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_all
 from server.heartbeat import LEASE, LEASE_LIFE
 from server.job_health import JobHealth
+from server.job_items import each as _each
+from server.job_items import tell_failures as _tell_failures
 from server.lapses import lapse_applications
 from server.logs import get_logger
 from server.metrics import Metrics
 from server.observations import alarms_now
 from server.own_certificates import ensure_ocsp_signer, ocsp_policy, ocsp_responder
-from server.probe import PublicProbe
+from server.seal_job import seal_keys
 from server.tokens import AUDIT_KEY
-from server.watch import observe, watch_status
+from server.watch import watch_status
 
 _BATCH = 100
 _RESPONSES = 250  # certificates whose responses are kept in one transaction
@@ -56,8 +65,6 @@ _PRODUCE_SECONDS = 1.0  # then the tick ends, so that a stop is not kept waiting
 _REVOKE_SECONDS = 4.0  # likewise
 _NEVER_BY_THE_CLOCK = 3650
 _LONGEST_PAUSE = 30  # seconds between two tries to issue for one application
-
-Item = TypeVar("Item")
 
 Job = Callable[[Assembly, Metrics, datetime], int]
 
@@ -153,6 +160,8 @@ def _is_due(parts: Assembly, application: Application, now: datetime) -> bool:
     # open may yet be committed by the process that made it.
     if abs(now - application.updated_at) < INTENT_LIFETIME:
         return False
+    if awaits_activation(parts, application):
+        return False
     found = parts.certificates.find(application_id=application.id)
     if any(record.status == "intent" for record in found):
         return False
@@ -181,27 +190,30 @@ def _publish_crl(parts: Assembly, metrics: Metrics, record: IssuerRecord) -> boo
     return written
 
 
-def publish_entries(parts: Assembly, metrics: Metrics, now: datetime) -> int:
-    """Publish to the directory, and withdraw from it, what is due."""
-    directory = parts.directory()
-    done = 0
-    if directory is not None:
-        done = drain(parts.publications, directory, now, _BATCH).done
-    if done:
-        observe(metrics, Channel.DIRECTORY, parts.visible.seen_since(Channel.DIRECTORY, now))
-    for state, number in parts.publications.counts().items():
-        metrics.publications.labels(state).set(number)
-    return done
-
-
 def carry_on_erasures(parts: Assembly, _: Metrics, __: datetime) -> int:
     """Take every open erasure as far as it can go."""
-    cases = parts.erasures.open_erasures()
+    cases = due_cases(parts)
     if not cases:
         return 0
-    key = parts.tokens.service_key(AUDIT_KEY)
-    saga = Saga(parts.erasures, PublicProbe(parts.issuers), key)
-    return _each(cases, lambda case: saga.carry_on(case, utc_now).state != case.state)
+    with_saga = saga(parts)
+    return _each(cases, lambda case: carry_on_one(parts, with_saga, case))
+
+
+def pay_directory_debts(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Withdraw what directories owe after an erasure, and sign the receipt that says so."""
+    return pay_debts(parts, now, _BATCH)
+
+
+def look_after_erasures(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Each night: search the directories for what was erased, and forget what has expired."""
+    return look_after(parts, now) if is_first_tonight(parts, "after-care", now) else 0
+
+
+def apply_retention(parts: Assembly, _: Metrics, now: datetime) -> int:
+    """Each night: open a case for everybody whose time to be kept has ended."""
+    if not is_first_tonight(parts, "retention", now):
+        return 0
+    return _each(overdue(parts, now), lambda subject: open_overdue(parts, subject, now))
 
 
 def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
@@ -252,12 +264,18 @@ JOBS: dict[str, Job] = {
     "own-certificates": renew_own_certificates,
     "ocsp-responses": produce_ocsp_responses,
     "fulfil-applications": fulfil_applications,
+    "end-activations": lambda parts, _, now: _each(end_activations(parts, now), lambda act: act()),
     "renew-crls": renew_crls,
     "publish-crls": publish_crls,
     "publish-entries": publish_entries,
+    "check-directories": check_directories,
     "watch-status": watch_status,
     "watch-alarms": watch_alarms,
     "carry-on-erasures": carry_on_erasures,
+    "seal-keys": seal_keys,
+    "directory-debts": pay_directory_debts,
+    "after-care": look_after_erasures,
+    "retention": apply_retention,
     "close-cases": lambda parts, _, now: _each(case_work(parts, now), lambda act: act()),
     "lapse-applications": lambda parts, _, now: lapse_applications(parts, now),
     "seal-audit-log": seal_audit_log,
@@ -279,29 +297,6 @@ def run_job(name: str, parts: Assembly, metrics: Metrics) -> int:
 
 def _certified(parts: Assembly) -> list[IssuerRecord]:
     return [record for record in parts.issuers.all() if record.certificate is not None]
-
-
-def _each(items: Iterable[Item], act: Callable[[Item], bool]) -> int:
-    """Act on every item and count; what fails with one is raised after the others had their turn.
-
-    An issuer whose token is locked away, or one case that is stuck, holds up nobody else.
-    """
-    done, failures = 0, list[Exception]()
-    for item in items:
-        try:
-            done += act(item)
-        except Exception as error:  # noqa: BLE001 - the first is raised, the others logged
-            failures.append(error)
-    return _tell_failures(done, failures)
-
-
-def _tell_failures(done: int, failures: Sequence[Exception]) -> int:
-    """Raise the first failure and log the others; without one, give how much was done."""
-    for further in failures[1:]:
-        get_logger("jobs").error("job.item_failed", exc_info=further)
-    if failures:
-        raise failures[0]
-    return done
 
 
 def try_job(name: str, parts: Assembly, metrics: Metrics) -> str | None:

@@ -43,6 +43,7 @@ class Metrics:
     alarms: Gauge
     crl_next_update: Gauge
     publications: Gauge
+    directory_drift: Gauge
     audit_events: Gauge
     token_healthy: Gauge
     standby_in_use: Gauge
@@ -93,6 +94,13 @@ class Metrics:
                 "tillid_publications",
                 "Directory publications by state.",
                 ["state"],
+                registry=registry,
+                multiprocess_mode="mostrecent",
+            ),
+            Gauge(
+                "tillid_directory_drift",
+                "What a directory showed otherwise than it should, when it was compared last.",
+                ["directory", "kind"],
                 registry=registry,
                 multiprocess_mode="mostrecent",
             ),

@@ -11,6 +11,7 @@ from cryptography import x509
 
 from audit.events import parse_header
 from ca.issuers import IssuerRecord, IssuerState
+from gdpr_erasure.pace import DAY_TO_WARN, is_late
 from records.audit_log import audit_log
 from records.visibility import Channel
 from revocation.publication import COMPLETE, DELTA
@@ -63,6 +64,11 @@ def look(parts: Assembly, now: datetime) -> Observations:
             shutil.disk_usage(parts.settings.state).free,
             parts.settings.alarms.disk_free_mb * _MEGABYTE,
         ),
+        late_erasures=tuple(
+            (case, asked + timedelta(days=DAY_TO_WARN))
+            for case, asked, state in parts.erasure_work.unanswered()
+            if is_late(asked, state, now)
+        ),
         cases=tuple(CaseSeen(case.id, case.clock) for case in parts.cases.open_cases()),
     )
 
@@ -95,7 +101,7 @@ def _changes(parts: Assembly) -> Iterator[ChangeSeen]:
     for record, channel, unseen in open_changes(parts):
         yield ChangeSeen(record.name, channel, unseen.since)
     _, waiting = parts.visible.unseen_in_directory()
-    if waiting is not None and parts.settings.directory.enabled:
+    if waiting is not None and parts.settings.directories:
         yield ChangeSeen("", Channel.DIRECTORY, waiting)
 
 

@@ -6,17 +6,21 @@ from flask import Blueprint, Response, request, url_for
 
 from audit.errors import HeaderMalformed
 from audit.events import Header, parse_header
-from gdpr_erasure.saga import ErasureState, approve_erasure
+from gdpr_erasure.erasures import Approval, ErasureState
+from gdpr_erasure.saga import cancel_erasure
 from records.audit_log import audit_log
 from records.errors import NotFound
 from server.access import Act
 from server.assembly import Assembly
 from server.clock import utc_now
-from server.pages_forms import EmptyForm, read_form
+from server.erasures import approve
+from server.pages_forms import BeginForm, EmptyForm, read_form
 from server.pages_frame import acting, render, see
 
 _PAGE = 50
-_STATIONS = tuple(ErasureState)
+_STATIONS = tuple(
+    state for state in ErasureState if state not in {ErasureState.SCHEDULED, ErasureState.CANCELLED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class ErasurePages:
         add("/erasures/<case_id>", "erasure", self.erasure)
         add("/erasures/<case_id>/receipt", "receipt", self.receipt)
         add("/erasures/<case_id>/approve", "approve_erasure", self.approve, methods=["POST"])
+        add("/erasures/<case_id>/cancel", "cancel_erasure", self.cancel, methods=["POST"])
 
     def erasures(self) -> Response:
         """Every case, the newest first."""
@@ -42,7 +47,8 @@ class ErasurePages:
         """One case, its stations, and what was seen at them."""
         acting(self.parts, Act.ERASE)
         case = self.parts.erasures.erasure(case_id)
-        reached = _STATIONS.index(case.state)
+        station = ErasureState.SEALED if case.state is ErasureState.SCHEDULED else case.state
+        reached = _STATIONS.index(station) if station in _STATIONS else -1
         return render("erasure", case=case, stations=list(enumerate(_STATIONS)), reached=reached)
 
     def receipt(self, case_id: str) -> Response:
@@ -56,10 +62,17 @@ class ErasurePages:
         return answer
 
     def approve(self, case_id: str) -> Response:
-        """Let a requested case begin."""
+        """Approve exactly the rulings that the page showed; the second person lets it begin."""
+        officer = acting(self.parts, Act.ERASE)
+        form = read_form(BeginForm)
+        approve(self.parts, case_id, Approval(officer.id, form.sha256), utc_now())
+        return see(url_for("pages.erasure", case_id=case_id))
+
+    def cancel(self, case_id: str) -> Response:
+        """End a case before it is frozen."""
         officer = acting(self.parts, Act.ERASE)
         read_form(EmptyForm)
-        approve_erasure(self.parts.erasures, case_id, officer.id, utc_now())
+        cancel_erasure(self.parts.erasures, case_id, officer.id, utc_now())
         return see(url_for("pages.erasure", case_id=case_id))
 
 
@@ -82,7 +95,9 @@ class AuditPages:
             start = max(before - _PAGE, 0)
             entries = list(log.page(start, before))
             head = log.latest_head()
-        events = [(entry.sequence, _header(entry.header)) for entry in reversed(entries)]
+        events = [
+            (entry.sequence, _header(entry.header), not entry.header) for entry in reversed(entries)
+        ]
         return render(
             "audit",
             events=events,

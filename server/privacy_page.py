@@ -52,7 +52,7 @@ class PrivacyPage:
 
     def answer(self, environ: dict[str, Any], rest: str) -> Page | None:
         """The answer to a request below /privacy; None when nothing is there."""
-        language = _language(environ)
+        language = language_of(environ)
         if environ["REQUEST_METHOD"] != "POST":
             place = {"": "start", "request": "request"}.get(rest)
             return None if place is None else self._page(_OK, language, place=place)
@@ -148,7 +148,7 @@ def _is_request(form: dict[str, str]) -> bool:
     return known and short and form.get("kind") in set(CaseKind)
 
 
-def _language(environ: dict[str, Any]) -> str:
+def language_of(environ: dict[str, Any]) -> str:
     """As the address says, else as the browser wishes, else Danish."""
     asked = parse_qs(str(environ.get("QUERY_STRING", ""))).get("lang", [""])[0]
     if asked in LANGUAGES:

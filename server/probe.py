@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from gdpr_erasure.saga import Observation, Place
+from gdpr_erasure.erasures import Observation, Place
 from records.issuers import Issuers
 from revocation.crl import check_crl
 from revocation.errors import RevocationError

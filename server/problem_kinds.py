@@ -3,6 +3,9 @@
 from dataclasses import replace
 
 import ca.errors
+import gdpr_erasure.errors
+import records.errors
+from server.errors import PackageDamaged
 from server.problems import Problem
 
 
@@ -44,6 +47,18 @@ def state(detail: str, way_out: str) -> Problem:
     return replace(conflict(detail), way_out=way_out)
 
 
+def refused(error: records.errors.BackupRefused) -> Problem:
+    """Records that must not be read from, put in place or signed from as they are."""
+    return Problem(
+        type="backup-refused",
+        title="The records are refused",
+        status=422,
+        detail=sentence(error.why),
+        rule=error.rule,
+        way_out=sentence(error.way_out),
+    )
+
+
 def unavailable(detail: str, way_out: str = "Try again when it is back.") -> Problem:
     """Something that this needs is away."""
     return Problem(
@@ -52,6 +67,29 @@ def unavailable(detail: str, way_out: str = "Try again when it is back.") -> Pro
         status=503,
         detail=detail,
         way_out=way_out,
+    )
+
+
+def consent_refused(error: gdpr_erasure.errors.ConsentRefused) -> Problem:
+    """What was said is no consent, or no change of one."""
+    return Problem(
+        type="refused",
+        title="This is no consent",
+        status=422,
+        detail=sentence(error.sentence),
+        rule="GDPR Art. 7",
+        way_out="Look at the texts in force and at what was said before, then say it anew.",
+    )
+
+
+def package_damaged(error: PackageDamaged) -> Problem:
+    """Files that are no longer what was signed."""
+    return Problem(
+        type="malformed",
+        title="The package is not what was signed",
+        status=400,
+        detail=f"{error.name} {error.problem}.",
+        way_out="Have the package made again, and compare what differs.",
     )
 
 

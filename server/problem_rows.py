@@ -22,12 +22,23 @@ from server.errors import (
     NoRegisters,
     NotAllowed,
     NotSignedIn,
+    PackageDamaged,
     ServiceFailed,
     SettingsRefused,
     StateRefused,
     TokenOffline,
 )
-from server.problem_kinds import absent, conflict, malformed, sentence, state, unavailable
+from server.problem_kinds import (
+    absent,
+    conflict,
+    consent_refused,
+    malformed,
+    package_damaged,
+    refused,
+    sentence,
+    state,
+    unavailable,
+)
 from server.problems import FieldProblem, Problem, ProblemRaised, Row, row
 from server.registration_problems import REGISTRATION_ROWS
 from server.revocation_problems import REVOCATION_ROWS
@@ -260,8 +271,22 @@ ROWS: tuple[Row, ...] = (
     row(records.errors.Conflict, lambda e: conflict(sentence(f"{e.what} is {e.state}"))),
     row(records.errors.Erased, lambda _: absent("What you ask for was erased.")),
     row(records.errors.DatabaseUnavailable, lambda e: unavailable(sentence(e.why))),
+    row(records.errors.SnapshotFailed, lambda e: unavailable(f"Snapshot {e.path}: {e.why}.")),
+    row(records.errors.BackupRefused, refused),
     row(gdpr_erasure.errors.Refused, _erasure_refused),
+    row(gdpr_erasure.errors.ConsentRefused, consent_refused),
+    row(PackageDamaged, package_damaged),
     *CASE_ROWS,
+    row(
+        gdpr_erasure.errors.PolicyUnknown,
+        lambda e: malformed(
+            ca.errors.MalformedRequest(f"retention policy {e.name}", "there is none of that name")
+        ),
+    ),
+    row(
+        gdpr_erasure.errors.ReceiptInvalid,
+        lambda e: malformed(ca.errors.MalformedRequest("receipt", e.check)),
+    ),
     row(
         gdpr_erasure.errors.Conflict,
         lambda e: conflict(f"The erasure {e.case_id} is {e.state}."),

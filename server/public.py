@@ -40,6 +40,7 @@ from server.public_ocsp import (
 )
 from server.public_process import die_with_parent
 from server.public_responses import HeldResponses, Question
+from server.public_store import SEARCH, PublicStore
 from server.readiness import what_is_lacking
 from server.settings_sources import load_settings
 from server.signing_budget import SigningBudget
@@ -54,6 +55,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 if TYPE_CHECKING:
     from server.check_page import CheckPage
     from server.privacy_page import PrivacyPage
+    from server.revoke_page import RevokePage
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -84,11 +86,12 @@ class PublicApp:
         self.ocsp = PublicOcsp(parts, self._issuer, self._tell, self.held, budget)
         self._issuers: dict[str, tuple[datetime, IssuerRecord]] = {}
         self._crls = CrlFiles()
+        self._store = PublicStore(parts)
         self._checkpoint = PublicCheckpoint(parts)
         self._told = _NEVER
         self._ready_lock, self._ready_at = Lock(), float("-inf")
         self._ready_answer = _LATER
-        self._pages: dict[str, CheckPage | PrivacyPage] = {}
+        self._pages: dict[str, CheckPage | PrivacyPage | RevokePage] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; a fault of ours shows nothing of the inside."""
@@ -158,13 +161,15 @@ class PublicApp:
     def _route(self, environ: Environ) -> tuple[str, Answer]:
         place, _, rest = str(environ["PATH_INFO"])[1:].partition("/")
         method = environ["REQUEST_METHOD"]
-        if place in {"check", "privacy"}:
+        if place in {"check", "privacy", "revoke"}:
             return f"/{place}", self._for_people(environ, place, rest)
         routes: dict[str, Callable[[Environ, str], Answer]] = {
             "healthz": _alive,
             "readyz": self._ready,
             "crl": self._crl,
             "ca": self._ca,
+            "certificates": self._search,
+            "crls": self._search_crl,
             "audit": self._checkpoint,
         }
         if place not in routes or (rest and place in {"healthz", "readyz"}):
@@ -182,11 +187,12 @@ class PublicApp:
 
     def _for_people(self, environ: Environ, place: str, rest: str) -> Answer:
         """The pages for people; what they need is loaded when somebody opens one."""
-        from server import check_page, privacy_page  # noqa: PLC0415 - most workers need neither
+        from server import check_page, privacy_page, revoke_page  # noqa: PLC0415 - most workers need neither
 
         if not self._pages:
             self._pages["check"] = check_page.CheckPage(self.parts)
             self._pages["privacy"] = privacy_page.PrivacyPage(self.parts)
+            self._pages["revoke"] = revoke_page.RevokePage(self.parts)
         method = environ["REQUEST_METHOD"]
         if method not in {"GET", "HEAD", "POST"}:
             return not_allowed("GET, HEAD, POST")
@@ -266,6 +272,21 @@ class PublicApp:
                 headers=(("Retry-After", "30"),),
             )
         return Answer(found.status, found.body or b"", CRL_KIND, found.headers)
+
+    def _search(self, environ: Environ, rest: str) -> Answer:
+        """Certificates by a hash (RFC 4387)."""
+        if rest != SEARCH:
+            return NOT_FOUND
+        return self._store.certificates(str(environ.get("QUERY_STRING", "")), utc_now())
+
+    def _search_crl(self, environ: Environ, rest: str) -> Answer:
+        """The CRL of an issuer by a hash (RFC 4387)."""
+        if rest != SEARCH:
+            return NOT_FOUND
+        found = self._store.issuer_of_crl(str(environ.get("QUERY_STRING", "")))
+        if isinstance(found, Answer):
+            return found
+        return NOT_FOUND if found is None else self._crl(environ, f"{found}.crl")
 
     def _is_made(self, name: str, shard: int) -> bool:
         """Whether an issuer has, or is to have, this list."""

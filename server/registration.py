@@ -15,6 +15,7 @@ from ca.key_uses import check_key_uses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
 from ca.requests import MAX_OCTETS, parse_request
+from gdpr_erasure.consents import ConsentText
 from hsm.errors import HsmError
 from ra.applications import (
     Applicant,
@@ -29,7 +30,9 @@ from ra.applications import (
 )
 from ra.approvals import Approval, approve
 from ra.assessment import conclude, submit
+from ra.authenticators import AuthenticatorRecord, assessment_of, examine_authenticator
 from ra.claims import natural_person_schema, read_claim
+from ra.contacts import Contact
 from ra.evidence import Officer as ProofingOfficer
 from ra.levels import AssuranceLevel
 from ra.package import ProfileReference, build_package, package_hash, subject_name
@@ -39,9 +42,12 @@ from ra.terms import Acceptance, TermsKind, accept
 from records.officers import Officer
 from server.assembly import Assembly
 from server.attempts import attempt
+from server.delivery import awaits_activation, delivery_ports
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_application
 from server.logs import get_logger
+from server.organisation_applications import conclude_application
+from server.search import index_person
 from server.staff_signatures import StaffSignatures
 
 
@@ -56,6 +62,13 @@ class NewApplication:
     publication_consent: bool
     session: str = ""
     """The secret of the session that was shown the texts."""
+    consent_text: ConsentText | None = None
+    """The text of the consent that was read; without it, the English one in force."""
+    device: str | None = None
+    """The kind of device that the key was made in; None for a key made in software."""
+    attestation: bytes = b""
+    """What the device says of the key."""
+    contact: Contact | None = None
     subject_id: str | None = None
     """The person whose data it corrects (GDPR Art. 16); None for somebody who is new."""
 
@@ -84,12 +97,17 @@ def open_application(
     profile.check_subject(SubjectName.of(subject_name(applicant)))
     uses = parts.certificates.uses_of_key(request.spki_sha256)
     check_key_uses(uses, applicant.subject_id, None, reuse=profile.reuse_key)
-    application = draft(applicant, requested, now)
+    application = replace(
+        draft(applicant, requested, now),
+        authenticator=_authenticator(parts, new, requested, now),
+        contact=new.contact,
+    )
     for acceptance in _acceptances(parts, new, now):
         application = record_acceptance(application, acceptance, now)
     application = submit(application, parts.policy, now)
     secret = secrets.token_urlsafe(32)
-    parts.applications.add(application, secret, now)
+    parts.applications.add(application, secret, now, new.consent_text)
+    index_person(parts, application)
     return application, secret
 
 
@@ -102,6 +120,20 @@ def _acceptances(parts: Assembly, new: NewApplication, now: datetime) -> Iterato
         offered = parts.policy.terms.offered(kind, digest, now) or in_force[0]
         shown_at = parts.persons.presentations.shown_at(new.session, digest, now)
         yield accept(answer, offered, now, shown_at)
+
+
+def _authenticator(
+    parts: Assembly, new: NewApplication, requested: RequestedCertificate, now: datetime
+) -> AuthenticatorRecord | None:
+    """Where the key lives, as its device attests; None for a key made in software."""
+    if new.device is None:
+        return None
+    verifier = delivery_ports(parts).attestations.get(new.device)
+    if verifier is None:
+        raise ra.errors.MalformedField("device", "a kind of device whose attestations we verify")
+    assessment = assessment_of(requested.profile, parts.decisions.assessments, now)
+    key = requested.spki_sha256
+    return examine_authenticator(new.attestation, key, verifier, assessment, now)
 
 
 def record_document(
@@ -135,14 +167,22 @@ def conclude_proofing(
     """Conclude the proofing: the application is verified or referred, or Refused says why not."""
     before = parts.applications.get(application_id)
     require_in_hand(before, officer)
-    _, catalogue = parts.registers()
     with attempt(parts, before, officer.id, now):
-        after = conclude(before, catalogue, parts.policy, now)
+        after = _concluded(parts, before, officer, now)
     if after.state is ApplicationState.VERIFIED:
         package = build_package(after, profile_reference(load_profile(after.profile)))
         after = replace(after, package_hash=package_hash(package))
     parts.applications.update(before, after, officer.id, now)
     return after
+
+
+def _concluded(
+    parts: Assembly, before: Application, officer: Officer, now: datetime
+) -> Application:
+    if before.applicant.organisation is not None:
+        return conclude_application(parts, before, officer, now)
+    _, catalogue = parts.registers()
+    return conclude(before, catalogue, parts.policy, now)
 
 
 def reject_application(
@@ -181,6 +221,8 @@ def approve_application(
     )
     approved = approve(before, package, candidate, StaffSignatures(parts.officers), now)
     parts.applications.approve(before, approved, now)
+    if awaits_activation(parts, approved.application):
+        return approved.application
     try:
         return fulfil_application(parts, approved.application, now)
     except (IssuerOffline, HsmError, ClockBehind, ca.errors.SigningFailed) as error:

@@ -1,6 +1,8 @@
 """What the registration authority's own files can have wrong, as problems."""
 
 import ra.errors
+from server.errors import NoPrinter, RegisterSilent
+from server.problem_kinds import unavailable
 from server.problems import FieldProblem, Problem, Row, row
 
 
@@ -31,4 +33,15 @@ def _catalogue_faulty(error: ra.errors.CatalogueFaulty) -> Problem:
 REGISTRATION_ROWS: tuple[Row, ...] = (
     row(ra.errors.PolicyFaulty, _policy_faulty),
     row(ra.errors.CatalogueFaulty, _catalogue_faulty),
+    row(
+        RegisterSilent,
+        lambda error: unavailable(f"The register {error.source_id} does not answer now."),
+    ),
+    row(
+        NoPrinter,
+        lambda error: unavailable(
+            f"No letter can be made: {error.why}.",
+            "Set delivery.printer_certificate, or send the code by another channel.",
+        ),
+    ),
 )

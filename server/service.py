@@ -40,6 +40,7 @@ from server.settings import Settings
 from server.settings_types import local_url
 from server.staff import staff_app
 from server.token_places import pin_descriptors
+from server.vault import check_roots
 
 _READY_SECONDS = 30
 _STOP_SECONDS = 10
@@ -94,6 +95,7 @@ def _serve_all(
     with ExitStack() as stack:
         online = [record for record in parts.issuers.all() if not record.is_root]
         parts.tokens.check_keys((record.token, record.key_label) for record in online)
+        check_roots(parts.vault.keys)
         for name in _FIRST_JOBS:
             try_job(name, parts, metrics)
         staff = _staff_server(parts, metrics)

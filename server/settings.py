@@ -16,6 +16,10 @@ from pydantic import (
 )
 
 from server.settings_audit import Audit
+from server.settings_delivery import Delivery
+from server.settings_directories import Directories, DirectorySection
+from server.settings_erasure import Erasure, Retention
+from server.settings_registers import Registers
 from server.settings_section import Section
 from server.settings_types import (
     DatabaseAddress,
@@ -228,41 +232,19 @@ class Revocation(Section):
     )
 
 
-class Directory(Section):
-    """The X.500 directory that certificates and CRLs are published to."""
+class Controller(Section):
+    """Who answers for the personal data (GDPR Art. 4(7)), and who helps with it (Art. 28)."""
 
-    enabled: bool = Field(default=False, description="Whether to publish to a directory.")
-    url: Text = Field(default="", description="LDAP server, ldaps://HOST or ldap://HOST.")
-    base_dn: Text = Field(default="", description="Entry below which certificates are published.")
-    bind_dn: Text = Field(default="", description="Entry to bind as; empty binds anonymously.")
-    password_file: OptionalPath = Field(
-        default=None, description="File with the password of bind_dn; empty when there is none."
+    name: Text = Field(default="Tillid demonstration", description="The controller's name.")
+    address: Text = Field(default="", description="The controller's postal address, in one line.")
+    contact: Text = Field(default="", description="Where the controller is reached: mail or phone.")
+    dpo: Text = Field(default="", description="Where the data protection officer is reached.")
+    authority: Literal["datatilsynet", "imy"] = Field(
+        default="datatilsynet", description="The supervisory authority that complaints go to."
     )
-    timeout_seconds: int = Field(
-        default=5, ge=1, le=60, description="Seconds to wait for the directory."
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _is_ldap(cls, url: str) -> str:
-        return check_url(url, ("ldaps", "ldap", "ldapi")) if url else url
-
-    @field_validator("url", "base_dn")
-    @classmethod
-    def _is_given_when_needed(cls, value: str, info: ValidationInfo) -> str:
-        if value or not info.data.get("enabled", False):
-            return value
-        raise refused("is empty", "Give it a value, or set directory.enabled = false.")
-
-
-class Registers(Section):
-    """Population and company registers."""
-
-    adapter: Literal["none", "fake"] = Field(
-        default="none", description="Register to ask; fake is test equipment and knows nobody real."
-    )
-    catalogue_file: StatePath | None = Field(
-        default=None, description="Approved sources and equivalence assessments; without, none is."
+    processors_file: StatePath = Field(
+        default=Path("processors.toml"),
+        description="TOML file with the register of processors; without it there are none.",
     )
 
 
@@ -362,7 +344,9 @@ class Settings(Section):
     ocsp: Ocsp
     crl: Crl
     revocation: Revocation
-    directory: Directory
+    erasure: Erasure
+    retention: Retention
+    controller: Controller
     registers: Registers
     jobs: Jobs
     alarms: Alarms
@@ -372,8 +356,11 @@ class Settings(Section):
     serial: Serial
     cases: Cases
     keys: Keys
+    delivery: Delivery
     links: Links
     session: Session
+    directories: Directories = Field(default_factory=dict)
+    """By name; the tables [directories.NAME]."""
 
     @model_validator(mode="after")
     def _listeners_do_not_collide(self) -> Self:
@@ -397,5 +384,7 @@ SECTIONS: dict[str, type[Section]] = {
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
 """The sections by name, in the order of `Settings`."""
+DIRECTORIES = "directories"
+"""The section that holds a section for each directory."""
 
-__all__ = ["SECTIONS", "DatabaseUrl", "Section", "Settings"]
+__all__ = ["DIRECTORIES", "SECTIONS", "DatabaseUrl", "DirectorySection", "Section", "Settings"]

@@ -1,10 +1,10 @@
 """The settings described one by one, for people: meaning, kind, default, environment variable."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.settings import SECTIONS, DatabaseUrl, Settings
+from server.settings import DIRECTORIES, SECTIONS, DatabaseUrl, DirectorySection, Settings
 from server.settings_sources import environment_name, load_settings
 
 Shown = str | int | float | bool
@@ -52,12 +52,37 @@ def keys() -> list[Key]:
             if isinstance(default, str):
                 default = default.replace(f"{state}/", "")
             found.append(Key(section, key, field.description or "", _kind(schema[key]), default))
-    return found
+    return [*found, *_of_directories(["NAME"])]
+
+
+def keys_in(settings: Settings) -> list[Key]:
+    """Every key, with those of each directory that the settings have."""
+    fixed = [key for key in keys() if key.section in SECTIONS]
+    return [*fixed, *_of_directories(settings.directories)]
+
+
+def _of_directories(names: Iterable[str]) -> list[Key]:
+    schema = DirectorySection.model_json_schema()["properties"]
+    fields = DirectorySection.model_fields.items()
+    return [
+        Key(
+            f"{DIRECTORIES}.{name}",
+            key,
+            field.description or "",
+            _kind(schema[key]),
+            "" if field.is_required() else _shown(field.default),
+        )
+        for name in names
+        for key, field in fields
+        if field.description
+    ]
 
 
 def value_of(settings: Settings, key: Key) -> Shown:
     """The value of a key as it may be shown: a password in it is hidden."""
-    return _shown(getattr(getattr(settings, key.section), key.key))
+    _, of_directories, name = key.section.partition(f"{DIRECTORIES}.")
+    section = settings.directories[name] if of_directories else getattr(settings, key.section)
+    return _shown(getattr(section, key.key))
 
 
 def _shown(value: object) -> Shown:
@@ -65,6 +90,8 @@ def _shown(value: object) -> Shown:
         return value
     if value is None or isinstance(value, Path | DatabaseUrl):
         return "" if value is None else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     raise TypeError(f"a setting of the kind {type(value).__name__} cannot be shown yet")
 
 
@@ -74,6 +101,8 @@ def _kind(schema: Mapping[str, object]) -> str:
             return " or ".join(str(choice) for choice in choices)
         case {"anyOf": _}:
             return "path, or empty"
+        case {"type": "array"}:
+            return "list of texts"
         case {"format": "path"}:
             return "path"
         case {"minimum": low, "maximum": high, "type": str(kind)}:

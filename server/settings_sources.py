@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from server.errors import SettingsFault, SettingsRefused
-from server.settings import SECTIONS, Settings
+from server.settings import DIRECTORIES, SECTIONS, DirectorySection, Settings
 from server.state import state_directory
 
 _PREFIX = "TILLID_"
@@ -81,8 +81,12 @@ def trace_settings(environment: Mapping[str, str], working_directory: Path) -> L
         if isinstance(finding, _Given)
     }
     tables: dict[str, dict[str, object]] = {section: {} for section in SECTIONS}
+    directories: dict[str, dict[str, object]] = {}
     for (section, key), finding in given.items():
-        tables[section][key] = finding.value
+        _, of_directories, name = section.partition(f"{DIRECTORIES}.")
+        table = directories.setdefault(name, {}) if of_directories else tables[section]
+        table[key] = finding.value
+    tables[DIRECTORIES] = {**directories}
     try:
         settings = Settings.model_validate({"state": state, **tables}, context={"state": state})
     except ValidationError as error:
@@ -96,7 +100,7 @@ def trace_settings(environment: Mapping[str, str], working_directory: Path) -> L
 
 def environment_name(section: str, key: str) -> str:
     """The environment variable that overrides a key."""
-    return f"{_PREFIX}{section}__{key}".upper()
+    return f"{_PREFIX}{section.replace('.', '__').replace('-', '_')}__{key}".upper()
 
 
 def _file(environment: Mapping[str, str], state: Path, working_directory: Path) -> Path | None:
@@ -111,8 +115,8 @@ def _from_file(path: Path) -> Iterator[_Finding]:
     if isinstance(document, SettingsFault):
         yield document
         return
-    for section, table in document.items():
-        if section not in SECTIONS:
+    for section, table in _tables(document):
+        if section.partition(".")[0] not in {*SECTIONS, DIRECTORIES}:
             yield _unknown(section, str(path), "is not a section", nearest(section, SECTIONS))
         elif not isinstance(table, dict):
             yield SettingsFault(
@@ -123,12 +127,23 @@ def _from_file(path: Path) -> Iterator[_Finding]:
                 yield _given(section, key, value, str(path))
 
 
+def _tables(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """The tables of the file by name, each directory's as `directories.NAME`."""
+    for section, table in document.items():
+        if section == DIRECTORIES and isinstance(table, dict):
+            for name, each in table.items():
+                yield f"{DIRECTORIES}.{name}", each
+        else:
+            yield section, table
+
+
 def _given(section: str, key: str, value: object, source: str) -> _Finding:
-    if key in SECTIONS[section].model_fields:
+    fields = (SECTIONS.get(section) or DirectorySection).model_fields
+    if key in fields:
         return _Given(section, key, value, Origin.FILE, source)
-    return _unknown(
-        f"{section}.{key}", source, "is not a key", nearest(f"{section}.{key}", _all_keys())
-    )
+    known = _all_keys() if section in SECTIONS else [f"{section}.{field}" for field in fields]
+    near = nearest(f"{section}.{key}", known)
+    return _unknown(f"{section}.{key}", source, "is not a key", near)
 
 
 def _document(path: Path) -> dict[str, object] | SettingsFault:
@@ -178,6 +193,9 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[_Finding]:
     for name, text in sorted(environment.items()):
         if not name.startswith(_PREFIX) or name in _OTHER_NAMES:
             continue
+        directory = _of_directory(name)
+        if directory is not None:
+            known[name] = directory
         if name not in known:
             names = [other.removeprefix(_PREFIX) for other in (*known, *_OTHER_NAMES)]
             near = nearest(name.removeprefix(_PREFIX), names)
@@ -185,9 +203,17 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[_Finding]:
             yield _unknown(name, Origin.ENVIRONMENT, "is not a setting", meant)
             continue
         section, key = known[name]
-        kind = SECTIONS[section].model_fields[key].annotation
+        kind = (SECTIONS.get(section) or DirectorySection).model_fields[key].annotation
         value = _number_or_truth(text) if kind in (int, float, bool) else text
         yield _Given(section, key, value, Origin.ENVIRONMENT, Origin.ENVIRONMENT)
+
+
+def _of_directory(name: str) -> tuple[str, str] | None:
+    """Section and key of TILLID_DIRECTORIES__NAME__KEY; an underline is the hyphen of a name."""
+    match name.lower().split("__"):
+        case ["tillid_directories", directory, key] if key in DirectorySection.model_fields:
+            return f"{DIRECTORIES}.{directory.replace('_', '-')}", key
+    return None
 
 
 def _number_or_truth(text: str) -> object:
@@ -218,8 +244,9 @@ def _unknown(name: str, source: str, problem: str, near: str) -> SettingsFault:
 def _fault(details: ErrorDetails, given: Mapping[tuple[str, str], _Given]) -> SettingsFault | None:
     if details["type"] == "default_factory_not_called":
         return None  # follows from another fault of the same section
-    key = ".".join(str(part) for part in details["loc"][:2]) or "settings"
-    section, _, name = key.partition(".")
+    of_directory = details["loc"][:1] == (DIRECTORIES,)
+    key = ".".join(str(part) for part in details["loc"][: 3 if of_directory else 2]) or "settings"
+    section, _, name = key.rpartition(".")
     written = given.get((section, name))
     way_out = details.get("ctx", {}).get("way_out") or f"See `tillid config explain {key}`."
     problem = details["msg"].removeprefix("Input ")

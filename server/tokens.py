@@ -330,7 +330,7 @@ class Tokens:
         if token not in self._software:
             folder = self._places.locks / "software-keys" / token_label(token)
             self._software[token] = SoftwareKeys(
-                folder, lambda: _wrapping_key(self.open(token), SEALING_KEY)
+                folder, lambda: wrapping_key_of(self.open(token), SEALING_KEY)
             )
         return self._software[token]
 
@@ -386,7 +386,7 @@ class Tokens:
             opened.close()
 
 
-def _wrapping_key(token: Token, label: str) -> WrappingKey:
+def wrapping_key_of(token: Token, label: str) -> WrappingKey:
     """The AES key of this label, made when it is not there."""
     try:
         return token.wrapping_key(label)

@@ -11,15 +11,39 @@ to name a row, and REPLACE by it would take rows away past every trigger.
 
 from records.tables.audit import audit_event, audit_head, audit_payload, audit_retention
 from records.tables.base import metadata
-from records.tables.cases import erasure
+from records.tables.cases import (
+    directory_debt,
+    erasure,
+    erasure_approval,
+    erasure_notice,
+    erasure_receipt,
+    retention_order,
+)
 from records.tables.certificates import (
     bulk_certificate,
     bulk_revocation,
     certificate,
     revocation_residue,
 )
-from records.tables.directories import publication
+from records.tables.consents import consent, disclosure
+from records.tables.delivery import (
+    activation_code,
+    credential,
+    duty,
+    print_job,
+    revocation_secret,
+)
+from records.tables.directories import authority_publication, directory_check, publication
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
+from records.tables.organisations import (
+    association,
+    call_back,
+    incident,
+    mandate,
+    mandate_signature,
+    organisation,
+    organisation_application,
+)
 from records.tables.people import (
     data_key,
     officer,
@@ -51,44 +75,65 @@ from records.tables.watch import alarm, job_run, status_visible
 from records.tables.work import lease
 
 __all__ = [
+    "activation_code",
     "alarm",
     "application",
     "approval",
+    "association",
     "audit_event",
     "audit_head",
     "audit_payload",
     "audit_retention",
+    "authority_publication",
     "bulk_certificate",
     "bulk_revocation",
+    "call_back",
     "case_approval",
     "case_delivery",
     "case_file",
     "case_part",
     "certificate",
     "compromised_key",
+    "consent",
+    "credential",
     "crl",
     "crl_piece",
     "data_key",
     "derivation",
     "derivation_review",
+    "directory_check",
+    "directory_debt",
+    "disclosure",
     "doomed_key",
+    "duty",
     "erasure",
+    "erasure_approval",
+    "erasure_notice",
+    "erasure_receipt",
     "failed_attempt",
+    "incident",
     "issuer",
     "issuer_certificate",
     "job_run",
     "lease",
+    "mandate",
+    "mandate_signature",
     "metadata",
     "ocsp_response",
     "officer",
     "officer_certificate",
     "officer_session",
     "one_time_link",
+    "organisation",
+    "organisation_application",
     "presentation",
+    "print_job",
     "proofing_nonce",
     "publication",
     "resolution",
+    "retention_order",
     "revocation_residue",
+    "revocation_secret",
     "status_change",
     "status_observation",
     "status_visible",

@@ -13,7 +13,7 @@ from sqlalchemy import (
 )
 
 from records.database import UtcTime
-from records.tables.base import metadata
+from records.tables.base import metadata, not_personal
 
 issuer = Table(
     "issuer",
@@ -45,6 +45,7 @@ issuer = Table(
         "(crl_validity_seconds IS NULL) = (crl_margin_seconds IS NULL)", name="crl_policy"
     ),
     sqlite_with_rowid=False,
+    info=not_personal("authorities and their keys, not persons"),
 )
 
 issuer_certificate = Table(
@@ -63,6 +64,7 @@ issuer_certificate = Table(
     UniqueConstraint("issuer", "fingerprint"),
     CheckConstraint("kind IN ('own', 'new-with-old', 'old-with-new', 'cross')", name="kind"),
     sqlite_with_rowid=False,
+    info=not_personal("certificates of authorities"),
 )
 
 compromised_key = Table(
@@ -70,4 +72,5 @@ compromised_key = Table(
     metadata,
     Column("spki_sha256", String(64), primary_key=True),
     sqlite_with_rowid=False,
+    info=not_personal("digests of keys that nobody may use"),
 )

@@ -13,18 +13,18 @@ from sqlalchemy import (
 )
 
 from records.database import UtcTime
-from records.tables.base import metadata
+from records.tables.base import BY_CERTIFICATE, OPERATIONAL, metadata, not_personal
 
 # What changed, in order: one row for each rise of an issuer's status version. CRLs, the memory of
 # the public workers and whoever watches from outside go on from the version they have seen.
 status_change = Table(
     "status_change",
     metadata,
-    Column("issuer", String(32), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("serial", String(40), nullable=False),
-    Column("at", UtcTime, nullable=False),
-    Column("shard", Integer, nullable=False, server_default="0"),
+    Column("issuer", String(32), nullable=False, info=OPERATIONAL),
+    Column("version", Integer, nullable=False, info=OPERATIONAL),
+    Column("serial", String(40), nullable=False, info=BY_CERTIFICATE),
+    Column("at", UtcTime, nullable=False, info=OPERATIONAL),
+    Column("shard", Integer, nullable=False, server_default="0", info=OPERATIONAL),
     PrimaryKeyConstraint("issuer", "version"),
     Index("ix_status_change_serial", "issuer", "serial"),
     Index("ix_status_change_shard", "issuer", "shard", "version"),
@@ -35,15 +35,15 @@ status_change = Table(
 ocsp_response = Table(
     "ocsp_response",
     metadata,
-    Column("issuer", String(32), nullable=False),
-    Column("serial", String(40), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("not_after", UtcTime, nullable=False),
-    Column("due_at", UtcTime, nullable=False),
-    Column("this_update", UtcTime),
-    Column("next_update", UtcTime),
-    Column("sha1", LargeBinary),
-    Column("sha256", LargeBinary),
+    Column("issuer", String(32), nullable=False, info=OPERATIONAL),
+    Column("serial", String(40), nullable=False, info=BY_CERTIFICATE),
+    Column("version", Integer, nullable=False, info=OPERATIONAL),
+    Column("not_after", UtcTime, nullable=False, info=OPERATIONAL),
+    Column("due_at", UtcTime, nullable=False, info=OPERATIONAL),
+    Column("this_update", UtcTime, info=OPERATIONAL),
+    Column("next_update", UtcTime, info=OPERATIONAL),
+    Column("sha1", LargeBinary, info=BY_CERTIFICATE),
+    Column("sha256", LargeBinary, info=BY_CERTIFICATE),
     PrimaryKeyConstraint("issuer", "serial"),
     Index("ix_ocsp_response_due", "issuer", "due_at"),
     Index("ix_ocsp_response_made", "issuer", "this_update"),
@@ -71,6 +71,7 @@ crl = Table(
     PrimaryKeyConstraint("issuer", "shard", "number"),
     CheckConstraint("(shard = -1) = (base IS NOT NULL)", name="base"),
     sqlite_with_rowid=False,
+    info=not_personal("numbers, times and digests of whole lists"),
 )
 
 # The octets of the latest CRL of each list, in the order of `first`. The next one replaces those
@@ -78,10 +79,10 @@ crl = Table(
 crl_piece = Table(
     "crl_piece",
     metadata,
-    Column("issuer", String(32), nullable=False),
-    Column("shard", Integer, nullable=False),
-    Column("first", LargeBinary, nullable=False),
-    Column("octets", LargeBinary, nullable=False),
+    Column("issuer", String(32), nullable=False, info=OPERATIONAL),
+    Column("shard", Integer, nullable=False, info=OPERATIONAL),
+    Column("first", LargeBinary, nullable=False, info=OPERATIONAL),
+    Column("octets", LargeBinary, nullable=False, info=BY_CERTIFICATE),
     PrimaryKeyConstraint("issuer", "shard", "first"),
     sqlite_with_rowid=False,
 )
@@ -89,11 +90,11 @@ crl_piece = Table(
 status_observation = Table(
     "status_observation",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("issuer", String(32), nullable=False),
-    Column("serial", String(40), nullable=False, index=True),
-    Column("channel", String(4), nullable=False),
-    Column("observed_at", UtcTime, nullable=False),
-    Column("evidence_sha256", String(64), nullable=False),
+    Column("id", Integer, primary_key=True, info=OPERATIONAL),
+    Column("issuer", String(32), nullable=False, info=OPERATIONAL),
+    Column("serial", String(40), nullable=False, index=True, info=BY_CERTIFICATE),
+    Column("channel", String(4), nullable=False, info=OPERATIONAL),
+    Column("observed_at", UtcTime, nullable=False, info=OPERATIONAL),
+    Column("evidence_sha256", String(64), nullable=False, info=BY_CERTIFICATE),
     CheckConstraint("channel IN ('crl', 'ocsp')", name="channel"),
 )

@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Integer, String, Table, Text
 
 from records.database import UtcTime
-from records.tables.base import metadata
+from records.tables.base import metadata, not_personal
 
 # A trigger writes a row for each data key that is deleted, whoever deletes it.
 doomed_key = Table(
@@ -12,6 +12,7 @@ doomed_key = Table(
     Column("key_ref", String(32), primary_key=True),
     Column("doomed_at", UtcTime, nullable=False),
     Column("epoch", Integer),
+    info=not_personal("which keys are to die, naming nobody"),
     sqlite_with_rowid=False,
 )
 
@@ -23,4 +24,5 @@ vault_seal = Table(
     Column("began_at", UtcTime, nullable=False),
     Column("sealed_at", UtcTime, nullable=False),
     Column("tokens", Text, nullable=False),
+    info=not_personal("epochs, times and tokens"),
 )

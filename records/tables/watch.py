@@ -11,7 +11,7 @@ from sqlalchemy import (
 )
 
 from records.database import UtcTime
-from records.tables.base import metadata
+from records.tables.base import metadata, not_personal
 
 # Since when relying parties see changes of status: the versions `first` to `last` were all seen
 # through the channel at `at`, measured from outside. Ranges of one channel do not overlap.
@@ -28,6 +28,7 @@ status_visible = Table(
     CheckConstraint("channel IN ('crl', 'ocsp', 'directory')", name="channel"),
     CheckConstraint("first <= last", name="range"),
     sqlite_with_rowid=False,
+    info=not_personal("versions and times"),
 )
 
 # How the jobs fare, as the process with the lease tells from time to time.
@@ -40,6 +41,7 @@ job_run = Table(
     Column("trouble", String(60)),
     CheckConstraint("(failing_since IS NULL) = (trouble IS NULL)", name="trouble"),
     sqlite_with_rowid=False,
+    info=not_personal("the jobs of the service"),
 )
 
 # The alarms that are on, so that each is told once when it begins and once when it ends.
@@ -51,4 +53,5 @@ alarm = Table(
     Column("since", UtcTime, nullable=False),
     PrimaryKeyConstraint("name", "subject"),
     sqlite_with_rowid=False,
+    info=not_personal("authorities and jobs"),
 )

@@ -7,7 +7,7 @@ from sqlalchemy import (
 )
 
 from records.database import UtcTime
-from records.tables.base import metadata
+from records.tables.base import metadata, not_personal
 
 lease = Table(
     "lease",
@@ -16,4 +16,5 @@ lease = Table(
     Column("holder", String(40), nullable=False),
     Column("until_at", UtcTime, nullable=False),
     sqlite_with_rowid=False,
+    info=not_personal("which node does which work"),
 )

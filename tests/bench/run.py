@@ -32,7 +32,7 @@ from revocation.ocsp import ResponseSigner, SingleAnswer, build_response
 from revocation.status import Good
 from server.assembly import Assembly
 from server.clock import utc_now
-from tests.bench import crl, issue, revoke, scale
+from tests.bench import crl, data, directory, issue, revoke, scale
 from tests.bench import ocsp as ocsp_bench
 from tests.bench.csign import ECDSA, RSA_PKCS, beside_c, has_compiler
 from tests.support.installation import an_installation
@@ -181,6 +181,8 @@ _ALL = (signing, signing_rsa, keys, ocsp_answer, audit)
 BENCHES = {each.__name__: each for each in _ALL}
 OWN_RUNS: dict[str, Callable[[list[str]], int]] = {
     "crl": crl.main,
+    "data": data.main,
+    "directory": directory.main,
     "issue": issue.main,
     "ocsp": ocsp_bench.main,
     "revoke": revoke.main,

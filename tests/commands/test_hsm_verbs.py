@@ -78,7 +78,7 @@ def test_a_token_that_is_not_there_is_listed_as_that(site: Site) -> None:
 
 
 def test_every_key_is_used_once_and_stays_inside(site: Site) -> None:
-    site.parts.key_store.make()
+    site.parts.vault.keys.make()
     code, result = site.run("hsm", "verify")
     assert (code, result["faults"]) == (0, [])
     assert int(str(result["keys"])) >= 5

@@ -12,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from gdpr_erasure.erasures import NewErasure
+from gdpr_erasure.saga import ERASE_ALL, request_erasure
 from records.officers import Role
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -216,11 +218,14 @@ def test_a_request_that_is_none_is_malformed(
     assert tillid("cert", "show", path).code == 2
 
 
+_SUBMITTED = "application.submitted"
+
+
 def test_officers_act_with_the_rights_of_their_role(
     tillid: Operator, installed: Installed, tmp_path: Path
 ) -> None:
     of = vetted(installed.parts, installed.parts.officers.all()[0][0]).id
-    clerk, approver, admin, auditor = (installed.identity(role) for role in Role)
+    clerk, approver, admin, auditor = (installed.identity(role) for role in list(Role)[:4])
     listed = tillid("application", "list", "--identity", clerk)
     assert of in {one["id"] for one in listed.result["applications"]}
     for verb in ("show", "conclude", "approve"):
@@ -233,6 +238,12 @@ def test_officers_act_with_the_rights_of_their_role(
     (tmp_path / "signature").write_bytes(b"\xff")
     given = ("--signature", tmp_path / "signature", "--identity", approver)
     assert tillid("application", "approve", of, *given).code == 2
+    told = tillid("audit", "tail", "--lines", 9999).result["events"]
+    (event,) = (each["n"] for each in told if (each["e"], each["o"]) == (_SUBMITTED, of))
+    opening = ("audit", "open", event, "--purpose", "dispute", "--identity")
+    assert tillid(*opening, clerk).code == 5
+    assert tillid(*opening, auditor).result["payloads"][0]["content"]["surname"]
+    assert tillid("audit", "open", 0, "--purpose", "dispute", "--identity", admin).code == 3
     done = tillid("application", "approve", of, "--identity", approver)
     assert done.result["state"] == "fulfilled"
     assert tillid("application", "approve", of, "--identity", approver).code == 7
@@ -244,18 +255,59 @@ def test_officers_act_with_the_rights_of_their_role(
     assert tillid(*revoke, admin).code == 7
 
 
-def test_an_erasure_is_approved_once(tillid: Operator, installed: Installed) -> None:
-    subject = applied(installed.parts).subject_id
-    case = installed.parts.erasures.open_erasure(subject, utc_now()).id
-    admin, auditor = (installed.identity(r) for r in list(Role)[2:])
+def second_administrator(tillid: Operator, installed: Installed) -> Path:
+    out = installed.folder / "second.pem"
+    role = Role.SECURITY_ADMINISTRATOR
+    link = tillid("officer", "invite", "Bo Dahl", "--role", role).result["link"]
+    tillid("officer", "enrol", link, "--trust", installed.root, "--out", out)
+    return out
+
+
+def test_an_erasure_is_approved_by_two_persons(tillid: Operator, installed: Installed) -> None:
+    of = applied(installed.parts)
+    admin, auditor = (installed.identity(r) for r in list(Role)[2:4])
+    second = second_administrator(tillid, installed)
+    assert tillid("erase", "plan", of.id, "--identity", admin).result["rulings"]
+    dry = tillid("erase", "request", of.id, "--dry-run", "--identity", admin)
+    assert "id" not in dry.result
+    new = NewErasure(of.subject_id)
+    case = request_erasure(installed.parts.erasures, ERASE_ALL, new, utc_now()).id
     approve = ("erase", "approve", case, "--yes", "--identity")
     assert tillid(*approve, auditor).code == 5
-    assert tillid(*approve, admin).result["state"] == "approved"
+    once = tillid(*approve, admin)
+    assert (once.code, once.result["state"]) == (6, "requested")
+    assert tillid(*approve, admin).code == 4
+    assert tillid(*approve, second).result["state"] == "approved"
     assert tillid(*approve, admin).code == 7
-    assert tillid("erase", "receipt", case, "--identity", admin).result["receipt"] is None
+    shown = tillid("erase", "receipt", "show", case, "--identity", admin)
+    assert shown.result["receipt"] is None
     listed = tillid("erase", "list", "--identity", admin).result["erasures"]
     assert case in {one["id"] for one in listed}
-    assert tillid("erase", "receipt", "E-0", "--identity", admin).code == 3
+    assert tillid("erase", "receipt", "show", "E-0", "--identity", admin).code == 3
+    named = tillid("erase", "run", "--dry-run").result["cases"]
+    assert {"id": case, "before": "approved", "after": "approved"} in named
+    assert tillid("erase", "cancel", case, "--identity", second).result["state"] == "cancelled"
+    assert tillid("erase", "cancel", case, "--identity", second).code == 7
+
+
+def test_a_hold_waits_for_a_second_person(tillid: Operator, installed: Installed) -> None:
+    of = applied(installed.parts)
+    admin = installed.identity(Role.SECURITY_ADMINISTRATOR)
+    asked = tillid("retention", "hold", of.id, "--basis", "B 1/26", "--identity", admin)
+    assert asked.code == 6
+    approve = ("retention", "approve", asked.result["id"], "--identity")
+    assert tillid(*approve, admin).code == 4
+    orders = tillid("retention", "orders", "--identity", admin).result["orders"]
+    assert asked.result["id"] in {one["id"] for one in orders}
+    assert tillid("retention", "plan", "--identity", admin).code == 0
+    assert tillid("retention", "run", "--dry-run").result["opened"] == 0
+    assert tillid("retention", "release", "K-0", "--basis", "x", "--identity", admin).code == 3
+
+
+def test_a_receipt_that_was_altered_is_told_offline(tillid: Operator, tmp_path: Path) -> None:
+    (tmp_path / "receipt.txt").write_text("{}\nAAAA\n")
+    found = tillid("erase", "receipt", "verify", tmp_path / "receipt.txt")
+    assert (found.code, found.result["valid"]) == (9, False)
 
 
 @pytest.mark.parametrize(
@@ -344,3 +396,43 @@ def test_an_empty_state_directory_says_what_to_do_first(
     assert (ended.code, "tillid db migrate" in ended.problem["detail"]) == (8, True)
     assert tillid("db", "migrate").code == 0
     assert tillid("ca", "list").result == {"issuers": []}
+
+
+def test_a_case_is_taken_to_its_delivery_by_officers(
+    tillid: Operator, installed: Installed, tmp_path: Path
+) -> None:
+    of = applied(installed.parts).id
+    manager, approver, dpo = (installed.identity(role) for role in list(Role)[4:7])
+    clerk = installed.identity(Role.REGISTRATION_OFFICER)
+    opened = tillid("case", "open", "access", "--application", of, "--identity", manager)
+    case = opened.result["id"]
+    assert opened.result["secret"]
+    assert tillid("case", "open", "access", "--identity", dpo).code == 5
+    proof = ("case", "identify", case, "--application", of, "--evidence", "passport, desk 4")
+    assert tillid(*proof, "--level", "Low", "--identity", clerk).code == 4
+    assert tillid(*proof, "--level", "High", "--identity", clerk).code == 0
+    letter = tmp_path / "brev.txt"
+    letter.write_text("Hej", encoding="utf-8")
+    added = tillid("case", "add-file", case, letter, "--for-requester", "--identity", manager)
+    assert added.result["octets"] == 3
+    prepared = tillid("case", "prepare", case, "--identity", manager)
+    assert (prepared.code, prepared.result["state"]) == (6, "awaiting_approval")
+    out = tmp_path / "package.zip"
+    read = ("case", "read", case, "--what", "package", "--purpose", "approval", "--out", out)
+    digest = tillid(*read, "--identity", approver).result["sha256"]
+    assert digest == prepared.result["package_sha256"]
+    approve = ("case", "approve", case, "--sha256", digest, "--identity")
+    assert tillid(*approve, manager).code == 5
+    assert tillid(*approve, approver).code == 6
+    assert tillid(*approve, approver).code in {4, 7}
+    assert tillid("case", "deliver", case, "--dry-run", "--identity", manager).code == 0
+    assert tillid("case", "deliver", case, "--identity", manager).code == 7
+    listed = tillid("case", "list", "--state", "awaiting_approval", "--identity", dpo)
+    assert case in {one["id"] for one in listed.result["cases"]}
+    assert tillid("case", "show", case, "--identity", dpo).result["files"][0]["number"] == 1
+    assert tillid("case", "resume", case, "--identity", approver).result["state"] == "assessing"
+    told = ("--reasons", "r", "--complaint", "c", "--court", " ", "--identity", manager)
+    assert tillid("case", "refuse", case, *told).code == 4
+    assert tillid("case", "extend", case, "--reason", "r", "--identity", manager).code == 0
+    assert tillid("case", "withdraw", case, "--identity", manager).result["state"] == "cancelled"
+    assert tillid("case", "show", "K0000000", "--identity", dpo).code == 3

@@ -1,5 +1,7 @@
 """Answers encrypted to the requester, opened by OpenSSL."""
 
+import os
+import re
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from gdpr_erasure.envelopes import (
     can_decrypt,
-    new_passphrase,
+    passphrase_of,
     seal_to_certificate,
     seal_to_passphrase,
 )
@@ -82,14 +84,20 @@ def test_the_holder_opens_what_was_sealed_to_the_certificate(
 
 
 def test_who_has_the_passphrase_opens_it_and_nobody_else(tmp_path: Path) -> None:
-    passphrase = new_passphrase()
+    passphrase = passphrase_of(os.urandom(32))
     envelope = seal_to_passphrase(CONTENT, passphrase)
     assert opened(tmp_path, envelope, "-pwri_password", passphrase) == CONTENT
-    assert opened(tmp_path, envelope, "-pwri_password", new_passphrase()) is None
+    assert opened(tmp_path, envelope, "-pwri_password", passphrase_of(os.urandom(32))) is None
+
+
+def test_a_passphrase_follows_from_its_seed_and_is_easy_to_read_out() -> None:
+    first = passphrase_of(bytes(range(32)))
+    assert first == passphrase_of(bytes(range(32))) != passphrase_of(bytes(range(1, 33)))
+    assert re.fullmatch(r"([2-9a-hjkmnp-z]{5}-){5}[2-9a-hjkmnp-z]{5}", first)
 
 
 def test_what_was_changed_on_the_way_does_not_open(tmp_path: Path) -> None:
-    passphrase = new_passphrase()
+    passphrase = passphrase_of(os.urandom(32))
     envelope = bytearray(seal_to_passphrase(CONTENT, passphrase))
     envelope[-1] ^= 1
     assert opened(tmp_path, bytes(envelope), "-pwri_password", passphrase) is None

@@ -2,213 +2,129 @@
 
 import base64
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 import pytest
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ca.identifiers import IssuerName, SerialNumber
-from gdpr_erasure.errors import Conflict, Refused
-from gdpr_erasure.saga import (
-    Erasure,
-    ErasureState,
-    Observation,
-    Place,
-    Saga,
-    approve_erasure,
-    evidence_text,
-    request_erasure,
+import gdpr_erasure.saga
+from gdpr_erasure.erasures import ErasureRules, ErasureState, evidence_text
+from gdpr_erasure.errors import Conflict, ReceiptInvalid, Refused
+from gdpr_erasure.policies import BUILT_IN
+from gdpr_erasure.receipt import is_holder, new_holder, verify_receipt
+from gdpr_erasure.record_classes import RecordClass
+from gdpr_erasure.retention import Context, Item, Ruling
+from gdpr_erasure.saga import cancel_erasure
+from tests.support.memory_erasures import (
+    KEY,
+    NAME,
+    NOW,
+    OFFICERS,
+    ORIGIN,
+    SUBJECT,
+    MemoryErasures,
+    MemoryVault,
+    Scene,
+    a_place,
 )
 
-NOW = datetime(2026, 11, 22, 8, 30, 0, 500_000, tzinfo=UTC)
-KEY = ec.generate_private_key(ec.SECP256R1())
-ISSUING = IssuerName("issuing")
-NAME = "Nancy Ann Test Berggren"
-SUBJECT = "subject-0123456789abcdef"
-OFFICER = "officer-0123456789abcdef"
+STEPS = (
+    *("frozen", "revoked", "visible", "withdrawn", "told", "notified"),
+    *("deleted", "destroyed", "rechecked", "sealed", "done"),
+)
 
 
-@dataclass
-class MemoryErasures:
-    """One data subject and at most one case, with what a database would refuse."""
-
-    good: set[Place] = field(default_factory=set)
-    revoked: set[Place] = field(default_factory=set)
-    published: bool = False
-    cases: dict[str, Erasure] = field(default_factory=dict)
-    observed: list[tuple[Place, str]] = field(default_factory=list)
-    destroyed: set[Place] | None = None
-    retired: bool = False
-    frozen: bool = False
-
-    def unrevoked(self, subject_id: str, now: datetime) -> tuple[Place, ...]:
-        assert (subject_id, now) == (SUBJECT, now)
-        return tuple(self.good)
-
-    def open_erasure(self, subject_id: str, now: datetime) -> Erasure:
-        case = Erasure(
-            "E-1", ErasureState.REQUESTED, subject_id, tuple(sorted(self.revoked)), {}, now, now
-        )
-        return self.cases.setdefault(case.id, case)
-
-    def erasure(self, case_id: str) -> Erasure:
-        places = self.destroyed if self.destroyed is not None else self.good | self.revoked
-        case = self.cases[case_id]
-        finished = case.state in {ErasureState.RECHECKED, ErasureState.DONE}
-        return replace(case, places=() if finished else tuple(sorted(places)))
-
-    def open_erasures(self) -> tuple[Erasure, ...]:
-        closed = {ErasureState.REQUESTED, ErasureState.DONE}
-        return tuple(self.erasure(c.id) for c in self.cases.values() if c.state not in closed)
-
-    def advance(
-        self, case: Erasure, state: ErasureState, evidence: Mapping[str, object], now: datetime
-    ) -> Erasure:
-        self.frozen |= state is ErasureState.FROZEN
-        return self._move(case, now, state=state, evidence={**case.evidence, **evidence})
-
-    def approve(self, case: Erasure, officer_id: str, now: datetime) -> Erasure:
-        assert officer_id == OFFICER
-        return self._move(case, now, state=ErasureState.APPROVED)
-
-    def observe(self, place: Place, seen: Observation) -> None:
-        self.observed.append((place, seen.channel))
-
-    def unpublished(self, case: Erasure) -> bool:
-        assert case.state is ErasureState.VISIBLE
-        return not self.published
-
-    def destroy(self, case: Erasure, now: datetime) -> Erasure:
-        # What the guards of the database ask for before a delete (PKI01, PKI04, PKI05).
-        assert not self.good
-        assert not self.published
-        assert self.frozen
-        channels = ("crl",) if self.retired else ("crl", "ocsp")
-        for place in self.revoked:
-            assert {(place, channel) for channel in channels} <= set(self.observed)
-        self.destroyed = set(self.revoked)
-        evidence = {**case.evidence, "destroyed": {"certificates": len(self.revoked)}}
-        return self._move(
-            case, now, state=ErasureState.DESTROYED, subject_id=None, evidence=evidence
-        )
-
-    def finish(self, case: Erasure, receipt: str, now: datetime) -> Erasure:
-        return self._move(case, now, state=ErasureState.DONE, receipt=receipt)
-
-    def _move(self, case: Erasure, now: datetime, **changes: object) -> Erasure:
-        if self.cases[case.id].state is not case.state:
-            raise Conflict(case.id, "further already")
-        self.cases[case.id] = replace(self.cases[case.id], updated_at=now, **changes)  # type: ignore[arg-type]
-        return self.erasure(case.id)
-
-
-@dataclass
-class ScriptedProbe:
-    """What relying parties would see: which places each channel shows, and which CRL."""
-
-    crl: set[Place] = field(default_factory=set)
-    ocsp: set[Place] = field(default_factory=set)
-    this_update: datetime = NOW - timedelta(minutes=1)
-    number: int = 1
-    answers: int = 0
-    last: bool = False
-
-    def revoked_in_crl(self, place: Place, since: datetime) -> Observation | None:
-        if place not in self.crl or (self.this_update < since and not self.last):
-            return None
-        digest = sha256(b"crl %d" % self.number).digest()
-        return Observation("crl", digest, NOW, self.number, last=self.last)
-
-    def revoked_in_ocsp(self, place: Place) -> Observation | None:
-        if place not in self.ocsp:
-            return None
-        self.answers += 1
-        return Observation("ocsp", sha256(b"answer %d" % self.answers).digest(), NOW)
-
-    def renew(self, at: datetime) -> None:
-        self.this_update, self.number = at.replace(microsecond=0), self.number + 1
-
-
-def a_place() -> Place:
-    return ISSUING, SerialNumber.random()
-
-
-@dataclass
-class Scene:
-    """A case that was approved, its store and its probe."""
-
-    store: MemoryErasures
-    probe: ScriptedProbe
-    now: datetime = NOW
-
-    @classmethod
-    def approved(cls, *revoked: Place) -> "Scene":
-        scene = cls(MemoryErasures(revoked=set(revoked)), ScriptedProbe())
-        case = request_erasure(scene.store, SUBJECT, NOW)
-        approve_erasure(scene.store, case.id, OFFICER, NOW)
-        return scene
-
-    def carry_on(self) -> ErasureState:
-        self.now += timedelta(seconds=1)
-        saga = Saga(self.store, self.probe, KEY)
-        return saga.carry_on(self.store.erasure("E-1"), lambda: self.now).state
-
-    def show(self) -> None:
-        self.probe.crl = self.probe.ocsp = set(self.store.revoked)
-
-
-def test_an_erasure_is_refused_while_a_certificate_is_good() -> None:
-    store = MemoryErasures(good={a_place()}, revoked={a_place()})
-    with pytest.raises(Refused) as refused:
-        request_erasure(store, SUBJECT, NOW)
-    assert (refused.value.rule, store.cases) == ("PKI01", {})
-    assert refused.value.way_out
-
-
-def test_a_case_is_approved_once() -> None:
-    scene = Scene.approved(a_place())
+def test_nothing_happens_before_two_persons_approved_the_rulings() -> None:
+    scene = Scene(MemoryErasures(good={a_place()}))
+    scene.ask()
+    assert scene.carry_on() is ErasureState.REQUESTED
+    assert scene.approve(OFFICERS[0]).state is ErasureState.REQUESTED
+    assert scene.carry_on() is ErasureState.REQUESTED
+    assert not scene.store.revoked
+    assert scene.approve(OFFICERS[1]).state is ErasureState.APPROVED
     with pytest.raises(Conflict):
-        approve_erasure(scene.store, "E-1", OFFICER, NOW)
+        scene.approve(OFFICERS[1])
 
 
-def test_nothing_happens_before_an_approval() -> None:
-    store = MemoryErasures(revoked={a_place()})
-    case = request_erasure(store, SUBJECT, NOW)
-    assert store.open_erasures() == ()
-    assert Saga(store, ScriptedProbe(), KEY).carry_on(case, lambda: NOW) == case
+def test_a_case_waits_until_its_cooling_off_has_ended_and_can_be_cancelled() -> None:
+    scene = Scene.approved(a_place(), rules=ErasureRules(cooling_off_hours=24))
+    assert scene.carry_on() is ErasureState.APPROVED
+    scene.now += timedelta(hours=24)
+    assert scene.carry_on() is not ErasureState.APPROVED
+    with pytest.raises(Conflict):
+        cancel_erasure(scene.store, "E-1", OFFICERS[0], scene.now)
+
+    scene = Scene.approved(a_place(), rules=ErasureRules(cooling_off_hours=24))
+    assert cancel_erasure(scene.store, "E-1", OFFICERS[0], NOW).state is ErasureState.CANCELLED
+    assert scene.carry_on() is ErasureState.CANCELLED
+
+
+def test_what_comes_between_approval_and_freezing_is_approved_anew() -> None:
+    scene = Scene.approved(a_place(), rules=ErasureRules(cooling_off_hours=1))
+    scene.store.items.append(Item(RecordClass.CONTACT, NOW.date()))
+    scene.now += timedelta(hours=2)
+
+    assert scene.carry_on() is ErasureState.REQUESTED
+    assert not scene.store.frozen
 
 
 def test_each_state_waits_for_what_it_must_see() -> None:
     scene = Scene.approved(a_place(), a_place())
     first, second = sorted(scene.store.revoked)
-    scene.store.published = True
+    scene.store.published = scene.store.making = True
     assert scene.carry_on() is ErasureState.FROZEN
+    scene.store.making = False
     scene.probe.crl = {first, second}
-    assert scene.carry_on() is ErasureState.FROZEN  # OCSP does not show it
+    assert scene.carry_on() is ErasureState.REVOKED  # OCSP does not show it
     scene.probe.ocsp = {first}
-    assert scene.carry_on() is ErasureState.FROZEN  # not of both
+    assert scene.carry_on() is ErasureState.REVOKED  # not of both
     scene.probe.crl, scene.probe.ocsp = {first}, {first, second}
-    assert scene.carry_on() is ErasureState.FROZEN  # nor the CRL
+    assert scene.carry_on() is ErasureState.REVOKED  # nor the CRL
     assert scene.store.observed == []
     scene.show()
     assert scene.carry_on() is ErasureState.VISIBLE
+    scene.store.held = True
+    scene.store.published, scene.store.recipients = False, ("fast", "slow")
+    assert scene.carry_on() is ErasureState.WITHDRAWN
+    assert scene.store.notes == {"fast": "delivered"}
+    scene.store.recipients = ("fast",)
+    assert scene.carry_on() is ErasureState.NOTIFIED
     assert scene.store.destroyed is None
-    scene.store.published = False
+    scene.store.held, scene.vault.by_itself, scene.store.sealed = False, False, False
     assert scene.carry_on() is ErasureState.DESTROYED
     assert scene.carry_on() is ErasureState.DESTROYED  # no CRL since
     scene.probe.renew(scene.now)
     scene.probe.ocsp = set()
     assert scene.carry_on() is ErasureState.DESTROYED  # OCSP forgot it
     scene.show()
+    assert scene.carry_on() is ErasureState.RECHECKED  # no seal
+    scene.vault.seal(scene.now)
+    assert scene.carry_on() is ErasureState.SEALED  # no head over the event
+    scene.store.sealed = True
     assert scene.carry_on() is ErasureState.DONE
+
+
+def test_good_certificates_are_revoked_by_the_saga_itself() -> None:
+    scene = Scene(MemoryErasures(good={a_place(), a_place()}))
+    scene.ask()
+    for officer in OFFICERS:
+        scene.approve(officer)
+
+    assert scene.carry_on() is ErasureState.REVOKED
+    assert not scene.store.good
+
+
+def test_an_answer_that_a_cache_may_hold_is_waited_for() -> None:
+    scene = Scene.approved(a_place(), rules=ErasureRules(cached_answer_minutes=60))
+    scene.show()
+    assert scene.carry_on() is ErasureState.REVOKED
+    scene.now += timedelta(minutes=59)
+    assert scene.carry_on() is ErasureState.REVOKED
+    scene.now += timedelta(minutes=1)
+    assert scene.carry_on() is ErasureState.DESTROYED
 
 
 def test_a_crl_of_the_same_second_that_was_seen_before_proves_nothing() -> None:
@@ -216,7 +132,7 @@ def test_a_crl_of_the_same_second_that_was_seen_before_proves_nothing() -> None:
     scene.show()
     scene.probe.renew(scene.now + timedelta(seconds=1))
     assert scene.carry_on() is ErasureState.DESTROYED
-    assert scene.probe.this_update >= scene.store.erasure("E-1").updated_at.replace(microsecond=0)
+    assert scene.probe.this_update >= scene.case.updated_at.replace(microsecond=0)
     assert scene.carry_on() is ErasureState.DESTROYED
     scene.probe.renew(scene.now)
     assert scene.carry_on() is ErasureState.DONE
@@ -230,67 +146,186 @@ def test_after_the_last_crl_of_an_issuer_nothing_newer_is_waited_for() -> None:
     assert {channel for _, channel in scene.store.observed} == {"crl"}
 
 
-def test_a_certificate_issued_after_the_request_is_waited_for() -> None:
-    scene = Scene.approved(a_place())
-    scene.show()
-    late = a_place()
-    scene.store.good = {late}
-    assert scene.carry_on() is ErasureState.FROZEN
-    scene.store.good, scene.store.revoked = set(), {*scene.store.revoked, late}
-    assert scene.carry_on() is ErasureState.FROZEN
-    scene.show()
-    assert scene.carry_on() is ErasureState.DESTROYED
-    assert scene.store.destroyed == scene.store.revoked
-
-
 def test_a_person_without_certificates_needs_no_look() -> None:
-    scene = Scene.approved()
-    assert scene.carry_on() is ErasureState.DONE
+    assert Scene.approved().carry_on() is ErasureState.DONE
 
 
 def test_two_that_carry_on_at_once_do_not_do_it_twice() -> None:
     scene = Scene.approved(a_place())
     scene.show()
-    saga, case = Saga(scene.store, scene.probe, KEY), scene.store.erasure("E-1")
-    saga.carry_on(case, lambda: NOW)
+    case = scene.case
+    scene.saga.carry_on(case, lambda: NOW)
     with pytest.raises(Conflict):
-        saga.carry_on(case, lambda: NOW)
+        scene.saga.carry_on(case, lambda: NOW)
 
 
-def a_receipt() -> tuple[Scene, str]:
-    scene = Scene.approved(a_place(), a_place())
+@dataclass
+class SealsMeanwhile(MemoryVault):
+    """A vault in which a seal begins, without our keys, just before their deletion is committed."""
+
+    store: MemoryErasures = field(default_factory=MemoryErasures)
+
+    def current_epoch(self) -> int:
+        if self.store.destroyed is None:
+            self.seal(NOW)
+            return self.epoch - 1
+        return self.epoch
+
+
+def test_a_seal_that_began_before_the_deletion_was_committed_is_not_taken_for_its_own() -> None:
+    scene = Scene.approved(a_place())
+    scene.vault = SealsMeanwhile(by_itself=False, store=scene.store)
     scene.show()
     scene.carry_on()
     scene.probe.renew(scene.now)
+
+    assert scene.carry_on() is ErasureState.RECHECKED
+    assert scene.case.epoch == scene.vault.epoch
+    scene.vault.seal(scene.now)
     assert scene.carry_on() is ErasureState.DONE
-    receipt = scene.store.erasure("E-1").receipt
-    assert receipt is not None
-    return scene, receipt
 
 
-def test_a_receipt_is_signed_and_every_octet_counts() -> None:
-    _, receipt = a_receipt()
-    body, signature, end = receipt.split("\n")
-    assert end == ""
-    octets = base64.b64decode(signature, validate=True)
-    KEY.public_key().verify(octets, body.encode(), ec.ECDSA(hashes.SHA256()))
-    with pytest.raises(InvalidSignature):
-        KEY.public_key().verify(octets, body.encode() + b" ", ec.ECDSA(hashes.SHA256()))
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("second", ["", *STEPS])
+@pytest.mark.parametrize("first", STEPS)
+def test_a_crash_at_any_step_and_another_in_the_recovery_end_with_one_receipt(
+    first: str, second: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashes = [f"erase.{point}" for point in (first, second) if point]
+    scene = Scene(MemoryErasures(good={a_place()}, recipients=("payroll",)))
+
+    def reach(point: str, scope: str = "") -> None:
+        del scope
+        if crashes and point == crashes[0]:
+            crashes.pop(0)
+            raise Crash
+
+    monkeypatch.setattr(gdpr_erasure.saga, "reach", reach)
+    scene.ask()
+    for officer in OFFICERS:
+        scene.approve(officer)
+    for _ in range(16):
+        try:
+            scene.carry_on()
+        except Crash:
+            continue
+        scene.show()
+        if scene.store.destroyed is not None:
+            scene.probe.renew(scene.now)
+
+    assert scene.case.state is ErasureState.DONE
+    assert len(scene.case.receipts) == 1
+    assert scene.store.told_to == ["payroll"]
+    verify_receipt(scene.case.receipts[0], KEY.public_key(), ORIGIN)
+
+
+def partial_scene() -> Scene:
+    scene = Scene.approved(policies=(BUILT_IN["nsis"],))
+    place = a_place()
+    scene = Scene(MemoryErasures(good={place}), policies=(BUILT_IN["nsis"],))
+    scene.store.items.append(Item(RecordClass.PROOFING_EVIDENCE, date(2025, 1, 1)))
+    scene.ask()
+    for officer in OFFICERS:
+        scene.approve(officer)
+    return scene
+
+
+def test_what_a_duty_keeps_is_answered_with_reasons_and_erased_by_itself_later() -> None:
+    scene = partial_scene()
+    told = verify_receipt(scene.to_done(), KEY.public_key(), ORIGIN)
+    (kept,) = told["kept"]
+    assert (scene.case.state, kept["class"], kept["until"]) == (
+        ErasureState.SCHEDULED,
+        "proofing_evidence",
+        "2031-12-31",
+    )
+    assert "17(3)(b)" in kept["basis"]
+    assert set(kept["text"]) == {"da", "sv", "en"}
+
+    assert scene.carry_on() is ErasureState.SCHEDULED
+    scene.now = NOW.replace(year=2031, month=12, day=31)
+    assert scene.carry_on() is ErasureState.SCHEDULED
+    scene.now = NOW.replace(year=2032, month=1, day=1)
+    assert scene.carry_on() is ErasureState.DESTROYED
+    scene.probe.renew(scene.now)
+    assert scene.carry_on() is ErasureState.DONE
+    first, second = scene.case.receipts
+    told = verify_receipt(second, KEY.public_key(), ORIGIN)
+    assert (told["number"], told["kept"]) == (2, [])
+    assert first != second
+
+
+class Unwell:
+    """A policy of others that fails."""
+
+    name, version = "unwell", "1"
+
+    def rule(self, item: Item, context: Context) -> Ruling:
+        raise KeyError(item.record_class, context)
+
+
+def test_a_case_is_not_approved_while_a_policy_does_not_rule() -> None:
+    scene = Scene(MemoryErasures(), policies=(Unwell(),))
+    scene.ask()
+
+    with pytest.raises(Refused, match="unwell"):
+        scene.approve(OFFICERS[0])
+
+
+def test_a_receipt_stands_offline_and_every_octet_counts() -> None:
+    receipt = Scene.approved(a_place(), a_place()).to_done()
+    assert verify_receipt(receipt, KEY.public_key(), ORIGIN)["receipt"] == "E-1"
+    body, signature, _ = receipt.split("\n")
+    other = base64.b64encode(b"1" + base64.b64decode(signature)[1:]).decode()
+    for altered in (
+        receipt.replace("E-1", "E-2", 1),
+        receipt[:-1],
+        f"{body}\n{other}\n",
+        f"{body} \n{signature}\n",
+        "\n\n",
+        "",
+    ):
+        with pytest.raises(ReceiptInvalid):
+            verify_receipt(altered, KEY.public_key(), ORIGIN)
+    with pytest.raises(ReceiptInvalid, match="proof"):
+        verify_receipt(receipt, KEY.public_key(), "another/log")
 
 
 def test_a_receipt_says_what_was_done_and_what_remains_and_not_of_whom() -> None:
-    scene, receipt = a_receipt()
+    scene = Scene.approved(a_place(), a_place())
+    receipt = scene.to_done()
     told = json.loads(receipt.split("\n")[0])
-    assert told["receipt"] == "E-1"
-    assert {"before", "destroyed", "after"} == set(told["done"])
+    assert (told["receipt"], told["number"], told["pending"]) == ("E-1", 1, 0)
+    assert told["policies"] == ["erase_now/1"]
+    done = {"revoked", "before", "directories", "notified", "destroyed", "after", "epochs"}
+    assert set(told["done"]) == done
     assert told["done"]["before"]["certificates"] == told["done"]["after"]["certificates"] == 2
     seen = [(one["channel"], one["number"]) for one in told["done"]["after"]["seen"]]
     assert sorted(seen, key=str) == [("crl", 2), ("crl", 2), ("ocsp", None), ("ocsp", None)]
+    assert told["done"]["epochs"] == {
+        "destroyed": 4,
+        "now": 5,
+        "tokens": ["a1", "b2"],
+        "at": NOW.isoformat(),
+    }
     assert {"revocation", "audit"} == set(told["remains"])
-    for personal in (SUBJECT, OFFICER, NAME, *(place[1].hex for place in scene.store.revoked)):
+    for personal in (SUBJECT, *OFFICERS, NAME, *(place[1].hex for place in scene.store.revoked)):
         assert personal.lower() not in receipt.lower()
-        assert personal not in evidence_text(scene.store.erasure("E-1").evidence)
+        assert personal not in evidence_text(scene.case.evidence)
     assert all(str(int(place[1])) not in receipt for place in scene.store.revoked)
+
+
+def test_only_who_kept_the_key_shows_whose_a_receipt_is() -> None:
+    key, holder = new_holder(NAME)
+
+    assert is_holder(holder, key, f"  {NAME.upper()} ")
+    assert not is_holder(holder, key, "Nancy Berggren")
+    assert not is_holder(holder, new_holder(NAME)[0], NAME)
+    assert not is_holder(holder, "no key", NAME)
+    assert new_holder(NAME)[1] != holder
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -301,25 +336,23 @@ class AnyOrder(RuleBasedStateMachine):
         self.scene = Scene.approved(a_place(), a_place())
         self.states = [ErasureState.APPROVED]
 
-    @rule(published=st.booleans())
-    def directory(self, published: bool) -> None:  # noqa: FBT001 - hypothesis passes it by name
+    @rule(published=st.booleans(), held=st.booleans(), making=st.booleans())
+    def inside(self, published: bool, held: bool, making: bool) -> None:  # noqa: FBT001 - hypothesis passes them by name
         # A revoked certificate is never published again.
         self.scene.store.published &= published
+        self.scene.store.held, self.scene.store.making = held, making
 
     @rule(crl=st.booleans(), ocsp=st.booleans())
     def outside(self, crl: bool, ocsp: bool) -> None:  # noqa: FBT001 - as above
         self.scene.probe.crl = set(self.scene.store.revoked) if crl else set()
         self.scene.probe.ocsp = set(self.scene.store.revoked) if ocsp else set()
 
-    @precondition(lambda self: not self.scene.store.frozen)
+    @precondition(
+        lambda self: self.scene.case.state in {ErasureState.APPROVED, ErasureState.FROZEN}
+    )
     @rule()
     def issued_meanwhile(self) -> None:
         self.scene.store.good.add(a_place())
-
-    @rule()
-    def revoked(self) -> None:
-        self.scene.store.revoked |= self.scene.store.good
-        self.scene.store.good.clear()
 
     @rule()
     def new_crl(self) -> None:
@@ -337,4 +370,4 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

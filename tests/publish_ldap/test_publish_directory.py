@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from demo.slapd import PrivateSlapd
-from publish_ldap.directory import Directory, DirectorySettings
+from publish_ldap.directory import Directory
 from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
-from tests.support.directory_certificates import Published, an_entry, an_issuer
+from publish_ldap.settings import DirectorySettings
+from tests.support.directory_certificates import Published, an_entry, an_issuer, pseudonym_of
 from tests.support.slapd import ldapadd, ldapsearch, silence
 
 CERTIFICATES = "userCertificate;binary"
@@ -41,7 +42,7 @@ def test_a_published_certificate_is_found_byte_for_byte(
 ) -> None:
     certificate, entry = Published(), an_entry()
     entry_uuid = directory.add_certificate(entry, certificate.der)
-    (found,) = ldapsearch(slapd, f"(uid={entry.pseudonym})")
+    (found,) = ldapsearch(slapd, f"(uid={pseudonym_of(entry)})")
     assert found[CERTIFICATES] == [certificate.der]
     assert found["entryUUID"] == [entry_uuid.encode()]
     assert found["cn"] == ["Kirsten Ødegaard".encode()]
@@ -62,7 +63,7 @@ def test_publishing_twice_changes_nothing(slapd: PrivateSlapd, directory: Direct
     certificate, entry = Published(), an_entry()
     first = directory.add_certificate(entry, certificate.der)
     assert directory.add_certificate(entry, certificate.der) == first
-    (found,) = ldapsearch(slapd, f"(uid={entry.pseudonym})")
+    (found,) = ldapsearch(slapd, f"(uid={pseudonym_of(entry)})")
     assert found[CERTIFICATES] == [certificate.der]
 
 
@@ -72,15 +73,15 @@ def test_two_certificates_of_a_holder_stand_side_by_side_and_leave_one_by_one(
     one, two, entry = Published(), Published(), an_entry()
     entry_uuid = directory.add_certificate(entry, one.der)
     assert directory.add_certificate(entry, two.der) == entry_uuid
-    (found,) = ldapsearch(slapd, f"(uid={entry.pseudonym})")
+    (found,) = ldapsearch(slapd, f"(uid={pseudonym_of(entry)})")
     assert set(found[CERTIFICATES]) == {one.der, two.der}
 
     directory.remove_certificate(entry_uuid, one.issuer, one.serial)
-    (found,) = ldapsearch(slapd, f"(uid={entry.pseudonym})")
+    (found,) = ldapsearch(slapd, f"(uid={pseudonym_of(entry)})")
     assert found[CERTIFICATES] == [two.der]
 
     directory.remove_certificate(entry_uuid, two.issuer, two.serial)
-    assert ldapsearch(slapd, f"(uid={entry.pseudonym})") == []
+    assert ldapsearch(slapd, f"(uid={pseudonym_of(entry)})") == []
 
 
 def test_withdrawing_twice_is_no_error(directory: Directory) -> None:
@@ -97,13 +98,13 @@ def test_an_entry_that_another_created_loses_our_value_and_stays(
     certificate, entry = Published(), an_entry()
     ldapadd(
         slapd,
-        f"dn: uid={entry.pseudonym},{slapd.suffix}\n"
+        f"dn: uid={pseudonym_of(entry)},{slapd.suffix}\n"
         "objectClass: inetOrgPerson\ncn: Kirsten\nsn: From Payroll\n"
         f"creatorsName: cn=payroll,{slapd.suffix}\n",
     )
     entry_uuid = directory.add_certificate(entry, certificate.der)
     directory.remove_certificate(entry_uuid, certificate.issuer, certificate.serial)
-    (found,) = ldapsearch(slapd, f"(uid={entry.pseudonym})")
+    (found,) = ldapsearch(slapd, f"(uid={pseudonym_of(entry)})")
     assert CERTIFICATES not in found
     assert found["sn"] == [b"From Payroll"]
 
@@ -118,12 +119,12 @@ def test_a_withdrawal_touches_no_other_entry(
     bare, others = an_entry(), [an_entry(), an_entry()]
     ldapadd(
         slapd,
-        f"dn: uid={bare.pseudonym},{slapd.suffix}\nobjectClass: inetOrgPerson\ncn: n\nsn: n\n",
+        f"dn: uid={pseudonym_of(bare)},{slapd.suffix}\nobjectClass: inetOrgPerson\ncn: n\nsn: n\n",
     )
     directory.add_certificate(others[0], same_serial.der)
     directory.add_certificate(others[1], same_issuer.der)
     entry_uuid = directory.add_certificate(an_entry(), ours.der)
-    wanted = "".join(f"(uid={entry.pseudonym})" for entry in [bare, *others])
+    wanted = "".join(f"(uid={pseudonym_of(entry)})" for entry in [bare, *others])
     before = ldapsearch(slapd, f"(|{wanted})")
 
     directory.remove_certificate(entry_uuid, ours.issuer, ours.serial)
@@ -135,7 +136,7 @@ def test_a_withdrawal_touches_no_other_entry(
 def test_an_entry_that_changes_while_it_is_withdrawn_is_not_deleted(directory: Directory) -> None:
     certificate, entry = Published(), an_entry()
     directory.add_certificate(entry, certificate.der)
-    (read_before,) = directory._search(f"(uid={entry.pseudonym})")
+    (read_before,) = directory._search_below(f"(uid={pseudonym_of(entry)})")
     later = Published()
     entry_uuid = directory.add_certificate(entry, later.der)
     with pytest.raises(DirectoryRefused, match=r"^north: assertionFailed$"):
@@ -164,7 +165,7 @@ def test_a_pseudonym_that_only_looks_the_same_to_the_directory_gets_no_certifica
     directory.add_certificate(entry, Published().der)
     other = Published()
     with pytest.raises(DirectoryRefused, match=r"^north: anotherHolder$"):
-        directory.add_certificate(an_entry(pseudonym=entry.pseudonym.upper() + " "), other.der)
+        directory.add_certificate(an_entry(pseudonym=pseudonym_of(entry).upper() + " "), other.der)
     assert directory.find_certificate(other.issuer, other.serial) == ()
 
 

@@ -1,8 +1,12 @@
 import pytest
 
-from publish_ldap.entry import PersonEntry, certificate_filter, equality_filter
+from publish_ldap.entry import PERSON, Holder
 from publish_ldap.errors import EntryRefused
+from publish_ldap.names import certificate_filter, equality_filter
 from tests.support.directory_certificates import Published, an_entry, an_issuer
+
+WORD = {"cn": "CN", "uid": "serialNumber"}
+NAMES = {"CN": "n", "SN": "n", "serialNumber": "p"}
 
 
 @pytest.mark.parametrize(
@@ -25,18 +29,18 @@ from tests.support.directory_certificates import Published, an_entry, an_issuer
 @pytest.mark.parametrize("attribute", ["cn", "uid"])
 def test_a_text_that_deceives_is_refused_without_being_quoted(text: str, attribute: str) -> None:
     with pytest.raises(EntryRefused) as refusal:
-        an_entry(text) if attribute == "cn" else PersonEntry(text, "n", "n")
+        PERSON.entry(Holder("p", tuple({**NAMES, WORD[attribute]: text}.items())))
     assert refusal.value.attribute == attribute
     assert "degaard" not in str(refusal.value)
 
 
 def test_a_mail_address_is_ascii() -> None:
     with pytest.raises(EntryRefused, match=r"^mail: not ASCII$"):
-        PersonEntry("p", "n", "n", mail="kirsten@ødegaard.example")
+        PERSON.entry(Holder("p", (*NAMES.items(), ("mail", "kirsten@ødegaard.example"))))
 
 
 def test_the_repr_of_an_entry_names_nobody() -> None:
-    assert repr(an_entry()) == "PersonEntry(redacted)"
+    assert repr(an_entry()) == "Entry(redacted)"
 
 
 def test_nothing_in_a_pseudonym_ends_its_rdn() -> None:

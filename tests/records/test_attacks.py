@@ -16,6 +16,8 @@ from tests.support.attack_story import Story
 from tests.support.attacks_audit import AUDIT_ATTACKS
 from tests.support.attacks_bulk import BULK_ATTACKS
 from tests.support.attacks_cases import CASE_ATTACKS
+from tests.support.attacks_consents import CONSENT_ATTACKS
+from tests.support.attacks_erasure import ERASURE_ATTACKS
 from tests.support.attacks_persons import PERSON_ATTACKS
 from tests.support.attacks_pki import (
     CERTIFICATE_ATTACKS,
@@ -76,6 +78,8 @@ ATTACKS = [
         REGISTRATION_ATTACKS,
         AUDIT_ATTACKS,
         BULK_ATTACKS,
+        ERASURE_ATTACKS,
+        CONSENT_ATTACKS,
         VAULT_ATTACKS,
         CASE_ATTACKS,
         PERSON_ATTACKS,

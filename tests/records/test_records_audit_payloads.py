@@ -30,8 +30,9 @@ from records.database import Database
 from records.errors import NotFound, RuleBroken
 from records.personal_data import DamagedData, PersonalData
 from records.tables import audit_event, audit_payload, subject
+from tests.support.at_once import at_once
 from tests.support.databases import take_away
-from tests.support.stores import SoftwareWrappingKey
+from tests.support.vault import key_store_of
 
 ORIGIN = "tillid/audit"
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -45,8 +46,7 @@ class Log:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        wrapping = SoftwareWrappingKey()
-        self.personal = PersonalData(lambda: wrapping)
+        self.personal = PersonalData(key_store_of(database))
         with database.write() as tx:
             for name in SUBJECTS:
                 row = {"id": name, "kind": "x", "state": "active", "created_at": NOW}
@@ -168,6 +168,24 @@ def test_whoever_is_erased_leaves_a_log_that_verifies(log: Log) -> None:
     with log.database.read() as tx:
         left = tx.execute(select(audit_payload.c.subject_id)).scalars().all()
     assert left == [SUBJECTS[1]] * 3
+
+
+def test_whoever_tells_of_a_person_while_she_is_erased_comes_before_or_not_at_all(
+    log: Log,
+) -> None:
+    def tell() -> bool:
+        try:
+            log.tell(SUBJECTS[0])
+        except RuleBroken as refusal:
+            return refusal.code not in {"AUD04", "PKI13"}
+        return True
+
+    log.tell(SUBJECTS[0])
+    with log.database.write() as tx:
+        tx.execute(update(subject).where(subject.c.id == SUBJECTS[0]).values(state="erasing"))
+    told = at_once([tell, tell, lambda: log.erase(SUBJECTS[0]) > 0, tell])
+    assert told[2]
+    assert log.verify().size == 2 + sum((told[0], told[1], told[3]))
 
 
 def test_an_erasure_that_tells_nothing_is_found(log: Log) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from ca.errors import Conflict
 from ca.identifiers import SerialNumber
 from ca.issuance import CertificateOrder, PreparedCertificate
-from gdpr_erasure.saga import Erasure, ErasureState
+from gdpr_erasure.erasures import Erasure
 from ra.applications import Application
 from records.database import Database
 from records.errors import Erased, NotFound, RuleBroken
@@ -19,6 +19,7 @@ from revocation.errors import StatusUnavailable
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Unknown
 from server.clock import utc_now
+from tests.support import erasures
 from tests.support.at_once import at_once
 from tests.support.databases import Databases, take_away
 from tests.support.stores import (
@@ -195,12 +196,13 @@ def test_an_orphan_makes_room_for_the_certificate_of_its_application(stores: Sto
 
 def test_nothing_is_issued_to_a_subject_once_it_is_frozen(stores: Stores) -> None:
     """The freeze and the intent meet in the database: one of them sees the other."""
+    two = erasures.administrators(stores, NOW)
     for _ in range(3):
         application = approved(stores)
         order = order_of(application)
         stores.issuer()
-        case = stores.erasures.open_erasure(application.subject_id, NOW)
-        case = stores.erasures.approve(case, "officer-00000000", NOW)
+        case = erasures.requested(stores, application.subject_id, NOW)
+        case = erasures.approved(stores, case, two, NOW)
         outcomes = at_once(
             [
                 partial(intended, stores, order, "PKI13", "PKI18"),
@@ -213,7 +215,7 @@ def test_nothing_is_issued_to_a_subject_once_it_is_frozen(stores: Stores) -> Non
 
 
 def frozen(stores: Stores, case: Erasure) -> bool:
-    return stores.erasures.advance(case, ErasureState.FROZEN, {}, NOW).state == "frozen"
+    return stores.erasures.freeze(case, case.assessment, NOW).state == "frozen"
 
 
 def test_a_person_gets_no_certificate_for_another_key_than_the_approved(stores: Stores) -> None:

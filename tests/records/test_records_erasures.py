@@ -1,28 +1,70 @@
 """Erasure cases, and the one transaction that deletes a person."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import pytest
 
-from gdpr_erasure.errors import Conflict
-from gdpr_erasure.saga import Erasure, ErasureState
+import ra.errors
+from gdpr_erasure.erasures import (
+    Approval,
+    DirectoryPolicy,
+    DirectorySeen,
+    Erasure,
+    ErasureRules,
+    ErasureState,
+    NewErasure,
+    Told,
+)
+from gdpr_erasure.errors import Conflict, Refused
+from gdpr_erasure.policies import BUILT_IN
+from gdpr_erasure.record_classes import RecordClass
+from gdpr_erasure.saga import ERASE_ALL, approve_erasure, cancel_erasure, request_erasure
+from ra.applications import ApplicationState
 from records.database import Database
+from records.erasures import Erasures
 from records.errors import NotFound, RuleBroken
+from records.officers import Officer
+from records.orders import NewOrder
 from revocation.publication import NewPieces
+from revocation.reasons import Reason
 from revocation.status import Revoked
 from server.clock import utc_now
 from tests.support.at_once import at_once
-from tests.support.stores import Person, Stores, a_person, contents
+from tests.support.erasures import (
+    TO_NOTIFIED,
+    administrators,
+    approved,
+    frozen,
+    ready,
+    requested,
+    to_sealed,
+)
+from tests.support.stores import (
+    DIRECTORY,
+    Person,
+    Stores,
+    a_person,
+    contents,
+    order_of,
+    signed,
+)
+from tests.support.stores import approved as approved_application
 
 NOW = utc_now()
-ADMINISTRATOR = "officer-0123456789abcdef"
+NSIS = (BUILT_IN["nsis"],)
+UNTIL_EXPIRY = (BUILT_IN["keep_until_expiry"],)
 
 
 @pytest.fixture
 def stores(database: Database) -> Stores:
     return Stores(database)
+
+
+@pytest.fixture
+def two(stores: Stores) -> tuple[Officer, Officer]:
+    return administrators(stores, NOW)
 
 
 @pytest.fixture
@@ -37,29 +79,30 @@ def person(stores: Stores) -> Person:
     return found
 
 
-def advanced(stores: Stores, case: Erasure, *states: ErasureState) -> Erasure:
-    for state in states:
-        case = stores.erasures.advance(case, state, {str(state): True}, NOW)
-    return case
-
-
-def ready(stores: Stores, person: Person) -> Erasure:
-    case = stores.erasures.open_erasure(person.subject_id, NOW)
-    case = stores.erasures.approve(case, ADMINISTRATOR, NOW)
-    return advanced(stores, case, ErasureState.FROZEN, ErasureState.VISIBLE, ErasureState.WITHDRAWN)
+def destroyed(stores: Stores, case: Erasure, now: datetime = NOW) -> Erasure:
+    after = stores.erasures.destroy(case, now)
+    assert after is not None
+    return after
 
 
 def test_a_case_is_opened_once_and_names_the_certificates(stores: Stores, person: Person) -> None:
-    case = stores.erasures.open_erasure(person.subject_id, NOW)
+    case = requested(stores, person.subject_id, NOW)
 
-    assert stores.erasures.open_erasure(person.subject_id, NOW) == case
+    assert requested(stores, person.subject_id, NOW) == case
     assert case.places == (person.place,)
+    assert case.due_at > NOW + timedelta(days=27)
+    assert {of: case.assessment.counts[of] for of in case.assessment.counts} == {
+        RecordClass.CERTIFICATE_BODY: 1,
+        RecordClass.PROOFING_EVIDENCE: 1,
+        RecordClass.AGREEMENT_FILE: 1,
+        RecordClass.PUBLICATION: 1,
+    }
     assert stores.erasures.all() == (case,)
     assert stores.erasures.open_erasures() == ()
 
 
 def test_two_requests_at_once_open_one_case(stores: Stores, person: Person) -> None:
-    open_one = partial(stores.erasures.open_erasure, person.subject_id, NOW)
+    open_one = partial(requested, stores, person.subject_id, NOW)
 
     one, other = at_once([open_one] * 2)
 
@@ -68,78 +111,191 @@ def test_two_requests_at_once_open_one_case(stores: Stores, person: Person) -> N
 
 def test_nobody_is_erased_who_is_not_there(stores: Stores) -> None:
     with pytest.raises(NotFound):
-        stores.erasures.open_erasure("subject-0000000000000000", NOW)
+        requested(stores, "subject-0000000000000000", NOW)
     with pytest.raises(NotFound):
         stores.erasures.erasure("E-0000000000000000")
 
 
-def test_a_valid_certificate_is_told(stores: Stores) -> None:
-    person = a_person(stores, NOW)
+def test_a_case_begins_when_two_persons_approved_the_same_rulings(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = requested(stores, person.subject_id, NOW)
+    by = Approval(two[0].id, case.assessment.sha256)
+    rules = (ERASE_ALL, ErasureRules(cooling_off_hours=1))
 
-    assert stores.erasures.unrevoked(person.subject_id, NOW) == (person.place,)
-    stores.revoked(person.certificate, NOW)
-    assert stores.erasures.unrevoked(person.subject_id, NOW) == ()
-
-
-def test_a_step_from_a_state_that_has_passed_is_a_conflict(stores: Stores, person: Person) -> None:
-    case = stores.erasures.open_erasure(person.subject_id, NOW)
-    stores.erasures.approve(case, ADMINISTRATOR, NOW)
-
+    once = approve_erasure(stores.erasures, rules, case.id, by, NOW)
+    assert (once.state, once.approvals) == (ErasureState.REQUESTED, 1)
+    with pytest.raises(Refused, match="ERA03"):
+        approve_erasure(stores.erasures, rules, case.id, by, NOW)
+    other = Approval(two[1].id, "0" * 64)
+    with pytest.raises(Refused, match="ERA06"):
+        approve_erasure(stores.erasures, rules, case.id, other, NOW)
+    other = replace(other, sha256=case.assessment.sha256)
+    twice = approve_erasure(stores.erasures, rules, case.id, other, NOW)
+    assert (twice.state, twice.approvals) == (ErasureState.APPROVED, 2)
+    assert twice.begins_at == NOW + timedelta(hours=1)
     with pytest.raises(Conflict):
-        stores.erasures.approve(case, ADMINISTRATOR, NOW)
-    with pytest.raises(Conflict):
-        stores.erasures.advance(case, ErasureState.FROZEN, {}, NOW)
+        approve_erasure(stores.erasures, rules, case.id, other, NOW)
 
 
-def test_of_two_workers_one_takes_the_step(stores: Stores, person: Person) -> None:
-    case = stores.erasures.open_erasure(person.subject_id, NOW)
-    case = stores.erasures.approve(case, ADMINISTRATOR, NOW)
+def test_two_approvals_at_once_by_one_person_count_once(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = requested(stores, person.subject_id, NOW)
 
-    outcomes = at_once([partial(stepped, stores, case)] * 2)
+    outcomes = at_once([partial(was_done, partial(approved, stores, case, two[:1], NOW))] * 2)
 
     assert sorted(outcomes) == [False, True]
+    assert stores.erasures.erasure(case.id).approvals == 1
 
 
-def stepped(stores: Stores, case: Erasure) -> bool:
+def was_done(act: "partial[object]") -> bool:
     try:
-        stores.erasures.advance(case, ErasureState.FROZEN, {}, NOW)
-    except Conflict:
+        act()
+    except (Conflict, Refused, RuleBroken):
         return False
     return True
 
 
-def test_what_was_seen_is_kept_from_step_to_step(stores: Stores, person: Person) -> None:
-    case = ready(stores, person)
+def test_whoever_opened_a_case_does_not_approve_it(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    new = NewErasure(person.subject_id, actor=two[0].id)
+    case = request_erasure(stores.erasures, ERASE_ALL, new, NOW)
 
-    assert case.evidence == {"frozen": True, "visible": True, "withdrawn": True}
+    with pytest.raises(RuleBroken) as refusal:
+        approved(stores, case, two[:1], NOW)
+    assert refusal.value.code == "ERA06"
+
+
+def test_what_was_added_since_is_ruled_on_and_approved_anew(
+    stores: Stores, two: tuple[Officer, Officer]
+) -> None:
+    person = a_person(stores, NOW)
+    case = requested(stores, person.subject_id, NOW, NSIS)
+    approved(stores, case, two[:1], NOW)
+    later = NOW + timedelta(days=400)
+    stores.revoked(person.certificate, later)
+
+    by = Approval(two[1].id, case.assessment.sha256)
+    with pytest.raises(Refused, match="ERA06"):
+        approve_erasure(stores.erasures, (NSIS, ErasureRules()), case.id, by, later)
+    again = stores.erasures.erasure(case.id)
+    assert (again.approvals, again.state) == (0, ErasureState.REQUESTED)
+    assert again.assessment.sha256 != case.assessment.sha256
+
+
+def test_a_case_is_cancelled_until_it_is_frozen_and_can_be_asked_for_again(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = approved(stores, requested(stores, person.subject_id, NOW), two, NOW)
+
+    cancelled = cancel_erasure(stores.erasures, case.id, two[0].id, NOW)
+    assert (cancelled.state, cancelled.subject_id, cancelled.places) == ("cancelled", None, ())
+    again = requested(stores, person.subject_id, NOW)
+    assert again.id != case.id
+    frozen(stores, again, two, NOW)
+    with pytest.raises(Conflict):
+        cancel_erasure(stores.erasures, again.id, two[0].id, NOW)
+
+
+def test_a_step_from_a_state_that_has_passed_is_a_conflict(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = frozen(stores, requested(stores, person.subject_id, NOW), two, NOW)
+    stores.erasures.advance(case, ErasureState.REVOKED, {}, NOW)
+
+    with pytest.raises(Conflict):
+        stores.erasures.advance(case, ErasureState.REVOKED, {}, NOW)
+
+
+def test_of_two_workers_one_takes_the_step(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = frozen(stores, requested(stores, person.subject_id, NOW), two, NOW)
+    step = partial(stores.erasures.advance, case, ErasureState.REVOKED, {}, NOW)
+
+    outcomes = at_once([partial(was_done, step)] * 2)
+
+    assert sorted(outcomes) == [False, True]
+
+
+def test_the_saga_revokes_what_is_in_force_and_on_hold(
+    stores: Stores, two: tuple[Officer, Officer]
+) -> None:
+    person = a_person(stores, NOW)
+    stores.publish_all(NOW)
+    stores.statuses.hold(*person.place, "system:operator", NOW)
+    case = frozen(stores, requested(stores, person.subject_id, NOW), two, NOW)
+
+    after = stores.erasures.revoke(case, NOW + timedelta(seconds=2))
+
+    assert after is not None
+    status = stores.statuses.status_of(*person.place)
+    assert isinstance(status, Revoked)
+    assert (status.reason, status.at) == (
+        Reason.CESSATION_OF_OPERATION,
+        NOW.replace(microsecond=0),
+    )
+    assert after.evidence["revoked"] == {
+        "certificates": 1,
+        "last": (NOW + timedelta(seconds=2)).isoformat(),
+    }
+    assert stores.erasures.directories(after) == (DirectorySeen(DIRECTORY, "open", None, 1),)
+
+
+def test_a_certificate_that_is_being_made_is_waited_for(
+    stores: Stores, two: tuple[Officer, Officer]
+) -> None:
+    application = approved_application(stores)
+    made = stores.intend(order_of(application), NOW)
+    case = frozen(stores, requested(stores, application.subject_id, NOW), two, NOW)
+
+    assert stores.erasures.revoke(case, NOW) is None
+    stores.certificates.record_certificates([(made, signed(made))], NOW)
+    after = stores.erasures.revoke(case, NOW)
+    assert after is not None
+    assert after.evidence["revoked"]["certificates"] == 1  # type: ignore[index]
+
+
+def test_two_persons_who_approve_at_once_let_it_begin(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = requested(stores, person.subject_id, NOW)
+
+    at_once([partial(approved, stores, case, [officer], NOW) for officer in two])
+
+    assert stores.erasures.erasure(case.id).state is ErasureState.APPROVED
+
+
+def test_what_was_seen_is_kept_from_step_to_step(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = ready(stores, person.subject_id, two, NOW)
+
+    assert case.evidence == {str(state): True for state in TO_NOTIFIED}
     assert stores.erasures.open_erasures() == (case,)
 
 
-def test_the_directories_must_be_seen_without_the_person(stores: Stores) -> None:
-    person = a_person(stores, NOW)
-    stores.publish_all(NOW)
-    stores.revoked(person.certificate, NOW)
-    case = stores.erasures.open_erasure(person.subject_id, NOW)
-
-    assert not stores.erasures.unpublished(case)
-    stores.withdraw_all(NOW)
-    assert stores.erasures.unpublished(case)
-
-
 def test_destruction_deletes_everything_and_leaves_the_residue(
-    stores: Stores, person: Person
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
 ) -> None:
-    done = stores.erasures.destroy(ready(stores, person), NOW)
+    done = destroyed(stores, ready(stores, person.subject_id, two, NOW))
 
-    assert done.state is ErasureState.DESTROYED
-    assert done.subject_id is None
+    assert (done.state, done.epoch, done.subject_id) == (ErasureState.DESTROYED, None, None)
+    assert stores.erasures.note_epoch(done, 7).epoch == 7
+    assert stores.erasures.note_epoch(done, 8).epoch == 7
     assert done.places == (person.place,)
     assert done.evidence["destroyed"] == {
         "applications": 1,
         "approvals": 1,
+        "cases": 0,
         "proofings": 0,
         "certificates": 1,
+        "consents": 1,
         "keys": 3,
+        "left": 0,
+        "owed": 0,
         "payloads_dropped": 1,
         "publications": 1,
     }
@@ -149,23 +305,120 @@ def test_destruction_deletes_everything_and_leaves_the_residue(
     assert stores.count("revocation_residue") == 1
 
 
-def test_the_places_are_forgotten_once_they_were_seen_again(stores: Stores, person: Person) -> None:
-    case = stores.erasures.destroy(ready(stores, person), NOW)
+def test_the_places_are_forgotten_once_they_were_seen_again(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = to_sealed(stores, destroyed(stores, ready(stores, person.subject_id, two, NOW)), NOW)
 
-    case = advanced(stores, case, ErasureState.RECHECKED)
     done = stores.erasures.finish(case, "the receipt", NOW)
 
     assert case.places == ()
-    assert done.receipt == "the receipt"
+    assert (done.state, done.receipts) == (ErasureState.DONE, ("the receipt",))
     assert stores.erasures.open_erasures() == ()
 
 
-def test_a_destruction_that_is_refused_leaves_everything(stores: Stores) -> None:
+def test_what_a_duty_keeps_stays_under_its_own_key_and_goes_later(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = ready(stores, person.subject_id, two, NOW, NSIS)
+    end = date(NOW.year + 5, 12, 31)
+    assert case.final_on == end
+
+    part = destroyed(stores, case)
+    assert part.subject_id == person.subject_id
+    assert part.evidence["destroyed"] == {
+        "applications": 0,
+        "approvals": 0,
+        "certificates": 1,
+        "cases": 0,
+        "consents": 0,
+        "keys": 2,
+        "left": 1,
+        "owed": 0,
+        "payloads_dropped": 1,
+        "publications": 1,
+    }
+    part = stores.erasures.finish(to_sealed(stores, part, NOW), "the first", NOW)
+    assert part.state is ErasureState.SCHEDULED
+    with pytest.raises(ra.errors.NotFound):
+        stores.applications.get(person.application.id)
+    assert stores.applications.in_state(ApplicationState.FULFILLED, ApplicationState.APPROVED) == ()
+    for statement in (
+        f"DELETE FROM application WHERE subject_id = '{person.subject_id}'",  # noqa: S608
+        f"UPDATE application SET keep_until = NULL WHERE subject_id = '{person.subject_id}'",  # noqa: S608
+    ):
+        with pytest.raises(RuleBroken) as refusal, stores.database.write() as tx:
+            tx.exec_driver_sql(statement)
+        assert refusal.value.code == "PKI33"
+
+    order = stores.orders.ask(
+        NewOrder("shorten", "GDPR 5(1)(e)", person.subject_id, until_at=NOW - timedelta(days=1)),
+        two[0].id,
+        NOW,
+    )
+    with pytest.raises(RuleBroken) as refusal:
+        stores.orders.approve(order.id, two[0].id, NOW)
+    assert refusal.value.code == "RET03"
+    stores.orders.approve(order.id, two[1].id, NOW)
+    rest = destroyed(stores, part, NOW + timedelta(seconds=1))
+    assert (rest.subject_id, rest.evidence["destroyed"]["applications"]) == (None, 1)  # type: ignore[index]
+    done = stores.erasures.finish(to_sealed(stores, rest, NOW), "the second", NOW)
+    assert (done.state, done.receipts) == (ErasureState.DONE, ("the first", "the second"))
+    assert [row for row in contents(stores.database) if person.subject_id in row] == []
+
+
+def test_a_certificate_that_is_kept_until_its_expiry_stays_revoked(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    part = destroyed(stores, ready(stores, person.subject_id, two, NOW, UNTIL_EXPIRY))
+
+    assert part.places == (person.place,)
+    assert part.evidence["destroyed"] == {
+        "applications": 1,
+        "approvals": 1,
+        "certificates": 0,
+        "cases": 0,
+        "consents": 0,
+        "keys": 2,
+        "left": 1,
+        "owed": 0,
+        "payloads_dropped": 1,
+        "publications": 1,
+    }
+    assert isinstance(stores.statuses.status_of(*person.place), Revoked)
+    with pytest.raises(RuleBroken) as refusal, stores.database.write() as tx:
+        tx.exec_driver_sql(f"DELETE FROM data_key WHERE subject_id = '{person.subject_id}'")  # noqa: S608
+    assert refusal.value.code == "PKI15"
+
+
+def test_nothing_is_destroyed_under_a_legal_hold(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = ready(stores, person.subject_id, two, NOW)
+    hold = stores.orders.ask(NewOrder("hold", "BS 1/26", person.subject_id), two[0].id, NOW)
+    stores.orders.approve(hold.id, two[1].id, NOW)
+    before = contents(stores.database)
+
+    assert stores.erasures.destroy(case, NOW) is None
+    assert contents(stores.database) == before
+    with pytest.raises(RuleBroken) as refusal, stores.database.write() as tx:
+        tx.exec_driver_sql(f"DELETE FROM certificate WHERE subject_id = '{person.subject_id}'")  # noqa: S608
+    assert refusal.value.code == "PKI34"
+
+    ends = stores.orders.ask(NewOrder("release", "BS 1/26", hold_id=hold.id), two[1].id, NOW)
+    assert stores.erasures.destroy(case, NOW) is None
+    stores.orders.approve(ends.id, two[0].id, NOW)
+    destroyed(stores, case)
+
+
+def test_a_destruction_that_is_refused_leaves_everything(
+    stores: Stores, two: tuple[Officer, Officer]
+) -> None:
     person = a_person(stores, NOW)
     stores.publish_all(NOW)
     place = stores.revoked(person.certificate, NOW)
     stores.observe_all(place, NOW)
-    case = ready(stores, person)
+    case = ready(stores, person.subject_id, two, NOW)
     before = contents(stores.database)
 
     with pytest.raises(RuleBroken) as refusal:
@@ -174,9 +427,75 @@ def test_a_destruction_that_is_refused_leaves_everything(stores: Stores) -> None
     assert contents(stores.database) == before
 
 
-def test_a_destruction_of_a_stale_case_leaves_everything(stores: Stores, person: Person) -> None:
-    case = ready(stores, person)
-    advanced(stores, case, ErasureState.VISIBLE)
+def test_a_directory_in_debt_lets_the_destruction_go_on_and_still_owes(
+    stores: Stores, two: tuple[Officer, Officer]
+) -> None:
+    stores.erasures = Erasures(
+        stores.database, stores.crls, ErasureRules(directories={DIRECTORY: DirectoryPolicy.DEBT})
+    )
+    person = a_person(stores, NOW)
+    stores.publish_all(NOW)
+    stores.observe_all(stores.revoked(person.certificate, NOW), NOW)
+    case = ready(stores, person.subject_id, two, NOW)
+    assert stores.erasures.directories(case) == (DirectorySeen(DIRECTORY, "owed", None, 1),)
+
+    case = to_sealed(stores, destroyed(stores, case), NOW)
+    case = stores.erasures.finish(case, "the first", NOW)
+
+    (debt,) = stores.debts.due(DIRECTORY, 10, NOW)
+    assert (debt.issuer, debt.serial) == person.place
+    assert stores.debts.settled() == ()
+    stores.debts.failed(debt, "down", NOW + timedelta(hours=1))
+    assert stores.debts.due(DIRECTORY, 10, NOW) == ()
+    stores.debts.paid(debt, NOW)
+    assert stores.debts.settled() == (case,)
+    stores.debts.settle(case, "the second", NOW)
+    assert stores.debts.settled() == ()
+    assert stores.erasures.erasure(case.id).receipts == ("the first", "the second")
+    assert stores.count("directory_debt") == 0
+
+
+def test_two_persons_write_off_a_directory_that_is_gone(
+    stores: Stores, two: tuple[Officer, Officer]
+) -> None:
+    person = a_person(stores, NOW)
+    stores.publish_all(NOW)
+    stores.observe_all(stores.revoked(person.certificate, NOW), NOW)
+    case = ready(stores, person.subject_id, two, NOW)
+    assert stores.erasures.directories(case)[0].holds_up
+    new = NewOrder("write_off", "decommissioned", directory=DIRECTORY)
+    order = stores.orders.ask(new, two[0].id, NOW)
+    assert stores.erasures.directories(case)[0].holds_up
+
+    stores.orders.approve(order.id, two[1].id, NOW)
+
+    assert stores.erasures.directories(case)[0].outcome == "written_off"
+    destroyed(stores, case)
+
+
+def test_recipients_are_told_once_each(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    stores.erasures = Erasures(
+        stores.database, stores.crls, ErasureRules(recipients=("payroll", "registry"))
+    )
+    case = frozen(stores, requested(stores, person.subject_id, NOW), two, NOW)
+
+    first, second = stores.erasures.notices(case)
+    assert (first.recipient, second.recipient) == ("payroll", "registry")
+    assert first.places == (person.place,)
+    stores.erasures.told(first, Told("delivered"), NOW)
+    assert stores.erasures.notices(case) == (second,)
+    stores.erasures.told(second, Told("impossible", "gone"), NOW)
+    assert stores.erasures.notices(case) == ()
+    assert stores.erasures.told_of(case) == {"delivered": 1, "impossible": 1}
+
+
+def test_a_destruction_of_a_stale_case_leaves_everything(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = ready(stores, person.subject_id, two, NOW)
+    destroyed(stores, case)
     before = contents(stores.database)
 
     with pytest.raises(Conflict):
@@ -184,9 +503,28 @@ def test_a_destruction_of_a_stale_case_leaves_everything(stores: Stores, person:
     assert contents(stores.database) == before
 
 
+def test_one_worker_at_a_time_has_a_case_and_another_one_after_the_lease(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = approved(stores, requested(stores, person.subject_id, NOW), two, NOW)
+    assert stores.work.due(NOW, 9) == (case.id,)
+
+    first, second = at_once([partial(stores.work.claim, case.id, f"w-{n}", NOW) for n in range(2)])
+    assert [first, second].count(None) == 1
+    holder = "w-0" if second is None else "w-1"
+    assert stores.work.due(NOW, 9) == ()
+    assert stores.work.due(NOW + timedelta(minutes=3), 9) == (case.id,)
+
+    again = NOW + timedelta(minutes=10)
+    stores.work.give_back(case.id, holder, "DirectoryUnavailable down", lambda *_: again)
+    assert stores.work.due(NOW + timedelta(minutes=9), 9) == ()
+    assert stores.work.due(again, 9) == (case.id,)
+    assert stores.erasures.erasure(case.id).error == "DirectoryUnavailable down"
+
+
 def test_a_certificate_revoked_after_the_request_is_looked_at_too(stores: Stores) -> None:
     person = a_person(stores, NOW)
-    case = stores.erasures.open_erasure(person.subject_id, NOW)
+    case = requested(stores, person.subject_id, NOW)
     stores.revoked(person.certificate, NOW)
 
     assert stores.erasures.erasure(case.id).places == (person.place,)
@@ -195,7 +533,7 @@ def test_a_certificate_revoked_after_the_request_is_looked_at_too(stores: Stores
 def test_a_certificate_that_crls_no_longer_show_is_not_looked_for(
     stores: Stores, person: Person
 ) -> None:
-    case = stores.erasures.open_erasure(person.subject_id, NOW)
+    case = requested(stores, person.subject_id, NOW)
     stores.crl(stores.certificates.record(*person.place).not_after + timedelta(days=1))
 
     assert stores.erasures.erasure(case.id).places == ()
@@ -204,7 +542,7 @@ def test_a_certificate_that_crls_no_longer_show_is_not_looked_for(
 def test_what_a_shard_no_longer_shows_is_looked_for_while_the_complete_crl_does(
     stores: Stores, person: Person
 ) -> None:
-    case = stores.erasures.open_erasure(person.subject_id, NOW)
+    case = requested(stores, person.subject_id, NOW)
     later = stores.certificates.record(*person.place).not_after + timedelta(days=1)
     of_shard = replace(stores.crl(NOW), shard=1, number=1, this_update=later)
     stores.crls.record_crl((of_shard, NewPieces([])))
@@ -213,10 +551,82 @@ def test_what_a_shard_no_longer_shows_is_looked_for_while_the_complete_crl_does(
 
 
 def test_an_erased_certificate_that_expires_is_not_looked_for_again(
-    stores: Stores, person: Person
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
 ) -> None:
     expiry = stores.certificates.record(*person.place).not_after
-    case = stores.erasures.destroy(ready(stores, person), NOW)
+    case = destroyed(stores, ready(stores, person.subject_id, two, NOW))
     stores.crl(expiry + timedelta(days=1))
 
     assert stores.erasures.erasure(case.id).places == ()
+
+
+def test_residue_that_is_still_listed_is_not_purged(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    destroyed(stores, ready(stores, person.subject_id, two, NOW))
+    far = datetime(2060, 1, 1, tzinfo=UTC)
+
+    assert stores.debts.purge_residue(10, far) == 0
+    assert stores.count("revocation_residue") == 1
+    (erased,) = stores.debts.erased_since(DIRECTORY, NOW - timedelta(hours=1))
+    assert (erased.issuer, erased.serial) == person.place
+
+
+def test_the_night_finds_only_whose_everything_ended_a_while_ago(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    good = a_person(stores, NOW)
+    with stores.database.write() as tx:
+        tx.exec_driver_sql("UPDATE application SET state = 'fulfilled'")
+
+    assert stores.orders.ended_subjects(NOW) == ()
+    later = NOW + timedelta(days=40)
+    assert stores.orders.ended_subjects(later) == (person.subject_id,)
+    assert good.subject_id not in stores.orders.ended_subjects(later)
+    requested(stores, person.subject_id, later)
+    assert stores.orders.ended_subjects(later) == ()
+    assert two[0].subject_id not in stores.orders.ended_subjects(NOW + timedelta(days=9000))
+
+
+def test_a_race_between_a_hold_and_the_destruction_loses_nothing_that_is_held(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    case = ready(stores, person.subject_id, two, NOW)
+    hold = stores.orders.ask(NewOrder("hold", "BS 1/26", person.subject_id), two[0].id, NOW)
+    before = stores.count("certificate")
+
+    held, gone = at_once(
+        [
+            partial(was_held, stores, hold.id, two[1].id),
+            partial(stores.erasures.destroy, case, 7, NOW),
+        ]
+    )
+
+    assert held is (gone is None)
+    assert stores.count("certificate") == before - (gone is not None)
+
+
+def was_held(stores: Stores, order: str, officer: str) -> bool:
+    try:
+        stores.orders.approve(order, officer, NOW)
+    except NotFound:
+        return False
+    return True
+
+
+def test_a_person_is_forgotten_outside_before_the_rows_are_deleted(
+    stores: Stores, person: Person, two: tuple[Officer, Officer]
+) -> None:
+    there: list[tuple[str, int]] = []
+    erasures = Erasures(
+        stores.database,
+        stores.crls,
+        forget=lambda of: there.append((of, stores.count("subject"))),
+    )
+    case = ready(stores, person.subject_id, two, NOW)
+    before = stores.count("subject")
+    erasures.destroy(case, 7, NOW)
+
+    assert there == [(person.subject_id, before)]
+    assert stores.count("consent") == 0
+    assert stores.count("disclosure") == 0

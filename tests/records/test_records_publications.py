@@ -27,9 +27,10 @@ def test_a_person_who_consented_is_to_be_published(stores: Stores) -> None:
     (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
 
     assert task.serial == person.place[1]
-    assert task.entry is not None
-    assert task.entry.surname == claim.surname.value
-    assert task.entry.pseudonym == person.application.applicant.serial_number
+    assert task.holder is not None
+    assert task.holder.profile == person.application.requested.profile
+    assert task.holder.value("SN") == claim.surname.value
+    assert task.holder.value("serialNumber") == person.application.applicant.serial_number
     assert stores.publications.pending("another", 10, NOW) == []
 
 
@@ -66,7 +67,7 @@ def test_a_revocation_asks_for_the_withdrawal_and_names_nobody(stores: Stores) -
     (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
 
     assert task.action == "withdraw"
-    assert (task.entry, task.certificate_der) == (None, None)
+    assert (task.holder, task.certificate_der) == (None, None)
     assert task.entry_uuid == ENTRY_UUID
     stores.withdraw_all(NOW)
     assert stores.publications.counts() == {"withdrawn": 1}
@@ -106,6 +107,7 @@ def test_a_publication_that_cannot_be_read_does_not_hold_up_the_next(stores: Sto
     of = unreadable.application.subject_id
     with stores.database.write() as tx:
         take_away(tx, "pki15")
+        take_away(tx, "pki35")
         tx.execute(delete(data_key).where(data_key.c.subject_id == of))
 
     (task,) = stores.publications.pending(DIRECTORY, 10, NOW)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from records.database import Database
 from records.errors import DatabaseUnavailable
-from records.guards import GUARDS, digest, expected, triggers
+from records.guards import GUARDS, triggers
 from records.schema import CURRENT, check_schema, digest_in_force, migrate
 from records.tables import metadata
 from records.triggers import NOW, render
@@ -142,14 +142,81 @@ def test_the_digest_of_the_schema_depends_on_every_guard(engine: str) -> None:
 
 
 def test_the_digest_is_of_what_the_database_has(database: Database) -> None:
-    dialect = database.dialect
     whole = digest_in_force(database)
-    assert whole == digest(expected(dialect))
+    assert digest_in_force(database) == whole
 
+    run(database, drop("guard_000_pki01", database))
+    assert digest_in_force(database) != whole
+
+
+ALTERED = {
+    "a column more": "ALTER TABLE lease ADD COLUMN helpful INTEGER",
+    "an index less": "DROP INDEX ix_application_subject_id",
+    "an index over something else": (
+        "DROP INDEX ix_application_subject_id;"
+        "CREATE INDEX ix_application_subject_id ON application (profile)"
+    ),
+    "a unique index more": "CREATE UNIQUE INDEX helpful ON lease (holder)",
+    "a table less": "DROP TABLE audit_retention",
+}
+ALTERED_POSTGRESQL = {
+    "a constraint less": "ALTER TABLE subject DROP CONSTRAINT ck_subject_state",
+    "a null more": "ALTER TABLE audit_event ALTER COLUMN header DROP NOT NULL",
+    "another type": "ALTER TABLE lease ALTER COLUMN holder TYPE text",
+    "another default": "ALTER TABLE audit_event ALTER COLUMN payloads SET DEFAULT 1",
+    "a rule": "CREATE RULE helpful AS ON DELETE TO lease DO INSTEAD NOTHING",
+    "a policy": "ALTER TABLE lease ENABLE ROW LEVEL SECURITY",
+}
+
+
+@pytest.mark.parametrize("change", ALTERED)
+def test_tables_that_were_altered_are_named_and_change_the_digest(
+    database: Database, change: str
+) -> None:
+    whole = digest_in_force(database)
+    for statement in ALTERED[change].split(";"):
+        run(database, statement)
+
+    with pytest.raises(DatabaseUnavailable, match="facts of the tables"):
+        check_schema(database)
+    assert digest_in_force(database) != whole
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+@pytest.mark.parametrize("change", ALTERED_POSTGRESQL)
+def test_constraints_rules_and_policies_are_told_apart(database: Database, change: str) -> None:
+    whole = digest_in_force(database)
+    run(database, ALTERED_POSTGRESQL[change])
+
+    with pytest.raises(DatabaseUnavailable, match="facts of the tables"):
+        check_schema(database)
+    assert digest_in_force(database) != whole
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+def test_a_constraint_of_the_same_name_that_forbids_nothing_changes_the_digest(
+    database: Database,
+) -> None:
+    whole = digest_in_force(database)
+    run(
+        database,
+        "ALTER TABLE subject DROP CONSTRAINT ck_subject_state;"
+        "ALTER TABLE subject ADD CONSTRAINT ck_subject_state CHECK (true)",
+    )
+    assert digest_in_force(database) != whole
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_a_check_that_was_rewritten_in_the_file_is_named(database: Database) -> None:
+    whole = digest_in_force(database)
     with database.write() as tx:
-        name = "guard_000_pki01"
-        where = "" if dialect == "sqlite" else " ON certificate"
-        tx.exec_driver_sql(f"DROP TRIGGER {name}{where}")
+        tx.exec_driver_sql("PRAGMA writable_schema=ON")
+        tx.exec_driver_sql(
+            "UPDATE sqlite_master SET sql = replace(sql, 'state IN (', 'state NOT IN (')"
+            " WHERE name = 'subject'"
+        )
+    with pytest.raises(DatabaseUnavailable, match="subject: check"):
+        check_schema(database)
     assert digest_in_force(database) != whole
 
 

@@ -141,6 +141,7 @@ ON: list[tuple[dict[str, object], AlarmName, str, datetime]] = [
     ),
     ({"audit": AuditSeen(NOW + 2 * MINUTE, None)}, AlarmName.CLOCK_BEHIND, "clock", NOW),
     ({"disk": Disk(10**7, 10**8)}, AlarmName.DISK_FULL, "state", NOW),
+    ({"late_erasures": (("E-1", NOW - HOUR),)}, AlarmName.ERASURE_LATE, "erasure.e-1", NOW - HOUR),
     (received(10), AlarmName.CASE_DAY_10, "case.k7f2m9qx", NOW),
     (received(20), AlarmName.CASE_DAY_20, "case.k7f2m9qx", NOW),
     (received(27), AlarmName.CASE_DAY_27, "case.k7f2m9qx", NOW),

@@ -9,9 +9,16 @@ from flask.testing import FlaskClient
 from records.officers import Role
 from server.metrics import Metrics
 from server.staff import staff_app
-from tests.support.api import an_application, armoured, as_officer, bearer, problem
+from tests.support.api import (
+    an_application,
+    armoured,
+    as_officer,
+    bearer,
+    presenting,
+    problem,
+)
 from tests.support.ra_builders import a_new_request_der, claimed, passport_of
-from tests.support.staff import Office, applied, vetted
+from tests.support.staff import Office, an_officer, applied, vetted
 
 
 @pytest.fixture(scope="module")
@@ -163,14 +170,71 @@ def test_an_erasure_is_asked_for_once_and_again(client: FlaskClient, office: Off
     again = client.post(path, headers=bearer(made["secret"]))
     assert first.status_code == again.status_code == 202
     assert first.json is not None
-    assert again.json == first.json
+    assert again.json == {**first.json, "holder_key": None}
+    assert len(first.json["holder_key"]) == 64
+    case = f"/api/v1/erasures/{first.json['id']}"
+    second = an_officer(office.parts, Role.SECURITY_ADMINISTRATOR)
+    by = [as_officer(office, Role.SECURITY_ADMINISTRATOR), presenting(second.certificate)]
+    body = {"rulings_sha256": first.json["rulings_sha256"]}
+    wrong = client.post(f"{case}/approval", json={"rulings_sha256": "0" * 64}, environ_base=by[0])
+    assert (problem(wrong)["status"], problem(wrong)["rule"]) == (422, "ERA06")
+    done = [client.post(f"{case}/approval", json=body, environ_base=who).json for who in by]
+    assert [each["state"] for each in done] == ["requested", "approved"]  # type: ignore[index]
+    late = client.post(f"{case}/approval", json=body, environ_base=by[0])
+    assert problem(late)["status"] == 409
+    ended = client.post(f"{case}/cancellation", environ_base=by[0]).json
+    assert ended["state"] == "cancelled"  # type: ignore[index]
+
+
+def test_an_officer_plans_and_opens_a_case_that_two_others_approve(
+    client: FlaskClient, office: Office
+) -> None:
+    made = client.post("/api/v1/applications", json=an_application(office.parts)).json
+    assert made is not None
     who = as_officer(office, Role.SECURITY_ADMINISTRATOR)
-    case = f"/api/v1/erasures/{first.json['id']}/approval"
-    assert client.post(case, environ_base=who).json["state"] == "approved"  # type: ignore[index]
-    assert problem(client.post(case, environ_base=who))["status"] == 409
+    plan = client.get(f"/api/v1/applications/{made['id']}/erasure-plan", environ_base=who).json
+    assert [(one["class"], one["action"]) for one in plan["rulings"]] == [  # type: ignore[index]
+        ("agreement_file", "erase"),
+        ("proofing_evidence", "erase"),
+    ]
+    opened = client.post(
+        "/api/v1/erasures", json={"application_id": made["id"]}, environ_base=who
+    ).json
+    assert opened is not None
+    body = {"rulings_sha256": opened["rulings_sha256"]}
+    own = client.post(f"/api/v1/erasures/{opened['id']}/approval", json=body, environ_base=who)
+    assert (problem(own)["status"], problem(own)["rule"]) == (422, "ERA06")
 
 
-def test_a_holder_of_a_good_certificate_is_not_erased(client: FlaskClient, office: Office) -> None:
+def test_a_legal_hold_is_asked_for_by_one_and_approved_by_another(
+    client: FlaskClient, office: Office
+) -> None:
+    made = client.post("/api/v1/applications", json=an_application(office.parts)).json
+    assert made is not None
+    second = an_officer(office.parts, Role.SECURITY_ADMINISTRATOR)
+    one = as_officer(office, Role.SECURITY_ADMINISTRATOR)
+    orders = "/api/v1/retention/orders"
+    body = {"kind": "hold", "basis": "BS 1-2/2026", "application_id": made["id"]}
+    hold = client.post(orders, json=body, environ_base=one).json
+    assert hold is not None
+    approval = f"{orders}/{hold['id']}/approval"
+    refused = client.post(approval, environ_base=one)
+    assert (problem(refused)["status"], problem(refused)["rule"]) == (422, "RET03")
+    approved = client.post(approval, environ_base=presenting(second.certificate)).json
+    assert approved["approved_by"] == second.officer.id  # type: ignore[index]
+    listed = client.get(orders, environ_base=one).json
+    assert hold["id"] in {each["id"] for each in listed}  # type: ignore[union-attr]
+    for wrong in ({"kind": "shorten"}, {"kind": "write_off", "directory": "other"}):
+        answer = client.post(orders, json={**body, **wrong}, environ_base=one)
+        assert problem(answer)["status"] == 400
+    bad_day = {**body, "kind": "shorten", "until": "2026-02-31"}
+    assert problem(client.post(orders, json=bad_day, environ_base=one))["status"] in {400, 422}
+    assert client.get("/api/v1/retention/plan", environ_base=one).status_code == 200
+
+
+def test_the_holder_of_a_good_certificate_asks_and_nothing_is_revoked_yet(
+    client: FlaskClient, office: Office
+) -> None:
     made = client.post("/api/v1/applications", json=an_application(office.parts)).json
     assert made is not None
     path = f"/api/v1/applications/{made['id']}"
@@ -195,8 +259,10 @@ def test_a_holder_of_a_good_certificate_is_not_erased(client: FlaskClient, offic
     assert x509.load_pem_x509_certificate(pem).serial_number == int(
         certificate["serial_number"], 16
     )
-    refused = problem(client.post(f"{path}/erasure", headers=bearer(made["secret"])))
-    assert (refused["status"], refused["rule"]) == (422, "PKI01")
+    asked = client.post(f"{path}/erasure", headers=bearer(made["secret"]))
+    assert asked.status_code == 202
+    classes = {one["class"] for one in asked.json["rulings"]}  # type: ignore[index]
+    assert "certificate_body" in classes
     admin = as_officer(office, Role.SECURITY_ADMINISTRATOR)
     place = f"/api/v1/certificates/issuing/{certificate['serial_number']}/revocation"
     reason = {"reason": "cessationOfOperation"}

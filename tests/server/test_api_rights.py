@@ -22,8 +22,12 @@ from tests.support.staff import Office, an_officer, applied, certified
 
 APPLICATION = "/api/v1/applications/A-ABCDEFGHIJ"
 CERTIFICATE = "/api/v1/certificates/issuing/01abcdef0123456789abcdef"
+LETTER = "/api/v1/letters/letter-0123456789abcdef"
 BULK = "/api/v1/revocations/bulk-0123456789abcdef"
 ERASURE = "/api/v1/erasures/E-0123456789abcdef"
+ORDER = "/api/v1/retention/orders/K-0123456789abcdef"
+SUBJECT = "/api/v1/subjects/subject-0123456789abcdef"
+SEARCH = {"by": "name", "value": "nobody", "purpose": "audit"}
 CASE = "/api/v1/cases/K7F2M9QX"
 PROVED = {
     "method": "desk",
@@ -76,6 +80,13 @@ BY_OFFICERS = {
         Act.REVIEW_DERIVATIONS,
         {"decision": "stands"},
     ),
+    ("get", f"{APPLICATION}/duties/proofing"): (Act.SEE_APPLICATIONS, None),
+    ("post", f"{APPLICATION}/duties/proofing"): (Act.PROVE, {}),
+    ("post", f"{APPLICATION}/preparation"): (Act.PERSONALISE, {"channel": "online"}),
+    ("post", f"{APPLICATION}/codes"): (Act.DISPATCH_CODES, {"channel": "sms"}),
+    ("get", "/api/v1/letters"): (Act.DISPATCH_CODES, None),
+    ("get", LETTER): (Act.DISPATCH_CODES, None),
+    ("post", f"{LETTER}/confirmation"): (Act.DISPATCH_CODES, None),
     ("get", "/api/v1/certificates"): (Act.FIND, None),
     ("get", CERTIFICATE): (Act.FIND, None),
     ("post", f"{CERTIFICATE}/revocation"): (Act.REVOKE, {"reason": "superseded"}),
@@ -87,7 +98,21 @@ BY_OFFICERS = {
     ("post", f"{BULK}/beginning"): (Act.REVOKE, {"sha256": DIGEST}),
     ("get", "/api/v1/erasures"): (Act.ERASE, None),
     ("get", ERASURE): (Act.ERASE, None),
-    ("post", f"{ERASURE}/approval"): (Act.ERASE, None),
+    ("get", f"{APPLICATION}/erasure-plan"): (Act.ERASE, None),
+    ("post", "/api/v1/erasures"): (Act.ERASE, {"application_id": "A-ABCDEFGHIJ"}),
+    ("post", f"{ERASURE}/approval"): (Act.ERASE, {"rulings_sha256": DIGEST}),
+    ("post", f"{ERASURE}/cancellation"): (Act.ERASE, None),
+    ("get", "/api/v1/retention/plan"): (Act.ERASE, None),
+    ("get", "/api/v1/retention/orders"): (Act.ERASE, None),
+    ("post", "/api/v1/retention/orders"): (
+        Act.ERASE,
+        {"kind": "release", "basis": "B 1", "hold_id": "K-1"},
+    ),
+    ("post", f"{ORDER}/approval"): (Act.ERASE, None),
+    ("post", f"{APPLICATION}/consents"): (Act.PROVE, {"state": "withdrawn"}),
+    ("post", "/api/v1/subjects/search"): (Act.SEE_PERSONS, SEARCH),
+    ("post", f"{SUBJECT}/opening"): (Act.SEE_PERSONS, {"purpose": "audit"}),
+    ("post", f"{SUBJECT}/package"): (Act.SEE_PERSONS, {"purpose": "audit"}),
     ("post", "/api/v1/cases"): (Act.MANAGE_CASES, {"kind": "access"}),
     ("get", "/api/v1/cases"): (Act.SEE_CASES, None),
     ("get", CASE): (Act.SEE_CASES, None),
@@ -118,16 +143,23 @@ BY_OFFICERS = {
     ("get", "/api/v1/audit/head"): (Act.AUDIT, None),
     ("post", "/api/v1/audit/events/9999999/openings"): (Act.OPEN_PAYLOADS, {"purpose": "dispute"}),
 }
-BY_OFFICER_OR_APPLICANT = {("get", APPLICATION), ("get", f"{APPLICATION}/certificate")}
-OF_APPLICANTS = {
-    "erasure": None,
-    "withdrawal": None,
-    "nonces": {"purpose": "login"},
-    "biometrics": {"capture": "face", "nonce": "n", "method": "m"},
-    "logins": {"provider": "a", "answer": "b", "nonce": "n"},
-    "letter-code": {"code": "c"},
+BY_OFFICER_OR_APPLICANT = {
+    ("get", APPLICATION),
+    ("get", f"{APPLICATION}/certificate"),
+    ("get", f"{APPLICATION}/credential"),
+    ("get", f"{APPLICATION}/consents"),
 }
-BY_APPLICANT = {("post", f"{APPLICATION}/{step}") for step in OF_APPLICANTS}
+BY_APPLICANT = {
+    ("post", f"{APPLICATION}/erasure"): None,
+    ("post", f"{APPLICATION}/activation"): {"code": ""},
+    ("post", f"{APPLICATION}/contact"): {},
+    ("post", f"{APPLICATION}/revocation-secret"): None,
+    ("post", f"{APPLICATION}/withdrawal"): None,
+    ("post", f"{APPLICATION}/nonces"): {"purpose": "login"},
+    ("post", f"{APPLICATION}/biometrics"): {"capture": "face", "nonce": "n", "method": "m"},
+    ("post", f"{APPLICATION}/logins"): {"provider": "a", "answer": "b", "nonce": "n"},
+    ("post", f"{APPLICATION}/letter-code"): {"code": "c"},
+}
 BY_REQUESTER = {
     ("get", f"{CASE}/own"),
     *(
@@ -137,6 +169,7 @@ BY_REQUESTER = {
 }
 BY_ANYONE = {
     ("get", "/api/v1/terms"): None,
+    ("get", "/api/v1/consents/texts"): None,
     ("post", "/api/v1/applications"): APPLY,
     ("post", "/api/v1/enrolments"): {"token": "x", "certificate_request": ""},
     ("post", "/api/v1/presentations"): {"language": "da"},
@@ -171,8 +204,7 @@ def ask(
     _, body = BY_OFFICERS.get(operation, (None, BY_ANYONE.get(operation)))
     if operation == ("post", f"{CASE}/application"):
         body = APPLY
-    if operation in BY_APPLICANT:
-        body = OF_APPLICANTS[path.rsplit("/", maxsplit=1)[1]]
+    body = BY_APPLICANT.get(operation, body)
     return client.open(path, method=method.upper(), json=body, environ_base=environ or {})
 
 
@@ -198,7 +230,9 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
             path.replace("A-ABCDEFGHIJ", "{application_id}")
             .replace("K7F2M9QX", "{case_id}")
             .replace("E-0123456789abcdef", "{case_id}")
+            .replace("subject-0123456789abcdef", "{subject_id}")
             .replace("bulk-0123456789abcdef", "{bulk_id}")
+            .replace("K-0123456789abcdef", "{order_id}")
             .replace("9999999", "{sequence}")
             .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
         )
@@ -214,7 +248,11 @@ def test_every_act_is_somebodys_and_no_role_has_all() -> None:
     assert not RIGHTS[Role.REGISTRATION_OFFICER] & {Act.APPROVE, Act.ERASE, Act.REVOKE}
     assert not RIGHTS[Role.APPROVING_OFFICER] & {Act.PROVE, Act.ERASE}
     assert RIGHTS[Role.AUDITOR] == {Act.AUDIT, Act.FIND, Act.OPEN_PAYLOADS}
-    assert RIGHTS[Role.DATA_PROTECTION_OFFICER] == {Act.SEE_CASES, Act.FIND}
+    assert RIGHTS[Role.DATA_PROTECTION_OFFICER] == {
+        Act.SEE_CASES,
+        Act.FIND,
+        Act.SEE_PERSONS,
+    }
 
 
 @pytest.mark.parametrize("role", Role)
@@ -236,7 +274,7 @@ def test_a_role_does_what_its_rights_include_and_nothing_else(
     act, _ = BY_OFFICERS[operation]
     answer = ask(client, operation, presenting(office.staff[role].certificate))
     if act in RIGHTS[role]:
-        assert answer.status_code in {200, 400, 404, 409, 422}
+        assert answer.status_code in {200, 201, 400, 404, 409, 422}
     else:
         assert answer.status_code == 403
         assert answer.json is not None

@@ -135,6 +135,6 @@ def test_one_that_was_fulfilled_meanwhile_hinders_no_other(bureau: Bureau) -> No
 def with_compromised(parts: Assembly, application: Application) -> Assembly:
     """The same installation, where the key of an application has become known."""
     digest = application.requested.spki_sha256
-    personal = PersonalData(parts.key_store)
+    personal = PersonalData(parts.vault.keys)
     certificates = Certificates(parts.database, personal, (), frozenset({digest}))
     return dataclasses.replace(parts, certificates=certificates)

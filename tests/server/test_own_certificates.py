@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ca.identifiers import IssuerName, SerialNumber
 from ca.issuers import AS_SETTINGS, IssuerPolicy
-from gdpr_erasure.saga import Place
+from gdpr_erasure.erasures import Place
 from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.officers import Role
@@ -290,7 +290,7 @@ def test_without_a_ceremony_nobody_issues(tmp_path: Path) -> None:
             parts.issuing()
         with pytest.raises(NoRegisters):
             parts.registers()
-        assert parts.directory() is None
+        assert not parts.settings.directories
 
 
 def test_one_state_directory_has_one_service(tmp_path: Path) -> None:

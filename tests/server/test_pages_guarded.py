@@ -5,16 +5,28 @@ from datetime import timedelta
 
 import pytest
 
-from gdpr_erasure.saga import Saga, request_erasure
+from gdpr_erasure.erasures import Erasure, NewErasure
+from gdpr_erasure.saga import ERASE_ALL, request_erasure
 from ra.applications import withdraw
 from records.officers import Role
 from revocation.causes import Cause, Grounds
 from revocation.selections import Selection
 from server.clock import utc_now
+from server.erasures import saga
+from server.jobs import run_job
+from server.metrics import Metrics
 from server.pages_frame import FORM_COOKIE
-from server.probe import PublicProbe
-from server.tokens import AUDIT_KEY
-from tests.support.staff import Browser, Office, applied, certified, text_of, token_of, vetted
+from tests.support.staff import (
+    Browser,
+    Office,
+    an_officer,
+    applied,
+    certified,
+    signed_in,
+    text_of,
+    token_of,
+    vetted,
+)
 
 PAYLOAD = "\"'><script>alert(1)</script>"
 ALLOWED = {
@@ -43,8 +55,15 @@ FORMS = {
     "/revocations": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
     "/revocations/{bulk}/begin": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
     "/erasures/{erasure}/approve": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
+    "/erasures/{erasure}/cancel": ("/audit", Role.SECURITY_ADMINISTRATOR, 400),
     "/sign-out": ("/certificates", Role.AUDITOR, 400),
 }
+
+
+def an_erasure(office: Office, subject_id: str) -> Erasure:
+    """Asked for by the data subject."""
+    new = NewErasure(subject_id)
+    return request_erasure(office.parts.erasures, ERASE_ALL, new, utc_now())
 
 
 @pytest.fixture(scope="session")
@@ -61,9 +80,7 @@ def places(office: Office) -> dict[str, str]:
         "submitted": applied(office.parts).id,
         "verified": vetted(office.parts, officer).id,
         "serial": certificate.serial_number.hex,
-        "erasure": request_erasure(
-            office.parts.erasures, applied(office.parts).subject_id, utc_now()
-        ).id,
+        "erasure": an_erasure(office, applied(office.parts).subject_id).id,
     }
 
 
@@ -238,17 +255,27 @@ def test_an_erasure_is_let_begin_and_followed_to_its_receipt(
     parts.applications.update(
         application, withdraw(application, utc_now()), "system:applicant", utc_now()
     )
-    case = request_erasure(parts.erasures, application.subject_id, utc_now())
-    page = f"/erasures/{case.id}"
+    case = an_erasure(office, application.subject_id)
+    page, sha256 = f"/erasures/{case.id}", case.assessment.sha256
     assert "This cannot be undone." in text_of(securing.get(page))
     securing.get(f"{page}/receipt", 404)
 
-    assert securing.send(page, f"{page}/approve").status_code == 303
+    assert securing.send(page, f"{page}/approve", sha256=sha256).status_code == 303
+    assert "1 of 2 persons" in text_of(securing.get(page))
+    assert securing.send(page, f"{page}/approve", sha256=sha256).status_code == 422
+    second = signed_in(office.app, parts, an_officer(parts, Role.SECURITY_ADMINISTRATOR).officer)
+    assert second.send(page, f"{page}/approve", sha256=sha256).status_code == 303
     assert "Approved (reached" in text_of(securing.get(page))
-    assert securing.send(page, f"{page}/approve").status_code == 409
+    assert securing.send(page, f"{page}/cancel").status_code == 303
+    assert "Cancelled" in text_of(securing.get(page)).title()
 
-    saga = Saga(parts.erasures, PublicProbe(parts.issuers), parts.tokens.service_key(AUDIT_KEY))
-    saga.carry_on(parts.erasures.erasure(case.id), utc_now)
+    case = an_erasure(office, application.subject_id)
+    page = f"/erasures/{case.id}"
+    for browser in (securing, second):
+        assert browser.send(page, f"{page}/approve", sha256=sha256).status_code == 303
+    for _ in range(2):
+        saga(parts).carry_on(parts.erasures.erasure(case.id), utc_now)
+        run_job("seal-audit-log", parts, Metrics.of_process())
     text = text_of(securing.get(page))
     assert "Done (reached" in text
     assert "applications 1" in text

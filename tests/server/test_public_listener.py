@@ -13,6 +13,7 @@ from cryptography.x509 import ocsp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from audit.heads import parse_head
 from ca.identifiers import IssuerName, SerialNumber
 from ca.key_quality import spki_sha256
 from records.database import Database
@@ -45,6 +46,18 @@ NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:1/none"
 
 def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     monkeypatch.setattr("server.public.utc_now", lambda: moment)
+
+
+def test_the_latest_head_of_the_audit_log_is_there_to_be_kept(parts: Assembly) -> None:
+    run_job("seal-audit-log", parts, Metrics.of_process())
+    kept = parts.settings.state / "public" / "audit" / "checkpoint"
+    app = PublicApp(parts, Metrics.of_process())
+    served = ask(app, "/audit/checkpoint")
+    assert (served.status, served.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    assert served.body == kept.read_bytes()
+    assert parse_head(served.body.decode()).size > 0
+    for path in ("/audit", "/audit/", "/audit/head.txt", "/audit/checkpoint/1"):
+        assert ask(app, path).status == 404
 
 
 @pytest.mark.parametrize("issuer", ["root", "issuing"])

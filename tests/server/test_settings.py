@@ -4,7 +4,7 @@ import pydantic
 import pytest
 
 from server.settings import SECTIONS
-from server.settings_keys import keys, value_of
+from server.settings_keys import keys, keys_in, value_of
 from server.settings_sources import Origin, load_settings
 from server.settings_types import DatabaseUrl, is_loopback
 from tests.support.settings_files import load
@@ -101,7 +101,7 @@ def test_only_this_machine_is_loopback(host: str, expected: bool) -> None:  # no
 def test_a_database_url_prints_without_its_password(tmp_path: Path, url: str) -> None:
     settings = load(tmp_path, "", {"TILLID_DATABASE__URL": url}).settings
     assert settings.database.url.reveal() == url
-    shown = {key.name: value_of(settings, key) for key in keys()}
+    shown = {key.name: value_of(settings, key) for key in keys_in(settings)}
     for text in (repr(settings), str(settings.database.url), str(shown)):
         assert "canary" not in text
         assert "host/name" in text
@@ -113,11 +113,13 @@ def test_a_database_url_without_a_password_prints_as_it_is() -> None:
 
 def test_every_key_is_described_and_has_a_kind_and_a_default() -> None:
     described = keys()
-    assert len(described) == sum(len(section.model_fields) for section in SECTIONS.values())
+    fixed = [key for key in described if key.section in SECTIONS]
+    assert len(fixed) == sum(len(section.model_fields) for section in SECTIONS.values())
     for key in described:
         assert key.description.endswith(".")
         assert key.kind
-        assert key.environment == f"TILLID_{key.section.upper()}__{key.key.upper()}"
+        section = key.section.upper().replace(".", "__")
+        assert key.environment == f"TILLID_{section}__{key.key.upper()}"
 
 
 def test_every_default_may_be_written_into_the_file(tmp_path: Path) -> None:

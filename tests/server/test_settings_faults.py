@@ -112,18 +112,12 @@ def test_three_other_environment_names_are_known(tmp_path: Path) -> None:
             "names no file, and a database in memory cannot be shared",
         ),
         ("crl", "renew_margin_hours = 24", "is not shorter than crl.validity_hours"),
-        ("directory", 'url = "https://host"', "does not start with ldaps or ldap or ldapi"),
     ],
 )
 def test_a_wrong_value_is_refused(tmp_path: Path, section: str, line: str, problem: str) -> None:
     key = f"{section}.{line.partition(' ')[0]}"
     found = faults(tmp_path, f"[{section}]\n{line}\n")
     assert {name: fault.problem for name, fault in found.items()} == {key: problem}
-
-
-def test_an_enabled_directory_needs_an_address_and_a_base(tmp_path: Path) -> None:
-    found = faults(tmp_path, "[directory]\nenabled = true\n")
-    assert set(found) == {"directory.url", "directory.base_dn"}
 
 
 def test_the_listeners_cannot_share_a_port(tmp_path: Path) -> None:

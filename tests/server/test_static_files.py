@@ -197,9 +197,14 @@ def test_nginx_serves_every_spelling_of_a_request_and_says_how_long_it_holds(
     port = quiet_port()
     certificates = [*(shop.issue() for _ in range(9)), shop.issue(with_slashes(shop))]
     shop.revoke(certificates[0])
+    run_job("seal-audit-log", shop.parts, Metrics.of_process())
     shop.work()
     server = nginx_configuration(shop.folder, f"127.0.0.1:{port}", 60)
     with an_nginx(tmp_path / "nginx", port, server):
+        head, body = curl(f"http://127.0.0.1:{port}/audit/checkpoint")
+        assert head.startswith("HTTP/1.1 200")
+        assert body == (shop.folder / "audit" / "checkpoint").read_bytes()
+        assert body.startswith(b"tillid/audit\n")
         for number, certificate in enumerate(certificates):
             wanted = ocsp.OCSPCertStatus.GOOD if number else ocsp.OCSPCertStatus.REVOKED
             request = request_for(shop.parts, certificate.serial_number)

@@ -17,7 +17,11 @@ KEYS = {"type", "title", "status", "detail", "rule", "way_out", "reference", "er
 
 
 def as_officer(office: Office, role: Role) -> dict[str, str]:
-    pem = office.staff[role].certificate.public_bytes(Encoding.PEM).decode()
+    return presenting(office.staff[role].certificate)
+
+
+def presenting(certificate: x509.Certificate) -> dict[str, str]:
+    pem = certificate.public_bytes(Encoding.PEM).decode()
     return {"SSL_CLIENT_CERT": pem, "SSL_CLIENT_VERIFY": "SUCCESS"}
 
 

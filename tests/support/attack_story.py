@@ -19,13 +19,15 @@ from audit.log import make_head
 from audit.payloads import Payload
 from audit.retention import RetentionPeriods
 from ca.identifiers import IssuerName
-from gdpr_erasure.saga import ErasureState
+from gdpr_erasure.erasures import Approval
+from gdpr_erasure.policies import BUILT_IN
 from ra.applications import Application, refuse
 from ra.requirements import finding
 from records.audit_log import audit_log
 from records.audit_payloads import Told, append_told
 from records.audit_retention import retain
 from records.officers import Officer, Role
+from records.orders import NewOrder
 from records.takeovers import Takeovers
 from records.visibility import Channel
 from revocation.causes import Cause, Grounds
@@ -33,6 +35,8 @@ from revocation.foreign_crls import ForeignCrl
 from revocation.selections import Selection
 from server.clock import utc_now
 from tests.support.case_story import tell_cases
+from tests.support.consents import consent_story
+from tests.support.erasures import administrators, ready, requested, to_sealed
 from tests.support.person_story import tell_persons
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
@@ -87,10 +91,13 @@ class Story:
         self._retention(now)
         self._officers(now)
         self._certificates(now)
+        self.administrators = administrators(self.stores, now)
+        self._erasures(now)
         self._people(now)
         self._applications(now)
         self._issuers(now)
         self._bulk_revocations(now)
+        consent_story(self.stores, self.names, now)
         live = str(self.names["live_subject"])
         self.names |= tell_cases(self.stores, live, self.proofer, now)
         people = {"proofer": self.proofer, "other": self.other}
@@ -229,34 +236,89 @@ class Story:
     def _people(self, now: datetime) -> None:
         """Published; withdrawing; seen and withdrawn; being erased; erased."""
         stores = self.stores
-        live, leaving, clean, erased = (a_person(stores, now) for _ in range(4))
+        live, leaving, owing, clean, erased = (a_person(stores, now) for _ in range(5))
         stores.publish_all(now)
         for person in (clean, erased):
             self._revoke(person, now)
         stores.withdraw_all(now)
         self._revoke(leaving, now)
+        self._revoke(owing, now)
+        self._owe(owing)
         self._erase(erased, now)
-        self._erase(clean, now, until=ErasureState.WITHDRAWN)
+        self._erase(clean, now, ends=False)
         for name, person in (("live", live), ("leaving", leaving), ("erasing", clean)):
             self.names[name] = person.place[1].hex
             self.names[f"{name}_subject"] = person.subject_id
             self.names[f"{name}_application"] = str(person.application.id)
         self.names["erased"] = erased.place[1].hex
 
+    def _owe(self, person: Person) -> None:
+        self.names["owed"] = person.place[1].hex
+        self._write(
+            "INSERT INTO directory_debt (directory, issuer, serial, case_id, retry_at)"
+            " SELECT directory, issuer, serial, :case, 0 FROM publication WHERE serial = :serial",
+            case="E-0",
+            serial=self.names["owed"],
+        )
+
     def _revoke(self, person: Person, now: datetime) -> Place:
         place = self.stores.revoked(person.certificate, now)
         self.stores.observe_all(place, now)
         return place
 
-    def _erase(
-        self, person: Person, now: datetime, until: ErasureState = ErasureState.DESTROYED
-    ) -> None:
-        store = self.stores.erasures
-        case = store.approve(store.open_erasure(person.subject_id, now), self.approver.id, now)
-        for state in (ErasureState.FROZEN, ErasureState.VISIBLE, ErasureState.WITHDRAWN):
-            case = store.advance(case, state, {}, now)
-        if until is ErasureState.DESTROYED:
-            store.destroy(case, now)
+    def _erase(self, person: Person, now: datetime, *, ends: bool = True) -> None:
+        case = ready(self.stores, person.subject_id, self.administrators, now)
+        if not ends:
+            self.names["erasure_begun"] = case.id
+            return
+        destroyed = self.stores.erasures.destroy(case, now)
+        assert destroyed is not None
+        sealed = to_sealed(self.stores, destroyed, now)
+        self.stores.erasures.finish(sealed, "receipt", now)
+        self.names["erasure_done"] = case.id
+
+    def _erasures(self, now: datetime) -> None:
+        """A request with one approval, files that are kept, a hold, and what is asked for."""
+        stores, (first, second) = self.stores, self.administrators
+        asked, kept, held, sued = (a_person(stores, now) for _ in range(4))
+        case = requested(stores, asked.subject_id, now)
+        stores.erasures.approve(case, Approval(first.id, case.assessment.sha256), now, now)
+        stores.publish_all(now)
+        for person in (kept, held, sued):
+            self._revoke(person, now)
+        stores.withdraw_all(now)
+        nsis = (BUILT_IN["nsis"],)
+        part = ready(stores, kept.subject_id, self.administrators, now, nsis)
+        assert stores.erasures.destroy(part, now) is not None
+        until_expiry = (BUILT_IN["keep_until_expiry"],)
+        ready(stores, held.subject_id, self.administrators, now, until_expiry)
+        ready(stores, sued.subject_id, self.administrators, now)
+        self._write(
+            "INSERT INTO subject (id, kind, state, created_at)"
+            " VALUES ('subject-0', 'natural_person', 'erasing', 0)"
+        )
+        for subject in (held.subject_id, sued.subject_id, "subject-0"):
+            hold = stores.orders.ask(NewOrder("hold", "B 1", subject), first.id, now)
+            stores.orders.approve(hold.id, second.id, now)
+        new = NewOrder("release", "B 1", hold_id=hold.id)
+        self.names |= {
+            "erasure_asked": case.id,
+            "asked_subject": asked.subject_id,
+            "asked_serial": asked.place[1].hex,
+            "rulings": case.assessment.sha256,
+            "kept_subject": kept.subject_id,
+            "sued_subject": sued.subject_id,
+            "sued_serial": sued.place[1].hex,
+            "bare_subject": "subject-0",
+            "held_subject": held.subject_id,
+            "held_serial": held.place[1].hex,
+            "hold": hold.id,
+            "release": stores.orders.ask(new, first.id, now).id,
+            "first": first.id,
+            "first_person": first.person_id,
+            "second_admin": second.id,
+            "second_person": second.person_id,
+        }
 
     def _applications(self, now: datetime) -> None:
         stores = self.stores

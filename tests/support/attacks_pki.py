@@ -146,7 +146,7 @@ SUBJECT_ATTACKS = {
     ),
     "PKI15": (
         "DELETE FROM data_key WHERE subject_id = :live_subject",
-        "DELETE FROM data_key WHERE subject_id = :erasing_subject",
+        "DELETE FROM data_key WHERE subject_id = :erasing_subject AND purpose = 'core'",
         "DELETE FROM data_key WHERE subject_id = :verified_subject",
         "DELETE FROM data_key",
     ),

@@ -35,7 +35,7 @@ REGISTRATION_ATTACKS = {
         *over(
             "approval",
             "application_id = :half_approved_application",
-            "application_id",
+            "application_id, package_sha256",
             "at = 9",
             signature="sealed_package",
         ),

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from ca.identifiers import SerialNumber
-from publish_ldap.entry import PersonEntry
+from publish_ldap.entry import PERSON, Entry, Holder
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -40,14 +40,25 @@ class Published:
         return _der(self.issuer, self.serial)
 
 
-def an_entry(common_name: str = "Kirsten Ødegaard", pseudonym: str | None = None) -> PersonEntry:
-    return PersonEntry(
-        pseudonym=pseudonym or uuid.uuid4().hex,
-        common_name=common_name,
-        surname="Ødegaard",
-        given_name="Kirsten",
-        mail="kirsten@tillid.example",
+def a_holder(common_name: str = "Kirsten Ødegaard", pseudonym: str | None = None) -> Holder:
+    return Holder(
+        "natural-person-substantial",
+        (
+            ("GN", "Kirsten"),
+            ("SN", "Ødegaard"),
+            ("CN", common_name),
+            ("serialNumber", pseudonym or uuid.uuid4().hex),
+            ("mail", "kirsten@tillid.example"),
+        ),
     )
+
+
+def an_entry(common_name: str = "Kirsten Ødegaard", pseudonym: str | None = None) -> Entry:
+    return PERSON.entry(a_holder(common_name, pseudonym))
+
+
+def pseudonym_of(entry: Entry) -> str:
+    return entry.holder[1]
 
 
 @cache

@@ -38,3 +38,22 @@ def put_key(token: Token, label: str, key: ec.EllipticCurvePrivateKey) -> None:
     with module.token(token.location.label).open(rw=True) as session:
         session.create_object(common | private)
         session.create_object(common | public)
+
+
+def import_wrapping_key(token: Token, label: str) -> None:
+    """Put an AES key into a token from outside, as CKA_LOCAL tells."""
+    module = load_module(token.location.module)
+    with module.token(token.location.label).open(rw=True) as session:
+        session.create_object(
+            {
+                Attribute.CLASS: ObjectClass.SECRET_KEY,
+                Attribute.KEY_TYPE: KeyType.AES,
+                Attribute.TOKEN: True,
+                Attribute.PRIVATE: True,
+                Attribute.SENSITIVE: True,
+                Attribute.EXTRACTABLE: False,
+                Attribute.LABEL: label,
+                Attribute.ID: label.encode()[:20],
+                Attribute.VALUE: bytes(32),
+            }
+        )

@@ -22,6 +22,7 @@ NANCY = "2512489996"
 SOEREN = "0108589995"
 ASTA = "0707614285"
 PROFILE = "natural-person-substantial"
+SECOND = "second_administrator"
 OFFICERS = ("registration_officer", "approving_officer", "security_administrator")
 _FEATURES = ["hologram", "microprint", "optically-variable-ink"]
 
@@ -64,6 +65,7 @@ class Office:
         self.service.trust.write_bytes(root.public_bytes(Encoding.PEM))
         for role in OFFICERS:
             self.enrol(role)
+        self.enrol("security_administrator", out=self.identity(SECOND))
 
     def apply(self, number: str = NANCY) -> Applied:
         """Apply with a new key; terms and security notice are accepted, publication as well."""
@@ -151,9 +153,12 @@ class Office:
         return str(self.service.api(path, {}, secret=applied.secret)["id"])
 
     def begin_erasure(self, case: str) -> None:
-        """The security administrator lets it begin."""
-        who = self.identity("security_administrator")
-        self.service.api(f"erasures/{case}/approval", {}, identity=who)
+        """Two security administrators approve the rulings, and the case begins."""
+        for administrator in ("security_administrator", SECOND):
+            who = self.identity(administrator)
+            shown = self.service.api(f"erasures/{case}", identity=who)
+            body = {"rulings_sha256": shown["rulings_sha256"]}
+            self.service.api(f"erasures/{case}/approval", body, identity=who)
 
     def erasure(self, case: str) -> dict[str, object]:
         who = self.identity("security_administrator")

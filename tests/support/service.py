@@ -253,11 +253,13 @@ def _exchange(
 
 def _settings(slapd: PrivateSlapd | None) -> str:
     text = '[registers]\nadapter = "fake"\n\n[jobs]\ntick_seconds = 0.3\n'
+    text += "\n[keystore]\nseal_at_once = true\n"
     if slapd is None:
         return text
     return f"""{text}
-[directory]
-enabled = true
+[directories.main]
+processor = "this machine"
+region = "EU"
 url = "{slapd.url}"
 base_dn = "{slapd.suffix}"
 bind_dn = "{slapd.admin_dn}"

@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
 
 import pytest
 
@@ -35,12 +37,94 @@ def directory(slapd: PrivateSlapd) -> Iterator[Directory]:
 
 
 def _running(folder: Path) -> Iterator[PrivateSlapd]:
-    server = PrivateSlapd(folder, free_port())
+    yield from started(PrivateSlapd(folder, free_port()))
+
+
+Server = TypeVar("Server", bound=PrivateSlapd)
+
+
+def started(server: Server) -> Iterator[Server]:
+    """The server while it runs."""
     server.start()
     try:
         yield server
     finally:
         server.stop()
+
+
+class ProviderSlapd(PrivateSlapd):
+    """A server that others can follow (syncprov)."""
+
+    def configuration(self) -> str:
+        loaded = (
+            super()
+            .configuration()
+            .replace("moduleload back_mdb", "moduleload back_mdb\nmoduleload syncprov")
+        )
+        return f"{loaded}\nindex entryCSN eq\noverlay syncprov\n"
+
+
+class ConfiguredSlapd(PrivateSlapd):
+    """A server with further lines in its configuration, and others replaced."""
+
+    lines = ""
+    schema = ""
+    changes: Mapping[str, str] = MappingProxyType({})
+
+    def configuration(self) -> str:
+        text = super().configuration().replace("modulepath", f"{self.schema}\nmodulepath", 1)
+        for was, now in self.changes.items():
+            assert was in text
+            text = text.replace(was, now)
+        return f"{text}\n{self.lines}\n"
+
+
+class TlsSlapd(ConfiguredSlapd):
+    """A server that speaks LDAPS, and StartTLS; clients may log in by certificate."""
+
+    PUBLISHER = "cn=publisher,o=Tillid Test"
+
+    def __init__(self, directory: Path, port: int, tls_port: int) -> None:
+        """Take both ports; the files of TLS are `ca`, `server` and `server.key` in its folder."""
+        super().__init__(directory, port)
+        self.folder = directory.resolve()
+        self.tls_url = f"ldaps://localhost:{tls_port}"
+        self.lines = (
+            f"TLSCACertificateFile {self.folder}/ca\nTLSCertificateFile {self.folder}/server\n"
+            f"TLSCertificateKeyFile {self.folder}/server.key\nTLSVerifyClient try"
+        )
+        self.changes = {
+            "database mdb": f"{self.lines}\ndatabase mdb",
+            "access to * by * read": f'access to * by dn.exact="{self.PUBLISHER}" write by * read',
+        }
+        self.lines = ""
+
+    @property
+    def listeners(self) -> str:
+        return f"{self.url} {self.tls_url.replace('localhost', '127.0.0.1')}"
+
+
+class ReplicaSlapd(PrivateSlapd):
+    """A server that holds what its provider holds, and takes nothing from others (RFC 4533)."""
+
+    def __init__(self, directory: Path, port: int, provider: PrivateSlapd) -> None:
+        """Follow that server, with its password."""
+        super().__init__(directory, port, provider.suffix)
+        self.provider = provider
+        directory.mkdir(parents=True)
+        self.password_file.write_bytes(provider.password_file.read_bytes())
+
+    def configuration(self) -> str:
+        secret = self.password_file.read_text()
+        return (
+            f"{super().configuration()}\nindex entryCSN eq\nsyncrepl rid=001"
+            f' provider={self.provider.url} type=refreshAndPersist retry="1 +"'
+            f' searchbase="{self.suffix}" bindmethod=simple binddn="{self.admin_dn}"'
+            f" credentials={secret}\nupdateref {self.provider.url}\n"
+        )
+
+    def ensure_base_entry(self, slapadd: str, configuration: Path) -> None:
+        """It comes from the provider, like everything else."""
 
 
 @contextmanager

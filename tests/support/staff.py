@@ -88,7 +88,12 @@ def shown(parts: Assembly, language: str = "en") -> tuple[str, dict[str, str]]:
 
 
 def applied(
-    parts: Assembly, number: str = NANCY, profile: str = PROFILE, **changes: str
+    parts: Assembly,
+    number: str = NANCY,
+    *,
+    profile: str = PROFILE,
+    published: bool = False,
+    **changes: str,
 ) -> Application:
     """An application as the applicant submits it."""
     session, digests = shown(parts)
@@ -100,23 +105,27 @@ def applied(
         attributes=claimed(number, **changes),
         request=a_new_request_der(),
         acceptances=answers,
-        publication_consent=False,
+        publication_consent=published,
         session=session,
     )
     application, _ = open_application(parts, new, utc_now())
     return application
 
 
-def vetted(parts: Assembly, officer: Officer, number: str = NANCY) -> Application:
+def vetted(
+    parts: Assembly, officer: Officer, number: str = NANCY, *, published: bool = False
+) -> Application:
     """An application whose proofing an officer has concluded."""
-    application = applied(parts, number)
+    application = applied(parts, number, published=published)
     record_document(parts, application.id, passport_of(number), officer, utc_now())
     return conclude_proofing(parts, application.id, officer, utc_now())
 
 
-def certified(parts: Assembly, officer: Officer, approver: EnrolledOfficer) -> Application:
+def certified(
+    parts: Assembly, officer: Officer, approver: EnrolledOfficer, *, published: bool = False
+) -> Application:
     """An application whose certificate is issued."""
-    application = vetted(parts, officer)
+    application = vetted(parts, officer, published=published)
     signature = approver.sign(application_package(application))
     return approve_application(parts, application.id, signature, approver.officer, utc_now())
 

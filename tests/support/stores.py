@@ -29,10 +29,15 @@ from records.cases import Cases
 from records.certificates import Certificates
 from records.crls import Crls
 from records.database import Database
+from records.directory_debts import DirectoryDebts
+from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.issuers import Issuers
+from records.key_store import KeyStore
 from records.officers import Officer, Officers, Role
+from records.orders import Orders
 from records.personal_data import PersonalData
+from records.publication_consents import Consents
 from records.publications import Publications
 from records.statuses import Statuses
 from records.tables import metadata
@@ -68,8 +73,12 @@ class Stores:
     further_keys: dict[IssuerName, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.key_store = key_store_of(self.database, self.roots)
-        self.personal = PersonalData(self.key_store)
+        self.use(key_store_of(self.database, self.roots))
+
+    def use(self, key_store: KeyStore) -> None:
+        """Make every store anew, with this key store."""
+        self.key_store = key_store
+        self.personal = PersonalData(key_store)
         self.issuers = Issuers(self.database)
         self.certificates = Certificates(self.database, self.personal, (DIRECTORY,))
         self.statuses = Statuses(self.database)
@@ -79,7 +88,11 @@ class Stores:
         self.officers = Officers(self.database, self.personal)
         self.applications = Applications(self.database, self.personal)
         self.publications = Publications(self.database, self.personal)
-        self.erasures = Erasures(self.database, self.personal, self.crls)
+        self.erasures = Erasures(self.database, self.crls)
+        self.work = ErasureWork(self.database)
+        self.orders = Orders(self.database)
+        self.debts = DirectoryDebts(self.database)
+        self.consents = Consents(self.database, self.personal, (DIRECTORY,))
         self.cases = Cases(self.database, self.personal)
         self.case_contents = CaseContents(self.database, self.personal)
         self.deliveries = Deliveries(self.database, self.personal)
@@ -178,13 +191,13 @@ class Stores:
     def publish_all(self, now: datetime) -> None:
         """Carry out every publication that is due."""
         for task in self.publications.pending(DIRECTORY, 100, now):
-            assert task.entry is not None
+            assert task.holder is not None
             self.publications.done(task.id, ENTRY_UUID, now)
 
     def withdraw_all(self, now: datetime) -> None:
         """Carry out every withdrawal that is due."""
         for task in self.publications.pending(DIRECTORY, 100, now):
-            assert task.entry is None
+            assert task.holder is None
             self.publications.done(task.id, None, now)
 
     def count(self, table: str) -> int:

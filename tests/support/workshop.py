@@ -41,7 +41,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class Requested:
-    """An office where one person's certificate is revoked and the erasure is asked for."""
+    """An office where the erasure of one person with a good certificate is asked for."""
 
     office: Office
     certificate: Path
@@ -121,7 +121,6 @@ class Workshop:
             office.approve(verified.applied)
             until("the issue", lambda: office.state(verified.applied) == "fulfilled")
             certificate = office.fetch(verified.applied)
-            office.revoke(certificate)
             case = office.ask_erasure(verified.applied)
             service.stop()
             key = run_python(_AUDIT_KEY, **service.environment).encode()

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("sealed_body", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", records.database.UtcTime(), nullable=False),
         sa.Column("updated_at", records.database.UtcTime(), nullable=False),
+        sa.Column("keep_until", records.database.UtcTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
         sqlite_with_rowid=False,
     )
@@ -41,7 +42,7 @@ def upgrade() -> None:
         sa.Column("sealed_package", sa.LargeBinary(), nullable=False),
         sa.Column("signature", sa.LargeBinary(), nullable=False),
         sa.Column("at", records.database.UtcTime(), nullable=False),
-        sa.PrimaryKeyConstraint("application_id", name=op.f("pk_approval")),
+        sa.PrimaryKeyConstraint("application_id", "package_sha256", name=op.f("pk_approval")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -106,20 +107,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "erasure",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("subject_id", sa.String(length=40), nullable=True),
-        sa.Column("state", sa.String(length=12), nullable=False),
-        sa.Column("requested_at", records.database.UtcTime(), nullable=False),
-        sa.Column("approved_by", sa.String(length=40), nullable=True),
-        sa.Column("certificates", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("evidence", sa.Text(), nullable=False),
-        sa.Column("recheck", sa.Text(), nullable=False),
-        sa.Column("receipt", sa.Text(), nullable=True),
-        sa.Column("updated_at", records.database.UtcTime(), nullable=False),
+        *_erasure_columns(),
+        sa.CheckConstraint("cause IN ('request', 'retention')", name=op.f("ck_erasure_cause")),
+        sa.CheckConstraint(
+            "(lease_holder IS NULL) = (lease_until IS NULL)", name=op.f("ck_erasure_lease")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_erasure")),
         sa.UniqueConstraint("subject_id", name=op.f("uq_erasure_subject_id")),
         sqlite_with_rowid=False,
     )
+    op.create_index(op.f("ix_erasure_state"), "erasure", ["state"], unique=False)
     op.create_table(
         "issuer",
         sa.Column("name", sa.String(length=32), nullable=False),
@@ -293,6 +290,10 @@ def _from_officers_on() -> None:
         sa.Column("retry_at", records.database.UtcTime(), nullable=False),
         sa.Column("error_code", sa.String(length=40), nullable=True),
         sa.Column("verified_at", records.database.UtcTime(), nullable=True),
+        sa.Column("set_aside_at", records.database.UtcTime(), nullable=True),
+        sa.Column("cert_sha1", sa.LargeBinary(), nullable=True),
+        sa.Column("name_sha1", sa.LargeBinary(), nullable=True),
+        sa.Column("key_sha1", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'published', 'withdrawing', 'withdrawn')",
             name=op.f("ck_publication_state"),
@@ -306,7 +307,8 @@ def _from_officers_on() -> None:
             "directory", "issuer", "serial", name=op.f("uq_publication_directory_issuer_serial")
         ),
     )
-    op.create_index(op.f("ix_publication_state"), "publication", ["state"], unique=False)
+    for column in ("cert_sha1", "key_sha1", "name_sha1", "state"):
+        op.create_index(op.f(f"ix_publication_{column}"), "publication", [column], unique=False)
     op.create_index(op.f("ix_publication_subject_id"), "publication", ["subject_id"], unique=False)
     op.create_table(
         "revocation_residue",
@@ -317,8 +319,17 @@ def _from_officers_on() -> None:
         sa.Column("not_after", records.database.UtcTime(), nullable=False),
         sa.Column("crl_entry", sa.LargeBinary(), nullable=False),
         sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("erased_at", records.database.UtcTime(), nullable=True),
         sa.PrimaryKeyConstraint("issuer", "serial", name=op.f("pk_revocation_residue")),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_revocation_residue_erased_at",
+        "revocation_residue",
+        ["erased_at"],
+        unique=False,
+        sqlite_where=sa.text("erased_at IS NOT NULL"),
+        postgresql_where=sa.text("erased_at IS NOT NULL"),
     )
     op.create_index(
         "ix_revocation_residue_listed", "revocation_residue", ["issuer", "not_after"], unique=False
@@ -409,6 +420,7 @@ def _certificates() -> None:
         sa.Column("invalid_since", records.database.UtcTime(), nullable=True),
         sa.Column("decided_by", sa.String(length=80), nullable=True),
         sa.Column("shard", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("keep_until", records.database.UtcTime(), nullable=True),
         sa.CheckConstraint(
             "(status IN ('held', 'revoked')) = (revoked_at IS NOT NULL)",
             name=op.f("ck_certificate_revoked"),
@@ -503,4 +515,33 @@ def _bulk_revocations() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bulk_revocation")),
         sqlite_with_rowid=False,
+    )
+
+
+def _erasure_columns() -> tuple["sa.Column[Any]", ...]:
+    """Of erasure cases."""
+    return (
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("cause", sa.String(length=12), nullable=False),
+        sa.Column("opened_by", sa.String(length=40), nullable=False),
+        sa.Column("requested_at", records.database.UtcTime(), nullable=False),
+        sa.Column("due_at", records.database.UtcTime(), nullable=False),
+        sa.Column("begins_at", records.database.UtcTime(), nullable=True),
+        sa.Column("rulings", sa.Text(), nullable=False),
+        sa.Column("rulings_sha256", sa.String(length=64), nullable=False),
+        sa.Column("kept", sa.Text(), nullable=True),
+        sa.Column("holder", sa.String(length=64), nullable=True),
+        sa.Column("epoch", sa.Integer(), nullable=True),
+        sa.Column("destroyed_event", sa.Integer(), nullable=True),
+        sa.Column("certificates", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("recheck", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("retry_at", records.database.UtcTime(), nullable=True),
+        sa.Column("error", sa.String(length=80), nullable=True),
+        sa.Column("lease_holder", sa.String(length=40), nullable=True),
+        sa.Column("lease_until", records.database.UtcTime(), nullable=True),
+        sa.Column("updated_at", records.database.UtcTime(), nullable=False),
     )

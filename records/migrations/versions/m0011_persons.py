@@ -6,7 +6,7 @@ from alembic import op
 import records.database
 
 revision = "0011"
-down_revision = "0005"
+down_revision = "0007"
 
 
 def upgrade() -> None:

@@ -1,0 +1,375 @@
+"""One LDAP session: the only module that touches ldap3.
+
+Every wait has an end, every failure becomes a DirectoryError with no name in it, and many entries
+can be on their way at once.
+"""
+
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Literal
+
+from ldap3 import (
+    ANONYMOUS,
+    EXTERNAL,
+    MODIFY_ADD,
+    MODIFY_DELETE,
+    MODIFY_REPLACE,
+    NONE,
+    SASL,
+    SIMPLE,
+    SYNC,
+    Connection,
+    Server,
+    Tls,
+)
+from ldap3.core import results
+from ldap3.core.exceptions import (
+    LDAPCertificateError,
+    LDAPCommunicationError,
+    LDAPException,
+    LDAPInvalidDnError,
+    LDAPResponseTimeoutError,
+    LDAPStartTLSError,
+)
+from ldap3.utils.dn import parse_dn
+
+from publish_ldap.add_messages import Attributes, add_answer, add_request
+from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
+from publish_ldap.settings import DirectorySettings
+
+WINDOW: Final = 64
+"""How many requests are on their way at once, at most."""
+_PAGE: Final = 500
+_PAGED: Final = "1.2.840.113556.1.4.319"
+
+# ldap3's methods are untyped, so what is sent with them is too; nothing of it leaves this module.
+_Send = Callable[[Any], object]
+Scope = Literal["BASE", "SUBTREE"]
+Change = Literal["add", "delete", "replace"]
+
+_CHANGES: Final[dict[Change, str]] = {
+    "add": MODIFY_ADD,
+    "delete": MODIFY_DELETE,
+    "replace": MODIFY_REPLACE,
+}
+_NO_ANSWER: Final = (
+    LDAPCommunicationError,
+    LDAPResponseTimeoutError,
+    LDAPStartTLSError,
+    LDAPCertificateError,
+)
+_NOT_NOW: Final = frozenset({results.RESULT_BUSY, results.RESULT_UNAVAILABLE})
+
+SUCCESS: Final = int(results.RESULT_SUCCESS)
+NO_SUCH_OBJECT: Final = int(results.RESULT_NO_SUCH_OBJECT)
+NO_SUCH_ATTRIBUTE: Final = int(results.RESULT_NO_SUCH_ATTRIBUTE)
+ENTRY_EXISTS: Final = int(results.RESULT_ENTRY_ALREADY_EXISTS)
+VALUE_EXISTS: Final = int(results.RESULT_ATTRIBUTE_OR_VALUE_EXISTS)
+COMPARE_TRUE: Final = int(results.RESULT_COMPARE_TRUE)
+COMPARE_FALSE: Final = int(results.RESULT_COMPARE_FALSE)
+
+
+class _VerifyingTls(Tls):
+    """TLS where OpenSSL itself checks anchors, dates and host name (RFC 4513 section 3.1.3).
+
+    What ldap3 does instead goes away with Python 3.12, and leaves sockets open.
+    """
+
+    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002 - ldap3's signature
+        context = ssl.create_default_context(cafile=self.ca_certs_file)
+        if self.certificate_file is not None:
+            context.load_cert_chain(self.certificate_file, self.private_key_file)
+        wrapped = context.wrap_socket(
+            connection.socket,
+            server_hostname=connection.server.host,
+            do_handshake_on_connect=False,
+        )
+        try:
+            wrapped.do_handshake()
+        except OSError:
+            wrapped.close()
+            raise
+        connection.socket = wrapped
+        return wrapped
+
+
+class Found:
+    """One entry as the server sent it; not shown in logs."""
+
+    __slots__ = ("dn", "values")
+
+    def __init__(self, item: Any) -> None:
+        """Keep the DN and the raw values."""
+        self.dn: str = item["dn"]
+        self.values: dict[str, list[bytes]] = dict(item["raw_attributes"])
+
+
+class Session:
+    """A session with one server, for one thread; it connects when first asked, and again later.
+
+    Every method raises DirectoryUnavailable or DirectoryRefused.
+    """
+
+    def __init__(self, settings: DirectorySettings) -> None:
+        """Keep the settings; nothing is sent yet."""
+        self._settings = settings
+        self._connection: Connection | None = None
+
+    def open(self) -> None:
+        """Connect and log in, unless that is done already."""
+        self._open()
+
+    def close(self) -> None:
+        """Let the connection go; the next request makes a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            _discard(connection)
+
+    def identity(self) -> str:
+        """The DN that the server takes us for (RFC 4532)."""
+        if self._settings.bind_dn is not None:
+            return self._settings.bind_dn
+        said: list[Any] = []
+        self._request(lambda new: said.append(new.extend.standard.who_am_i()))
+        return str(said[0] or "").removeprefix("dn:")
+
+    def add(self, dn: str, classes: Sequence[str], attributes: Attributes, *accepted: int) -> int:
+        """Add an entry; the result code, success or one accepted."""
+        values = {**attributes, "objectClass": list(classes)}
+        return self._request(lambda new: new.add(dn, attributes=values), *accepted)
+
+    def modify(
+        self, dn: str, changes: dict[str, tuple[Change, Sequence[str | bytes]]], *accepted: int
+    ) -> int:
+        """Change an entry, all of it or nothing."""
+        sent = {of: [(_CHANGES[what], list(values))] for of, (what, values) in changes.items()}
+        return self._request(lambda new: new.modify(dn, sent), *accepted)
+
+    def delete(self, dn: str, assertion: bytes | None, *accepted: int) -> int:
+        """Delete an entry, if the assertion (RFC 4528) holds of it."""
+        controls = None if assertion is None else [("1.3.6.1.1.12", True, assertion)]
+        return self._request(lambda new: new.delete(dn, controls=controls), *accepted)
+
+    def compare(self, dn: str, attribute: str, value: str) -> bool:
+        """Whether an entry has that value; an entry that is gone has none."""
+        outcome = self._request(
+            lambda new: new.compare(dn, attribute, value),
+            COMPARE_TRUE,
+            COMPARE_FALSE,
+            NO_SUCH_ATTRIBUTE,
+            NO_SUCH_OBJECT,
+        )
+        return outcome == COMPARE_TRUE
+
+    def search(
+        self, base_dn: str, wanted: str, attributes: Sequence[str], scope: Scope = "SUBTREE"
+    ) -> list[Found]:
+        """The entries found. A base below which to search must be there; else it is no answer."""
+        responses: list[Any] = []
+
+        def send(connection: Connection) -> None:
+            connection.search(base_dn, wanted, scope, "NEVER", attributes=list(attributes))
+            responses.extend(connection.response or [])
+
+        self._request(send, *([NO_SUCH_OBJECT] if scope == "BASE" else []))
+        return _entries(responses)
+
+    def pages(self, base_dn: str, wanted: str, attributes: Sequence[str]) -> Iterator[Found]:
+        """As `search`, however many there are (RFC 2696)."""
+        cookie: Any = None
+        while True:
+            responses: list[Any] = []
+
+            def send(connection: Connection, cookie: Any = cookie, into: Any = responses) -> None:
+                connection.search(
+                    base_dn,
+                    wanted,
+                    "SUBTREE",
+                    "NEVER",
+                    attributes=list(attributes),
+                    paged_size=_PAGE,
+                    paged_cookie=cookie,
+                )
+                into.extend(connection.response or [])
+
+            self._request(send)
+            yield from _entries(responses)
+            cookie = self._cookie()
+            if not cookie:
+                return
+
+    def add_many(
+        self, entries: Sequence[tuple[str, Sequence[str], Attributes]], *accepted: int
+    ) -> list[int | DirectoryError]:
+        """Add entries, up to `WINDOW` on their way at once; the outcome of each.
+
+        Requests and answers are written and read here: ldap3 spends more time on one than a
+        server on an entry.
+        """
+        connection: Any = self._open()
+        outcomes: dict[int, int | DirectoryError] = {}
+        waiting: dict[int, int] = {}
+        try:
+            for at, entry in enumerate(entries):
+                if len(waiting) == WINDOW:
+                    self._collect(connection, waiting, outcomes, accepted)
+                number = int(connection.server.next_message_id())
+                waiting[number] = at
+                connection.socket.sendall(add_request(number, *entry))
+            while waiting:
+                self._collect(connection, waiting, outcomes, accepted)
+        except (LDAPException, OSError, ValueError) as error:
+            failure = self._failure(error)
+            self.close()
+            outcomes = {at: outcomes.get(at, failure) for at in range(len(entries))}
+        return [outcomes[at] for at in range(len(entries))]
+
+    def _collect(
+        self,
+        connection: Any,
+        waiting: dict[int, int],
+        outcomes: dict[int, int | DirectoryError],
+        accepted: tuple[int, ...],
+    ) -> None:
+        """Take what answers have come; they may come in another order than was asked in."""
+        for message in connection.strategy.receiving():
+            number, code = add_answer(message)
+            at = waiting.pop(number, None)
+            if at is None:  # a notice that the server disconnects (RFC 4511 section 4.4.1)
+                raise OSError("not an answer to what was asked")
+            description = results.RESULT_CODES.get(code, str(code))
+            try:
+                outcomes[at] = self._judged({"result": code, "description": description}, accepted)
+            except DirectoryError as error:
+                outcomes[at] = error
+
+    def _cookie(self) -> Any:
+        answer = self._connection.result if self._connection is not None else None
+        control = ((answer or {}).get("controls") or {}).get(_PAGED)
+        return control["value"]["cookie"] if control else None
+
+    def _request(self, send: _Send, *accepted: int) -> int:
+        """Send one request and wait for its answer; the result code, success or one accepted."""
+        return self._exchange(self._open(), send, *accepted)
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._entered()
+        return self._connection
+
+    def _entered(self) -> Connection:
+        connection = self._new_connection()
+        try:
+            self._exchange(connection, self._connect)
+            if self._settings.ca_file is not None and not connection.server.ssl:
+                self._exchange(connection, lambda new: new.start_tls(read_server_info=False))
+            self._exchange(connection, lambda new: new.bind(read_server_info=False))
+        except DirectoryError:
+            _discard(connection)
+            raise
+        return connection
+
+    def _connect(self, connection: Connection) -> None:
+        """Open; sending waits no longer than receiving, be the message larger than all buffers."""
+        connection.open(read_server_info=False)
+        bound = struct.pack("LL", self._settings.timeout_seconds, 0)
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
+        connection.result = {"result": SUCCESS, "description": "success"}
+
+    def _new_connection(self) -> Connection:
+        of = self._settings
+        files = (of.ca_file, of.certificate_file, of.key_file)
+        for file, code in zip(files, ("caFile", "certificateFile", "keyFile"), strict=True):
+            if file is not None and not file.is_file():
+                raise DirectoryRefused(of.name, code)
+        ca_file, certificate_file, key_file = (None if f is None else str(f) for f in files)
+        tls = _VerifyingTls(
+            local_private_key_file=key_file,
+            local_certificate_file=certificate_file,
+            validate=ssl.CERT_REQUIRED,
+            ca_certs_file=ca_file,
+        )
+        server = Server(of.url, tls=tls, get_info=NONE, connect_timeout=of.timeout_seconds)
+        login: dict[str, Any] = {"authentication": ANONYMOUS if of.bind_dn is None else SIMPLE}
+        if certificate_file is not None:
+            login = {"authentication": SASL, "sasl_mechanism": EXTERNAL, "sasl_credentials": ""}
+        return Connection(
+            server,
+            user=of.bind_dn,
+            password=self._password(),
+            client_strategy=SYNC,
+            receive_timeout=of.timeout_seconds,
+            auto_referrals=False,
+            check_names=False,
+            **login,
+        )
+
+    def _password(self) -> str | None:
+        """The password; an empty one is refused, it would log in as nobody (RFC 4513 5.1.2)."""
+        if self._settings.password_file is None:
+            return None
+        try:
+            password = self._settings.password_file.read_text(encoding="utf-8").strip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            password = ""
+        if not password:
+            raise DirectoryRefused(self._settings.name, "passwordFile")
+        return password
+
+    def _exchange(self, connection: Connection, send: _Send, *accepted: int) -> int:
+        """Send and judge the answer; ldap3's own errors, which quote DNs, end here."""
+        failure: DirectoryError | None = None
+        connection.result = None  # an answer that stays out must not look like the one before
+        try:
+            send(connection)
+        except (LDAPException, OSError) as error:
+            failure = self._failure(error)
+        if failure is not None:  # raised here so that it does not carry ldap3's error as context
+            self.close()
+            raise failure
+        return self._judged(connection.result, accepted)
+
+    def _failure(self, error: Exception) -> DirectoryError:
+        kind = (
+            DirectoryUnavailable
+            if isinstance(error, (*_NO_ANSWER, OSError, ValueError))
+            else DirectoryRefused
+        )
+        return kind(self._settings.name, type(error).__name__)
+
+    def _judged(self, answer: Any, accepted: tuple[int, ...]) -> int:
+        if not answer:
+            self.close()
+            raise DirectoryUnavailable(self._settings.name, "noAnswer")
+        code = int(answer["result"])
+        if code == SUCCESS or code in accepted:
+            return code
+        kind = DirectoryUnavailable if code in _NOT_NOW else DirectoryRefused
+        raise kind(self._settings.name, str(answer["description"]))
+
+
+def parsed(dn: str) -> list[tuple[str, str]]:
+    """The attributes that a DN is made of, by ldap3's reading; ValueError if it is none."""
+    fault = False
+    try:
+        parts = parse_dn(dn, strip=True)
+    except LDAPInvalidDnError:
+        fault = True
+    if fault:
+        raise ValueError("not a distinguished name (RFC 4514)")
+    return [(attribute.lower(), value) for attribute, value, _separator in parts]
+
+
+def _entries(responses: list[Any]) -> list[Found]:
+    return [Found(item) for item in responses if item["type"] == "searchResEntry"]
+
+
+def _discard(connection: Connection) -> None:
+    """Say goodbye if that is still possible, and close the socket in any case."""
+    with contextlib.suppress(LDAPException, OSError):
+        connection.unbind()
+    if connection.socket is not None:
+        connection.socket.close()

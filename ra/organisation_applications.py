@@ -1,0 +1,90 @@
+"""Applications for certificates that name an organisation: seals, and employees (NSIS 3.1.3, 5).
+
+Nothing is proven anew here: a seal rests on the registration of its legal person, an employee on
+the association and on the person's own credential. What is asked again is the register.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ra.applications import Application, ApplicationState, start_proofing, step
+from ra.assessment import ProofingPolicy
+from ra.case import Case, DeliveryPart
+from ra.case_assessment import assess_level
+from ra.case_authenticator import SOFTWARE_KEY
+from ra.companies import CompanyAnswer
+from ra.errors import Conflict, MalformedField, Refused
+from ra.evidence import Officer, ProofingResult
+from ra.levels import AssuranceLevel
+from ra.mandate_assessment import status_findings
+from ra.requirements import Finding, finding
+from ra.terms import terms_findings
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How what the application rests on stands now; None for what is there no more."""
+
+    company: CompanyAnswer
+    organisation: AssuranceLevel | None
+    association: AssuranceLevel | None
+    """The level of the active association; as the organisation's for a seal."""
+
+
+def submit_named(application: Application, policy: ProofingPolicy, now: datetime) -> Application:
+    """Hand in an application that names an organisation.
+
+    Raises: Refused with what the texts and the level still lack; Conflict.
+    """
+    case = Case(authenticator=SOFTWARE_KEY, delivery=DeliveryPart())
+    reasons = assess_level(case, application.level, policy.policy).reasons
+    found = (
+        *terms_findings(application.acceptances, policy.terms, application.level),
+        *(each.finding for each in reasons),
+    )
+    submitted = step(application, ApplicationState.SUBMITTED, now)
+    if found:
+        raise Refused(found)
+    return submitted
+
+
+def standing_findings(application: Application, standing: Standing) -> tuple[Finding, ...]:
+    """Everything that no longer carries the certificate."""
+    found = list(status_findings(standing.company))
+    if standing.organisation is None or standing.organisation < application.level:
+        found.append(finding("ASC-L5", "ASSOCIATED_ORGANISATION_LEVEL_TOO_LOW"))
+    if standing.association is None or standing.association < application.level:
+        found.append(finding("ASC-S8a", "ASSOCIATION_NOT_UNDER_ORGANISATION_CONTROL"))
+    return tuple(found)
+
+
+def conclude_named(
+    application: Application,
+    standing: Standing,
+    officer: Officer,
+    policy: ProofingPolicy,
+    now: datetime,
+) -> Application:
+    """Verified, at the lowest level of what it rests on.
+
+    Raises: Refused when something no longer carries it; Conflict when it is decided.
+    """
+    of = application.applicant.organisation
+    if of is None:
+        raise MalformedField("application", "one that names an organisation")
+    taken_up = application
+    if application.state is ApplicationState.SUBMITTED:
+        taken_up = start_proofing(application, officer, now)
+    if taken_up.state is not ApplicationState.PROOFING:
+        raise Conflict(taken_up.state)
+    found = standing_findings(application, standing)
+    if found:
+        raise Refused(found)
+    result = ProofingResult(
+        level=application.level,
+        policy_version=policy.version,
+        completed_at=now,
+        valid_until=now + policy.policy.limits.proofing_age,
+        policy_sha256=policy.policy.sha256,
+    )
+    return replace(step(taken_up, ApplicationState.VERIFIED, now), proofing=result)

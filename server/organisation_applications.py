@@ -1,0 +1,177 @@
+"""Applications for seals and for employee certificates (NSIS 3.1.3 and 5)."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from ca.key_uses import check_key_uses
+from ca.names import SubjectName
+from ca.profiles import load_profile
+from ca.requests import MAX_OCTETS, parse_request
+from ra.applications import (
+    Applicant,
+    Application,
+    ApplicationState,
+    RequestedCertificate,
+    draft,
+    record_acceptance,
+)
+from ra.associations import AssociationKind, AssociationState
+from ra.claims import ClaimedIdentity
+from ra.errors import MalformedField, Refused
+from ra.evidence import Officer as ProofingOfficer
+from ra.legal_persons import Act, Company, CvrNumber, NamedOrganisation
+from ra.levels import AssuranceLevel
+from ra.mandate_assessment import status_findings
+from ra.mandates import Authenticated
+from ra.organisation_applications import (
+    Standing,
+    conclude_named,
+    standing_findings,
+    submit_named,
+)
+from ra.package import subject_name
+from ra.requirements import finding
+from ra.terms import TermsKind, accept
+from records.associations import name_organisation
+from records.officers import Officer
+from server.assembly import Assembly
+from server.errors import NotAllowed
+
+SEAL, EMPLOYEE = "legal-person-seal", "employee"
+
+
+@dataclass(frozen=True, slots=True)
+class NewNamed:
+    """What is handed in; `acceptances` maps terms and security_notice to the answers."""
+
+    request: bytes
+    acceptances: dict[str, dict[str, object]]
+    publication_consent: bool = False
+
+
+def apply_for_seal(
+    parts: Assembly, company: CvrNumber, new: NewNamed, actor: Authenticated, now: datetime
+) -> tuple[Application, str]:
+    """Who is mandated to register a legal person applies for its seal.
+
+    Raises: NotFound; Refused when the actor is not mandated or the register is against it.
+    """
+    of = parts.mandates.organisation(company)
+    held = parts.mandates.held_by(actor.subject_id, company)
+    if of.level is None or not any(each.holds(Act.REGISTER, now.date()) for each in held):
+        raise Refused((finding("REG-IDL-S6a", "AUTHORISATION_NOT_VERIFIED"),))
+    name = _registered_name(parts, company, now)
+    claim = _claim_of(parts, actor.subject_id)
+    # The number of the registrant is no datum of the legal person.
+    contact = ClaimedIdentity(claim.given_name, claim.surname)
+    named = NamedOrganisation(of.id, company, name, of.level)
+    applicant = Applicant(of.subject_id, contact, organisation=named)
+    return _open(parts, SEAL, applicant, new, now)
+
+
+def apply_as_employee(
+    parts: Assembly, association_id: str, new: NewNamed, actor: Authenticated, now: datetime
+) -> tuple[Application, str]:
+    """A person with an active association applies for the certificate of the role.
+
+    Raises: NotFound; NotAllowed; Refused when the association carries no certificate.
+    """
+    of = parts.associations.get(association_id)
+    if of.subject_id != actor.subject_id:
+        raise NotAllowed("person of the association")
+    active = of.state is AssociationState.ACTIVE and of.kind is AssociationKind.CREDENTIAL
+    if not active or of.levels is None:
+        raise Refused((finding("ASC-S8a", "ASSOCIATION_NOT_UNDER_ORGANISATION_CONTROL"),))
+    name = _registered_name(parts, of.organisation, now)
+    named = NamedOrganisation(of.organisation_id, of.organisation, name, of.levels.level, of.id)
+    applicant = Applicant(actor.subject_id, _claim_of(parts, actor.subject_id), organisation=named)
+    return _open(parts, EMPLOYEE, applicant, new, now)
+
+
+def conclude_application(
+    parts: Assembly, before: Application, officer: Officer, now: datetime
+) -> Application:
+    """An officer concludes an application that names an organisation; the register is asked."""
+    who = ProofingOfficer(officer.id, officer.person_id)
+    return conclude_named(before, standing_of(parts, before, now), who, parts.policy, now)
+
+
+def require_standing(parts: Assembly, application: Application, now: datetime) -> None:
+    """At issuance, ask again whether everything still carries the certificate (REG-IDL-L3).
+
+    Raises: Refused; NoRegisters.
+    """
+    if application.applicant.organisation is None:
+        return
+    found = standing_findings(application, standing_of(parts, application, now))
+    if found:
+        raise Refused(found)
+
+
+def standing_of(parts: Assembly, application: Application, now: datetime) -> Standing:
+    """How the organisation and the association of an application stand now."""
+    named = application.applicant.organisation
+    if named is None:
+        raise MalformedField("application", "one that names an organisation")
+    register, _ = parts.companies()
+    of = parts.mandates.organisation(named.number)
+    carried = of.level
+    if named.association is not None:
+        found = parts.associations.get(named.association)
+        active = found.state is AssociationState.ACTIVE and found.levels is not None
+        carried = found.levels.level if active and found.levels else None
+        held = parts.holders.level_of(found.subject_id, now)
+        carried = min(carried, held) if carried and held else None
+    return Standing(register.find(named.number, now), of.level, carried)
+
+
+def _open(
+    parts: Assembly, profile_name: str, applicant: Applicant, new: NewNamed, now: datetime
+) -> tuple[Application, str]:
+    profile = load_profile(profile_name)
+    level = AssuranceLevel[str(profile.assurance_level).upper()]
+    if len(new.request) > MAX_OCTETS:
+        raise MalformedField("certificate_request", f"at most {MAX_OCTETS} octets")
+    request = parse_request(new.request)
+    requested = RequestedCertificate.read(
+        profile.name, level, request.der, publication_consent=new.publication_consent
+    )
+    profile.check_subject(SubjectName.of(subject_name(applicant)))
+    uses = parts.certificates.uses_of_key(request.spki_sha256)
+    check_key_uses(uses, applicant.subject_id, None, reuse=profile.reuse_key)
+    application = draft(applicant, requested, now)
+    for kind in TermsKind:
+        (offered,) = parts.policy.terms.in_force(kind, now)
+        answer = new.acceptances.get(kind.value, {})
+        application = record_acceptance(application, accept(answer, offered, now), now)
+    application = submit_named(application, parts.policy, now)
+    secret = secrets.token_urlsafe(32)
+    named = applicant.organisation
+    if named is None:
+        raise MalformedField("application", "one that names an organisation")
+    of = (application.id, named.id, named.association)
+    parts.applications.add(application, secret, now, also=lambda tx: name_organisation(tx, *of))
+    return application, secret
+
+
+def _registered_name(parts: Assembly, company: CvrNumber, now: datetime) -> str:
+    """The name under which the register knows it now; Refused when it may not act."""
+    register, _ = parts.companies()
+    answer = register.find(company, now)
+    found = status_findings(answer)
+    if found or not isinstance(answer, Company):
+        raise Refused(found)
+    return answer.name
+
+
+def _claim_of(parts: Assembly, subject_id: str) -> ClaimedIdentity:
+    """The claim under which a person was proven."""
+    proven = [
+        each
+        for each in parts.applications.of_subject(subject_id)
+        if each.state is ApplicationState.FULFILLED and each.applicant.organisation is None
+    ]
+    if not proven:
+        raise Refused((finding("ASC-L4", "ASSOCIATED_PERSON_LEVEL_TOO_LOW"),))
+    return proven[-1].applicant.claim
