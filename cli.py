@@ -23,6 +23,8 @@ NOUNS = {
     "officer": "Officers: invite, enrol, list, one-time links.",
     "training": "Trainings of officers: record, list.",
     "application": "Applications: list, show, vet, approve as an officer; assess a case.",
+    "organisation": "Legal persons: who may act for them, their registration, their seals.",
+    "association": "Persons of an organisation: propose, agree, activate, suspend, end.",
     "policy": "Policies of identity proofing: list, show, check, compare; requirements of NSIS.",
     "cert": "Certificates: issue, show, status, hold, release, revoke, export, lint, verify.",
     "revocation": "Many certificates at once: plan a revocation, run it, watch it.",

@@ -118,13 +118,14 @@ def approve(application: str, signature: Path | None, identity: Path) -> Result:
     client = StaffClient.as_officer(identity)
     if signature is None:
         octets = client.fetch(f"applications/{application}/package")
-        pem = _signed(octets, Identity.load(identity))
+        pem = signed_package(octets, Identity.load(identity))
     else:
         pem = read_text(signature)
     return _state(client.post(f"applications/{application}/approval", {"signature": pem}))
 
 
-def _signed(octets: bytes, identity: Identity) -> str:
+def signed_package(octets: bytes, identity: Identity) -> str:
+    """A detached CMS signature over a package, in PEM."""
     from base64 import encodebytes
 
     from ca.signed_data import sign_detached

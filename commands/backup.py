@@ -157,6 +157,7 @@ def _result(value: dict[str, object], settled: "Settled") -> Result:
                 for each in settled.relearned
             ],
             "erased": settled.erased,
+            "indexed": settled.indexed,
         },
         (f"{settled.erased} persons were erased since the backup; their erasure goes on.",),
         Table(("Issuer", "Published CRL", "Missed", "Revocations learned"), tuple(rows)),

@@ -12,8 +12,8 @@ def group(once: bool, tour: str) -> None:  # noqa: FBT001 - click's way
     """Play one credential's whole life: proved, issued, published, checked, revoked, erased.
 
     Uses real SoftHSM tokens and a private slapd in the state directory. A second run goes on where
-    the first one stopped; a tour begins anew in a folder of its own. The registers it asks are test
-    equipment and know nobody real.
+    the first one stopped; a tour begins anew, in a folder of its own. The registers it asks are
+    test equipment and know nobody real.
     """
     from demo.errors import DemoError
     from demo.story import play

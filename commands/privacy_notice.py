@@ -16,11 +16,9 @@ from commands.ropa import language_option, write_sheet
 @click.option("--out", type=OutFile(), default="-", help="File to write; - is standard output.")
 def group(form: str, language: str, out: Path) -> Result:
     """Write the privacy notice in Danish, Swedish or English."""
+    from server.declared import declared
     from server.privacy_sheets import privacy_notice
     from server.privacy_words import Language
-    from server.processors import read_processors
 
-    controller = settings().controller
-    processors = read_processors(controller.processors_file)
-    value = write_sheet(privacy_notice(controller, processors, Language(language)), form, out)
+    value = write_sheet(privacy_notice(declared(settings()), Language(language)), form, out)
     return Result(value, value.pop("said"))

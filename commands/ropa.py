@@ -28,17 +28,16 @@ def group(form: str, language: str, out: Path, against: str | None) -> Result:
 
     With --against, say what differs from an export of before.
     """
+    from server.declared import declared
     from server.privacy_sheets import record_of_processing
     from server.privacy_words import Language
-    from server.processors import read_processors
 
-    controller = settings().controller
-    processors = read_processors(controller.processors_file)
-    sheet = record_of_processing(controller, processors, Language(language))
+    sheet = record_of_processing(declared(settings()), Language(language))
     before = None if against is None else _export(against)
     value = write_sheet(sheet, form, out)
     if before is None:
         return Result(value, value.pop("said"))
+    from server.declared import declared
     from server.privacy_sheets import differences
 
     found = list(differences(before, value["sheet"]))

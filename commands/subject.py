@@ -29,7 +29,7 @@ _purpose = click.option(
 
 @click.group
 def group() -> None:
-    """One person: find, show, report, check a package; make the index anew."""
+    """One person: find, show, report, consents, check a package; make the index anew."""
 
 
 @verb(group, example="tillid subject find cpr --purpose access-request --identity me.pem")
@@ -128,6 +128,48 @@ def check(folder: Path) -> Result:
     }
     names = verify_package(files)
     return Result({"files": list(names)}, (f"{len(names)} files are as they were signed.",))
+
+
+@verb(
+    group,
+    example="tillid subject consent A-7KQ2M4XN3P --withdrawn --level substantial --identity me.pem",
+)
+@click.argument("application")
+@click.option("--given", "state", flag_value="given", help="The person consents.")
+@click.option("--withdrawn", "state", flag_value="withdrawn", help="The person withdraws it.")
+@click.option("--text-sha256", help="Digest of the text that the person read; needed to consent.")
+@click.option(
+    "--level",
+    type=click.Choice(["none", "low", "substantial", "high"]),
+    default="none",
+    help="How well it was known who said it.",
+)
+@click.option("--details", help="What else belongs to it, as where the signed form lies.")
+@click.option(
+    "--identity",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Act as this officer, a registration officer.",
+)
+def consent(application: str, state: str | None, identity: Path, **said: Any) -> Result:
+    """Record what a person says about publication, or list what was said.
+
+    The person is the one of the APPLICATION. With a withdrawal every publication of the person is
+    due to be taken back at once.
+    """
+    from commands.staff_client import StaffClient
+
+    client, place = StaffClient.as_officer(identity), f"applications/{application}/consents"
+    given = {name: value for name, value in said.items() if value is not None}
+    if state is None:
+        if given != {"level": "none"}:
+            raise click.UsageError("Say --given or --withdrawn with what belongs to it.")
+        found = client.get(place)
+    else:
+        found = [client.post(place, {"state": state, **given})]
+    rows = tuple((one["kind"], one["state"], one["level"], one["at"]) for one in found)
+    table = Table(("Consent", "State", "Level", "At"), rows)
+    return Result({"consents": found}, () if rows else ("Nothing was said yet.",), table)
 
 
 @verb(group, example="tillid subject reindex")

@@ -1,65 +1,17 @@
-"""The parts of an answer: who collects them, and who makes a package of them.
+"""The parts of an answer: how far each collector is, and the package that is made of them.
 
-A collector tells how much it found and the digest of it, so that completeness can be proved; one
-that has not answered blocks the package.
+A collector (`gdpr_erasure.person_file`) tells how much it found and the digest of it, so that
+completeness can be proved; one that has not answered blocks the package.
 """
 
-import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
-
-from gdpr_erasure.record_classes import RecordClass
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-PartsT_contra = TypeVar("PartsT_contra", contravariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What one collector found: how many records, and their content (canonical JSON, UTF-8)."""
-
-    count: int
-    content: bytes
-
-    @property
-    def sha256(self) -> str:
-        """Digest of the content, hexadecimal."""
-        return hashlib.sha256(self.content).hexdigest()
-
-    @classmethod
-    def of(cls, records: Sequence[Mapping[str, object]]) -> "Collected":
-        """Records as canonical JSON."""
-        text = json.dumps(records, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return cls(len(records), text.encode())
-
-
-class Collector(Protocol):
-    """Finds the records of one kind."""
-
-    @property
-    def name(self) -> str:
-        """A short word-with-hyphens; the name of its part in the package."""
-
-    @property
-    def record_class(self) -> RecordClass:
-        """What it collects; left out of a case that does not ask for it."""
-
-    def collect(self, subject_id: str) -> Collected:
-        """Everything of this kind about the subject; raises when it cannot be reached."""
-
-
-class PackageRenderer(Protocol[PartsT_contra]):
-    """Makes the files of an answer: `access_package` and `portability_package` are such."""
-
-    def __call__(
-        self, parts: PartsT_contra, subject_id: str, language: str, now: datetime
-    ) -> Mapping[str, bytes]:
-        """Files by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,8 @@ class CaseText:
     """Reference to what proved the identity."""
     question: str = field(default="", repr=False)
     """What the requester was asked for clarification."""
+    answer: str = field(default="", repr=False)
+    """What the requester said to that."""
 
 
 @dataclass(frozen=True, slots=True)

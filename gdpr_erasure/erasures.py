@@ -276,7 +276,11 @@ class KeyVault(Protocol):
 
 
 class Notifier(Protocol):
-    """Tells recipients of the data that it was erased (GDPR 19)."""
+    """Tells recipients of the data that it was erased (GDPR 19).
+
+    They are organisations that keep the data as well; what is sent to the person goes through
+    `ra.notices.Notifier`.
+    """
 
     def notify(self, notice: Notice) -> Told | None:
         """How it ended, or None to be asked again."""

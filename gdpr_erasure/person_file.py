@@ -7,8 +7,8 @@ counted and has a digest, so that a copy handed out later can be shown to be the
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +16,8 @@ from gdpr_erasure.processing import PROCESSING, Processing, Source
 from gdpr_erasure.record_classes import RecordClass
 
 Value = str | int | bool | None
+CERTIFICATE_PEM = "certificate_pem"
+"""The field that holds a certificate whole."""
 _OFFICER = re.compile(r"\b(?:officer|person)-[0-9a-f]{16}\b")
 
 
@@ -65,13 +67,38 @@ class Disclosure:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks about whom, and when. `reference` is under what that stands in the audit log."""
+
+    subject_id: str = field(repr=False)
+    actor: str
+    reference: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
-    """What one collector found. `attachments` are files that belong to it, by name."""
+    """What one collector found."""
 
     name: str
     records: tuple[Record, ...]
     disclosures: tuple[Disclosure, ...] = ()
-    attachments: Mapping[str, bytes] | None = None
+
+    @classmethod
+    def read(cls, name: str, content: bytes) -> "Collection":
+        """A collection of its content, so that what was collected once can be shown later."""
+        records, disclosures = json.loads(content)
+        return cls(
+            name,
+            tuple(
+                Record(of["kind"], of["reference"], tuple(_datum(each) for each in of["data"]))
+                for of in records
+            ),
+            tuple(
+                Disclosure(of["recipient"], of["what"], _time(of["at"]), _time(of["ended"]))
+                for of in disclosures
+            ),
+        )
 
     @property
     def count(self) -> int:
@@ -81,7 +108,7 @@ class Collection:
     @property
     def content(self) -> bytes:
         """The records and disclosures in canonical JSON, UTF-8."""
-        found = asdict(replace(self, attachments=None))
+        found = asdict(self)
         return json.dumps(
             [found["records"], found["disclosures"]],
             sort_keys=True,
@@ -95,6 +122,40 @@ class Collection:
         """SHA-256 over the content, in hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
 
+    @property
+    def attachments(self) -> dict[str, bytes]:
+        """The certificates in it as files of their own, PEM, by name."""
+        return {
+            f"certificates/{record.reference.replace('/', '-')}.pem": one.value.encode()
+            for record in self.records
+            for one in record.data
+            if one.name == CERTIFICATE_PEM and isinstance(one.value, str)
+        }
+
+    def within(self, classes: frozenset[RecordClass]) -> "Collection":
+        """What of it is of these classes; none named means everything."""
+        if not classes:
+            return self
+        narrowed = (
+            replace(of, data=tuple(one for one in of.data if one.record_class in classes))
+            for of in self.records
+        )
+        told = self.disclosures if RecordClass.PUBLICATION in classes else ()
+        return replace(self, records=tuple(of for of in narrowed if of.data), disclosures=told)
+
+
+def _datum(of: Mapping[str, Value]) -> Datum:
+    return Datum(
+        str(of["name"]),
+        of["value"],
+        Source(str(of["source"])),
+        RecordClass(str(of["record_class"])),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
 
 class Collector(Protocol):
     """A part of the installation that can tell what it keeps about a person."""
@@ -104,8 +165,11 @@ class Collector(Protocol):
         """Its name, unique in the installation."""
         ...
 
-    def collect(self, subject_id: str) -> Collection:
-        """Everything that it keeps about the person; a collection without records for nothing."""
+    def collect(self, asked: Asking) -> Collection:
+        """Everything that it keeps about the person; a collection without records for nothing.
+
+        It raises when it cannot be reached: what was not asked is not told as nothing.
+        """
         ...
 
 
@@ -132,9 +196,7 @@ class PersonFile:
     def attachments(self) -> dict[str, bytes]:
         """Files that belong to it, by name."""
         return {
-            name: octets
-            for each in self.collections
-            for name, octets in (each.attachments or {}).items()
+            name: octets for each in self.collections for name, octets in each.attachments.items()
         }
 
     @property
@@ -152,19 +214,14 @@ class PersonFile:
         return tuple(record for record in kept if record.data)
 
 
-def collect(
-    collectors: Iterable[Collector], roles: Mapping[str, str], subject_id: str, at: datetime
-) -> PersonFile:
-    """Ask every collector, and show other people by their role alone (GDPR Art. 15(4)).
+def collect(collector: Collector, roles: Mapping[str, str], asked: Asking) -> Collection:
+    """Ask a collector, and show other people by their role alone (GDPR Art. 15(4)).
 
     `roles` maps the pseudonyms of officers, and of the persons behind them, to roles; those of the
     person whose file it is are left out of it.
     """
-    found = tuple(
-        replace(each, records=tuple(_masked(one, roles) for one in each.records))
-        for each in (collector.collect(subject_id) for collector in collectors)
-    )
-    return PersonFile(subject_id, at, found)
+    found = collector.collect(asked)
+    return replace(found, records=tuple(_masked(one, roles) for one in found.records))
 
 
 def _masked(record: Record, roles: Mapping[str, str]) -> Record:

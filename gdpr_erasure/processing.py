@@ -1,4 +1,4 @@
-"""What each class of records is processed for, on which basis, and how long (GDPR Art. 5, 6, 30).
+"""What each class of records is processed for, and on which basis (GDPR Art. 5, 6, 30).
 
 The columns of the database name their class; access reports, the privacy notice and the record of
 processing read the rest here, so that none of them can say anything else than the others.
@@ -67,6 +67,7 @@ class Rule(StrEnum):
     KEEP_UNTIL_EXPIRY = "keep_until_expiry"
     DAYS = "days"
     CONSENT_ONLY = "consent_only"
+    UNTIL_DECIDED = "until_decided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,11 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Processing:
-    """One class of records as the record of processing describes it."""
+    """One class of records as the record of processing describes it.
+
+    `retention` is how long it is kept where no policy keeps it longer: `gdpr_erasure.periods` joins
+    the two.
+    """
 
     purpose: Purpose
     basis: Basis
@@ -93,7 +98,7 @@ class Processing:
         return self.basis in {Basis.CONSENT, Basis.CONTRACT}
 
 
-_PLUS_5 = Retention(Rule.CALENDAR_YEAR_PLUS, 5)
+_WITH_CREDENTIAL = Retention(Rule.KEEP_UNTIL_EXPIRY)
 _STAFF = (Recipient.OFFICERS, Recipient.AUDITORS)
 _SUBJECT, _OFFICER, _REGISTER, _SYSTEM = (
     Source.DATA_SUBJECT,
@@ -109,63 +114,63 @@ PROCESSING: Mapping[RecordClass, Processing] = MappingProxyType(
             Basis.CONTRACT,
             (_SUBJECT, _SYSTEM),
             (*_STAFF, Recipient.RELYING_PARTIES),
-            Retention(Rule.YEARS_AFTER_END, 7),
+            _WITH_CREDENTIAL,
         ),
         RecordClass.PROOFING_EVIDENCE: Processing(
             Purpose.PROVE_IDENTITY,
             Basis.CONTRACT,
             (_SUBJECT, _OFFICER, _REGISTER),
             (*_STAFF, Recipient.REGISTERS),
-            _PLUS_5,
+            _WITH_CREDENTIAL,
         ),
         RecordClass.AGREEMENT_FILE: Processing(
             Purpose.KEEP_AGREEMENT,
             Basis.CONTRACT,
             (_SUBJECT,),
             _STAFF,
-            Retention(Rule.YEARS_AFTER_END, 7),
+            _WITH_CREDENTIAL,
         ),
         RecordClass.CERTIFICATE_LIFECYCLE: Processing(
             Purpose.TELL_STATUS,
             Basis.LEGITIMATE_INTERESTS,
             (_SYSTEM, _OFFICER),
             (*_STAFF, Recipient.RELYING_PARTIES),
-            Retention(Rule.YEARS_AFTER_END, 7),
+            _WITH_CREDENTIAL,
         ),
         RecordClass.REVOCATION_REQUEST: Processing(
             Purpose.DECIDE_REVOCATION,
             Basis.CONTRACT,
             (_SUBJECT, _OFFICER),
             _STAFF,
-            _PLUS_5,
+            _WITH_CREDENTIAL,
         ),
         RecordClass.ADMINISTRATIVE_ACT: Processing(
             Purpose.ACCOUNT_FOR_ACTS,
             Basis.LEGAL_OBLIGATION,
             (_SYSTEM,),
             _STAFF,
-            Retention(Rule.CALENDAR_YEAR_PLUS, 10),
+            _WITH_CREDENTIAL,
         ),
         RecordClass.ACCESS_LOG: Processing(
             Purpose.WATCH_ACCESS,
             Basis.LEGAL_OBLIGATION,
             (_SYSTEM,),
             (Recipient.AUDITORS,),
-            _PLUS_5,
+            _WITH_CREDENTIAL,
         ),
         RecordClass.REFUSED_APPLICATION: Processing(
             Purpose.EXPLAIN_REFUSAL,
             Basis.LEGITIMATE_INTERESTS,
             (_SUBJECT, _OFFICER, _REGISTER),
             _STAFF,
-            Retention(Rule.DAYS, 183),
+            _WITH_CREDENTIAL,
         ),
         RecordClass.CONTACT: Processing(
             Purpose.REACH_PERSON,
             Basis.CONTRACT,
             (_SUBJECT,),
             (Recipient.OFFICERS,),
-            Retention(Rule.KEEP_UNTIL_EXPIRY),
+            _WITH_CREDENTIAL,
         ),
         RecordClass.PUBLICATION: Processing(
             Purpose.PUBLISH,
@@ -179,14 +184,14 @@ PROCESSING: Mapping[RecordClass, Processing] = MappingProxyType(
             Basis.LEGAL_OBLIGATION,
             (_SUBJECT,),
             _STAFF,
-            _PLUS_5,
+            _WITH_CREDENTIAL,
         ),
         RecordClass.CASE_FILE: Processing(
             Purpose.ANSWER_RIGHTS,
             Basis.LEGAL_OBLIGATION,
             (_SUBJECT, _OFFICER),
             _STAFF,
-            _PLUS_5,
+            _WITH_CREDENTIAL,
         ),
         RecordClass.DELIVERY: Processing(
             Purpose.DELIVER_ANSWER,
@@ -200,7 +205,7 @@ PROCESSING: Mapping[RecordClass, Processing] = MappingProxyType(
             Basis.LEGAL_OBLIGATION,
             (_SUBJECT, _SYSTEM),
             _STAFF,
-            _PLUS_5,
+            _WITH_CREDENTIAL,
         ),
     }
 )

@@ -1,6 +1,7 @@
 """What a directory says of a certificate authority: its certificates and CRLs (RFC 4523).
 
-The entry is of the class pkiCA; deltaCRL joins it where there are delta CRLs.
+The entry is of the class pkiCA; deltaCRL joins it where there are delta CRLs. Each shard of a CRL
+has an entry of its own below, of the class cRLDistributionPoint.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from ca import der
 from ca.issuers import CertificateKind, IssuerRecord
 from ca.names import SubjectName
 from publish_ldap.entry import Entry, EntryTemplate, Holder
+from publish_ldap.names import escaped
 from publish_ldap.settings import AuthorityTemplate
 
 CERTIFICATES: Final = "cACertificate;binary"
@@ -53,9 +55,12 @@ class AuthorityCrls:
 
 
 def authority_values(
-    record: IssuerRecord, crls: AuthorityCrls, template: AuthorityTemplate
+    record: IssuerRecord,
+    crls: AuthorityCrls,
+    template: AuthorityTemplate,
+    crossed: Sequence[x509.Certificate] = (),
 ) -> AuthorityValues:
-    """The entry of an issuer that has a certificate.
+    """The entry of an issuer that has a certificate, and of those that it `crossed`.
 
     The CRL of a root lists authorities, so that it is an authorityRevocationList, too.
 
@@ -64,7 +69,7 @@ def authority_values(
     own = [each for each in record.certificates if each.kind is not CertificateKind.CROSS]
     values = {
         CERTIFICATES: tuple(_octets(each.certificate) for each in own),
-        CROSS_PAIRS: cross_pairs(record),
+        CROSS_PAIRS: cross_pairs(record, crossed),
         CRL: (crls.complete,) if crls.complete else (),
         AUTHORITY_CRL: (crls.complete,) if crls.complete and record.is_root else (),
         DELTA_CRL: (crls.delta,) if crls.delta else (),
@@ -116,11 +121,48 @@ def digest_of(
     return found.hexdigest()
 
 
-def cross_pairs(record: IssuerRecord) -> tuple[bytes, ...]:
-    """CertificatePair for each cross certificate of its key: `[0]` issued to it (X.509 11.2.3)."""
-    crossed = [each for each in record.certificates if each.kind is CertificateKind.CROSS]
+def shard_values(
+    record: IssuerRecord, shard: int, crl: bytes, template: AuthorityTemplate
+) -> AuthorityValues:
+    """The entry of one shard of an issuer's CRL, below that of the issuer (RFC 4523 section 3.9).
+
+    Raises: EntryRefused.
+    """
+    above, name = authority_entry(record, template), f"{record.name} shard {shard}"
+    listed = (CRL, AUTHORITY_CRL) if record.is_root else (CRL,)
+    return AuthorityValues(
+        issuer=record.name,
+        name=f"cn={escaped(name)},{above.name}",
+        parts=above.parts + 1,
+        object_class="cRLDistributionPoint",
+        classes=(),
+        naming=(("cn", name),),
+        values=dict.fromkeys(listed, (crl,)),
+    )
+
+
+def cross_pairs(
+    record: IssuerRecord, crossed: Sequence[x509.Certificate] = ()
+) -> tuple[bytes, ...]:
+    """CertificatePair for each cross certificate of its key, and for each that it signed.
+
+    The former are `issuedToThisCA [0]`, the latter `issuedByThisCA [1]` (X.509 section 11.2.3).
+    """
+    to_it = [each for each in record.certificates if each.kind is CertificateKind.CROSS]
+    pairs = [(0, each.certificate) for each in to_it] + [(1, each) for each in crossed]
     return tuple(
-        der.sequence(der.element(der.context(0), _octets(each.certificate))) for each in crossed
+        der.sequence(der.element(der.context(tag), _octets(certificate)))
+        for tag, certificate in pairs
+    )
+
+
+def crossed_by(record: IssuerRecord, every: Iterable[IssuerRecord]) -> tuple[x509.Certificate, ...]:
+    """The cross certificates that an issuer gave to others of ours."""
+    return tuple(
+        each.certificate
+        for other in every
+        for each in other.certificates
+        if each.kind is CertificateKind.CROSS and each.signer == record.name
     )
 
 

@@ -235,7 +235,10 @@ class Session:
         accepted: tuple[int, ...],
     ) -> None:
         """Take what answers have come; they may come in another order than was asked in."""
-        for message in connection.strategy.receiving():
+        messages = connection.strategy.receiving()
+        if not messages:  # ldap3 gives none when the server has closed the connection
+            raise OSError("closed")
+        for message in messages:
             number, code = add_answer(message)
             at = waiting.pop(number, None)
             if at is None:  # a notice that the server disconnects (RFC 4511 section 4.4.1)

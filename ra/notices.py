@@ -21,6 +21,7 @@ class NoticeKind(StrEnum):
     PROOFING_DONE = "proofing_done"
     STATUS_CHANGED = "status_changed"
     CALL_BACK = "call_back"
+    CASE_MESSAGE = "case_message"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -7,14 +7,14 @@ the association and on the person's own credential. What is asked again is the r
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ra.applications import Application, ApplicationState, start_proofing, step
+from ra.applications import Application, ApplicationState, step
 from ra.assessment import ProofingPolicy
-from ra.case import Case, DeliveryPart
+from ra.authenticators import authenticator_part
+from ra.case import Case
 from ra.case_assessment import assess_level
-from ra.case_authenticator import SOFTWARE_KEY
 from ra.companies import CompanyAnswer
-from ra.errors import Conflict, MalformedField, Refused
-from ra.evidence import Officer, ProofingResult
+from ra.errors import Conflict, Refused
+from ra.evidence import ProofingResult
 from ra.levels import AssuranceLevel
 from ra.mandate_assessment import status_findings
 from ra.requirements import Finding, finding
@@ -36,7 +36,7 @@ def submit_named(application: Application, policy: ProofingPolicy, now: datetime
 
     Raises: Refused with what the texts and the level still lack; Conflict.
     """
-    case = Case(authenticator=SOFTWARE_KEY, delivery=DeliveryPart())
+    case = Case(authenticator=authenticator_part(application.authenticator, None, now))
     reasons = assess_level(case, application.level, policy.policy).reasons
     found = (
         *terms_findings(application.acceptances, policy.terms, application.level),
@@ -59,24 +59,15 @@ def standing_findings(application: Application, standing: Standing) -> tuple[Fin
 
 
 def conclude_named(
-    application: Application,
-    standing: Standing,
-    officer: Officer,
-    policy: ProofingPolicy,
-    now: datetime,
+    application: Application, standing: Standing, policy: ProofingPolicy, now: datetime
 ) -> Application:
-    """Verified, at the lowest level of what it rests on.
+    """Verified, once an officer has taken it up, and only on what carries its level.
 
-    Raises: Refused when something no longer carries it; Conflict when it is decided.
+    Raises: Refused when something no longer carries it; Conflict when nobody took it up, or it is
+    decided.
     """
-    of = application.applicant.organisation
-    if of is None:
-        raise MalformedField("application", "one that names an organisation")
-    taken_up = application
-    if application.state is ApplicationState.SUBMITTED:
-        taken_up = start_proofing(application, officer, now)
-    if taken_up.state is not ApplicationState.PROOFING:
-        raise Conflict(taken_up.state)
+    if application.state is not ApplicationState.PROOFING:
+        raise Conflict(application.state)
     found = standing_findings(application, standing)
     if found:
         raise Refused(found)
@@ -87,4 +78,4 @@ def conclude_named(
         valid_until=now + policy.policy.limits.proofing_age,
         policy_sha256=policy.policy.sha256,
     )
-    return replace(step(taken_up, ApplicationState.VERIFIED, now), proofing=result)
+    return replace(step(application, ApplicationState.VERIFIED, now), proofing=result)

@@ -31,7 +31,7 @@ from records.tables import audit_event, audit_payload, data_key
 PURPOSE = "audit"
 _PAGE = 1000
 _HELD_KEYS = 4096
-_NO_COMMITMENT = Commitment(1, bytes(32))  # no payload opens against it
+NO_COMMITMENT = Commitment(1, bytes(32))  # no payload opens against it
 _INSERT = Prepared(insert(audit_payload), ("sequence", "number", "subject_id", "sealed"))
 
 
@@ -111,6 +111,13 @@ def erase_payloads(tx: Connection, subject_id: str) -> int:
     """
     of = audit_payload.c.subject_id == subject_id
     return tx.execute(delete(audit_payload).where(of)).rowcount
+
+
+def payloads_of(view: Connection, subject_id: str) -> tuple[SealedPayload, ...]:
+    """Every payload about one subject, in the order of the log."""
+    at = audit_payload.c
+    query = _with_keys().where(at.subject_id == subject_id).order_by(at.sequence, at.number)
+    return tuple(_sealed(row) for row in view.execute(query))
 
 
 def sealed_payloads(view: Connection, start: int) -> Iterator[SealedPayload]:
@@ -205,7 +212,7 @@ def open_payloads(
         raise NotFound("payload of audit event", str(sequence))
     keys = AuditKeys(tx, personal)
     try:
-        commitment = parse_header(octets).commitment or _NO_COMMITMENT
+        commitment = parse_header(octets).commitment or NO_COMMITMENT
         return tuple(
             OpenedPayload(row.number, open_payload(commitment, row, keys(row.subject_id)))
             for row in rows

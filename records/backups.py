@@ -22,8 +22,17 @@ from records.backup_file import decrypted, encrypt_to
 from records.database import Database
 from records.errors import BackupRefused, DatabaseUnavailable
 from records.schema import CURRENT
+from records.search_index import INDEX_SCHEMA
 from records.tables import audit_head, crl, data_key
 
+# The index of people stays out of every backup: it is made anew after a restore.
+_PG_DUMP = (
+    "pg_dump",
+    "--format=custom",
+    "--no-owner",
+    f"--exclude-schema={INDEX_SCHEMA}",
+    "--no-unlogged-table-data",
+)
 _LINE = 1 << 20
 _CHUNK = 1 << 20
 
@@ -55,7 +64,7 @@ def create_backup(
         if database.dialect == "sqlite":
             _dump_sqlite(database, dump)
         else:
-            _postgres(database, ["pg_dump", "--format=custom", "--no-owner", f"--file={dump}"])
+            _postgres(database, [*_PG_DUMP, f"--file={dump}"])
         manifest = _manifest(database, dump, epoch, now)
         encrypt_to(path, _framed(manifest, dump), key)
     return manifest

@@ -1,4 +1,4 @@
-"""What a case does to the records of its person: restrict, let go, take out of directories."""
+"""What a case does to the records of its person: restrict it, let it go, and who was told."""
 
 from datetime import datetime
 
@@ -8,15 +8,14 @@ from audit.events import Event
 from records.audit_log import append
 from records.database import Database
 from records.errors import NotFound
-from records.statuses import withdraw
-from records.tables import certificate, publication, subject
+from records.tables import publication, subject
 
 ACTOR = "system:case"
 """Who decides about certificates where two persons approved a case; the case names them."""
 
 
 class SubjectActs:
-    """The state of subjects, and their publications."""
+    """The state of subjects, and where they are published."""
 
     def __init__(self, database: Database) -> None:
         """Use the database."""
@@ -29,25 +28,6 @@ class SubjectActs:
     def let_go(self, subject_id: str, case_id: str, now: datetime) -> None:
         """End a restriction."""
         self._turn(subject_id, ("restricted", "active"), case_id, now)
-
-    def unpublish(self, subject_id: str, case_id: str, now: datetime) -> int:
-        """Take every certificate of the person out of the directories; gives how many places."""
-        of = certificate.c
-        with self._database.write() as tx:
-            places = tx.execute(
-                select(of.issuer, of.serial)
-                .join(
-                    publication,
-                    (publication.c.issuer == of.issuer) & (publication.c.serial == of.serial),
-                )
-                .where(of.subject_id == subject_id)
-                .where(publication.c.state.in_(("pending", "published")))
-                .distinct()
-            ).all()
-            for issuer, serial in places:
-                withdraw(tx, issuer, [serial], now)
-            append(tx, Event("case.unpublished", ACTOR, case_id, {"count": len(places)}), now)
-        return len(places)
 
     def recipients(self, subject_id: str) -> list[str]:
         """The directories that a certificate of the person went to (Art. 19)."""

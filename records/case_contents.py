@@ -1,7 +1,7 @@
 """What is gathered in a case: the parts of its answer by collector, and files."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from audit.events import Detail, Event
 from gdpr_erasure.case_errors import CaseConflict
-from gdpr_erasure.case_parts import Collected, CollectorStatus
+from gdpr_erasure.case_parts import CollectorStatus
 from gdpr_erasure.cases import Case, CaseState
+from gdpr_erasure.person_file import Collection
 from records.audit_log import append
 from records.case_rows import CASE, case_row
 from records.database import Database
@@ -48,7 +49,7 @@ class CaseContents:
         self._database = database
         self._personal = personal
 
-    def expect(self, case: Case, names: Collection[str], now: datetime) -> None:
+    def expect(self, case: Case, names: Iterable[str], now: datetime) -> None:
         """Have a row for each collector that has to answer; those that did keep their answer."""
         with self._database.write() as tx:
             _require(tx, case, frozenset({CaseState.ASSESSING}))
@@ -65,7 +66,7 @@ class CaseContents:
                 for row in tx.execute(query)
             ]
 
-    def record(self, case: Case, name: str, found: Collected, actor: str, now: datetime) -> None:
+    def record(self, case: Case, name: str, found: Collection, actor: str, now: datetime) -> None:
         """Keep what a collector found, in the place of what it found before."""
         with self._database.write() as tx:
             _require(tx, case, frozenset({CaseState.ASSESSING}))
@@ -74,7 +75,7 @@ class CaseContents:
                 tx,
                 (case.id, name),
                 records=found.count,
-                sha256=found.sha256,
+                sha256=found.checksum,
                 failure=None,
                 sealed_content=sealed,
                 at=now,
@@ -82,7 +83,7 @@ class CaseContents:
             details: dict[str, Detail] = {
                 "collector": name,
                 "records": found.count,
-                "sha256": found.sha256,
+                "sha256": found.checksum,
             }
             append(tx, Event("case.collected", actor, case.id, details), now)
 

@@ -132,6 +132,28 @@ class Deliveries:
         with self._database.read() as tx:
             return list(tx.execute(query.order_by(of.expires_at)).scalars())
 
+    def unfetched(self, until: datetime) -> list[str]:
+        """The cases whose delivery ends by then, was not fetched, and of which nobody reminded."""
+        of = case_delivery.c
+        query = (
+            select(of.case_id)
+            .where(of.ended_at.is_(None), of.downloaded_at.is_(None), of.reminded_at.is_(None))
+            .where(of.expires_at <= until)
+        )
+        with self._database.read() as tx:
+            return list(tx.execute(query.order_by(of.expires_at)).scalars())
+
+    def reminded(self, case_id: str, now: datetime, *, sent: bool) -> bool:
+        """Note that the receiver was reminded; False when somebody else did."""
+        with self._database.write() as tx:
+            case_row(tx, case_id, lock=True)
+            row = _row(tx, case_id)
+            if row.reminded_at is not None or row.ended_at is not None:
+                return False
+            _set(tx, case_id, reminded_at=now)
+            append(tx, Event("case.reminded", "system:job", case_id, {"sent": sent}), now)
+        return True
+
     def expire(self, case_id: str, now: datetime) -> bool:
         """Take away one whose time has come; False when somebody else did."""
         with self._database.write() as tx:

@@ -78,7 +78,7 @@ def columns_of(case: Case) -> dict[str, object]:
 
 def text_octets(text: CaseText) -> bytes:
     """What was written in a case, as JSON to be sealed."""
-    fields = ("request", "contact", "evidence", "question")
+    fields = ("request", "contact", "evidence", "question", "answer")
     return json.dumps({name: getattr(text, name) for name in fields}).encode()
 
 

@@ -224,6 +224,7 @@ _DELIVERY_GUARDS = (
         + f" OR (NEW.sealed_envelope IS NOT NULL AND ({changed('sealed_envelope')}))"
         f" OR (OLD.downloaded_at IS NOT NULL AND ({changed('downloaded_at')}))"
         f" OR (OLD.ended_at IS NOT NULL AND ({changed('ended_at')}))"
+        f" OR (OLD.reminded_at IS NOT NULL AND ({changed('reminded_at')}))"
         " OR (NEW.ended_at IS NOT NULL AND NEW.sealed_envelope IS NOT NULL)",
         "what was delivered does not change, and is gone once it has ended",
     ),

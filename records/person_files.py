@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Select, select
 
 from gdpr_erasure.person_file import (
+    Asking,
     Collection,
     Collector,
     Datum,
@@ -18,12 +19,13 @@ from gdpr_erasure.person_file import (
     collect,
 )
 from gdpr_erasure.record_classes import RecordClass
+from records.audit_files import AuditCollector
 from records.database import Database
 from records.errors import Erased, NotFound
 from records.person_fields import Field
 from records.person_rooms import ROOMS, Room
 from records.personal_data import PersonalData
-from records.tables import application, certificate, disclosure, officer, subject
+from records.tables import application, disclosure, officer, subject
 from records.tables.base import Form, Personal, in_data_map
 
 
@@ -40,8 +42,9 @@ class DatabaseCollector:
         """Its name among the collectors."""
         return "records"
 
-    def collect(self, subject_id: str) -> Collection:
+    def collect(self, asked: Asking) -> Collection:
         """Every row of every room; NotFound when there is no such person."""
+        subject_id = asked.subject_id
         with self._database.read() as tx:
             if tx.execute(select(subject.c.id).where(subject.c.id == subject_id)).first() is None:
                 raise NotFound("data subject", subject_id)
@@ -51,7 +54,7 @@ class DatabaseCollector:
                 for row in tx.execute(_rows(room, subject_id))
             ]
             shown = (*_directories(tx, subject_id), *_asked_registers(records))
-        return Collection(self.name, tuple(records), shown, dict(_attachments(records)))
+        return Collection(self.name, tuple(records), shown)
 
     def _record(
         self, tx: Connection, room: Room, row: Row[tuple[object, ...]], subject_id: str
@@ -95,16 +98,24 @@ class PersonFiles:
     ) -> None:
         """Use the database, and the collectors of what is kept elsewhere."""
         self._database = database
-        self._collectors: tuple[Collector, ...] = (DatabaseCollector(database, personal), *further)
+        asked: list[Collector] = [DatabaseCollector(database, personal)]
+        asked += [AuditCollector(database, personal), *further]
+        self._collectors = {each.name: each for each in asked}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Who will be asked."""
-        return tuple(each.name for each in self._collectors)
+        return tuple(self._collectors)
 
-    def of(self, subject_id: str, now: datetime) -> PersonFile:
+    def ask(self, name: str, asked: Asking) -> Collection:
+        """What one collector keeps about a person; KeyError for a name that is none."""
+        return collect(self._collectors[name], self._roles(asked.subject_id), asked)
+
+    def of(self, asked: Asking) -> PersonFile:
         """Everything about one person; NotFound when there is none of that id."""
-        return collect(self._collectors, self._roles(subject_id), subject_id, now)
+        roles = self._roles(asked.subject_id)
+        found = tuple(collect(each, roles, asked) for each in self._collectors.values())
+        return PersonFile(asked.subject_id, asked.at, found)
 
     def _roles(self, subject_id: str) -> dict[str, str]:
         query = select(officer.c.id, officer.c.person_id, officer.c.role).where(
@@ -179,12 +190,3 @@ def _asked_registers(records: Sequence[Record]) -> Iterator[Disclosure]:
                 at = values.get(f"{check}.at")
                 when = datetime.fromisoformat(at) if isinstance(at, str) else None
                 yield Disclosure(f"register:{source}", str(values.get(f"{check}.check")), when)
-
-
-def _attachments(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
-    for record in records:
-        if record.kind == certificate.name:
-            for one in record.data:
-                if one.name == "certificate_pem" and isinstance(one.value, str):
-                    name = record.reference.replace("/", "-")
-                    yield f"certificates/{name}.pem", one.value.encode()

@@ -29,12 +29,15 @@ from records.tables import (
     derivation_review,
     disclosure,
     erasure,
+    erasure_approval,
+    erasure_notice,
     failed_attempt,
     officer,
     officer_certificate,
     one_time_link,
     publication,
     resolution,
+    retention_order,
     status_change,
     status_observation,
     subject,
@@ -102,6 +105,12 @@ def _of_own_person(table: Table) -> Callable[[str], ColumnElement[bool]]:
 def _of_own_case(table: Table) -> Callable[[str], ColumnElement[bool]]:
     return lambda subject_id: table.c.case_id.in_(
         select(subject_case.c.id).where(subject_case.c.subject_id == subject_id)
+    )
+
+
+def _of_own_erasure(table: Table) -> Callable[[str], ColumnElement[bool]]:
+    return lambda subject_id: table.c.case_id.in_(
+        select(erasure.c.id).where(erasure.c.subject_id == subject_id)
     )
 
 
@@ -226,6 +235,19 @@ ROOMS: tuple[Room, ...] = (
     ),
     Room(case_approval, _of_own_case(case_approval), ("case_id",), {}, RecordClass.CASE_FILE),
     Room(erasure, _own(erasure), ("id",), record_class=RecordClass.CASE_FILE),
+    Room(
+        erasure_approval,
+        _of_own_erasure(erasure_approval),
+        ("case_id",),
+        record_class=RecordClass.CASE_FILE,
+    ),
+    Room(
+        erasure_notice,
+        _of_own_erasure(erasure_notice),
+        ("case_id", "recipient"),
+        record_class=RecordClass.CASE_FILE,
+    ),
+    Room(retention_order, _own(retention_order), ("id",), record_class=RecordClass.CASE_FILE),
 )
 
 LEFT_OUT: Mapping[str, str] = MappingProxyType(
@@ -235,7 +257,9 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "officer_session": "the digest of a secret that lies in the officer's own browser",
         "case_part": "copies of what the other rooms hold, made for the answer itself",
         "case_delivery": "the answer itself, encrypted to the person who asked",
-        "audit_payload": "opened by the log itself, event by event, for a stated purpose",
+        "audit_payload": "collected from the log itself, which tells that they were opened",
+        "erasure_receipt": "names nobody, and is made when the person is gone",
+        "directory_debt": "what is owed of certificates after the person is gone",
         "audit_event": "headers name nobody",
         "bulk_revocation": "plans about many, told of in the row of each certificate",
         "bulk_certificate": "the same places as in the certificates' own rows",

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, insert, select, update
 
-from audit.events import Event
+from audit.events import Detail, Event
 from gdpr_erasure.consents import (
     Consent,
     ConsentKind,
@@ -52,6 +52,28 @@ class Consents:
             kind, state = said.text.kind, said.state
             append(tx, Event(f"consent.{state}", said.actor, f"consent:{kind}", {}), now)
             return found
+
+    def end_publication(self, subject_id: str, said: Statement, case_id: str, now: datetime) -> int:
+        """Withdraw a consent to publication that stands, and every publication, for a case.
+
+        It can be repeated: what was withdrawn stays so. Gives how many publications were due to be
+        taken back.
+
+        Raises:
+            NotFound: there is no such person.
+            RuleBroken: the person is being erased (CON01).
+        """
+        with self._database.write() as tx:
+            known = select(subject.c.id).where(subject.c.id == subject_id).with_for_update()
+            if tx.execute(known).first() is None:
+                raise NotFound("data subject", "of this case")
+            stood = has_consented(tx, subject_id)
+            if stood:
+                record_consent(tx, self._personal, subject_id, said, now)
+            count = _withdraw_all(tx, subject_id, now)
+            details: dict[str, Detail] = {"count": count, "consent_withdrawn": stood}
+            append(tx, Event("case.unpublished", said.actor, case_id, details), now)
+        return count
 
     def history(self, subject_id: str) -> tuple[Consent, ...]:
         """Everything that the person said, kind by kind, in order."""
@@ -155,15 +177,15 @@ def follow_consent(
         _publish_all(tx, subject_id, directories, now)
 
 
-def _withdraw_all(tx: Connection, subject_id: str, now: datetime) -> None:
+def _withdraw_all(tx: Connection, subject_id: str, now: datetime) -> int:
     own = publication.c.subject_id == subject_id
     # One that a hold keeps out does not come back when the hold is lifted.
     tx.execute(update(publication).where(own).values(returns=0))
-    tx.execute(
+    return tx.execute(
         update(publication)
         .where(own, publication.c.state.in_(("pending", "published")))
         .values(state="withdrawing", retry_at=now, verified_at=None, attempts=0)
-    )
+    ).rowcount
 
 
 def _publish_all(

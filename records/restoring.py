@@ -17,6 +17,7 @@ from records.audit_log import append
 from records.database import Database
 from records.key_epochs import absent
 from records.key_store import KeyStore
+from records.statuses import withdraw
 from records.tables import certificate, crl, crl_piece, data_key, revocation_residue, subject
 from records.takeovers import pieces_of
 from revocation.crl import encode_entry
@@ -141,6 +142,7 @@ def _revoke(
             crl_entry=encode_entry(serial, at, reason),
         )
     )
+    withdraw(tx, name, [serial.hex], now)
     return True, 1
 
 

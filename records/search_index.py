@@ -33,7 +33,8 @@ from sqlalchemy.schema import CreateSchema, CreateTable
 from records.database import Database
 
 _PLACE = b"tillid search index"
-_SCHEMA = "tillid_index"
+INDEX_SCHEMA = "tillid_index"
+"""Where the index lies in PostgreSQL; no backup holds it."""
 _KEY_OCTETS = 32
 _LOCK = 7418471
 _PAGE = 500
@@ -68,7 +69,7 @@ class SearchIndex:
         self._database = database
         self._wrapping_key = wrapping_key
         unlogged = database.dialect == "postgresql"
-        metadata = MetaData(schema=_SCHEMA if unlogged else None)
+        metadata = MetaData(schema=INDEX_SCHEMA if unlogged else None)
         prefixes = ["UNLOGGED"] if unlogged else []
         self._key_table = Table(
             "index_key",
@@ -150,7 +151,7 @@ class SearchIndex:
         """Make the tables where they are not there; two who do it at once queue up."""
         if tx.dialect.name == "postgresql":
             tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-            tx.execute(CreateSchema(_SCHEMA, if_not_exists=True))
+            tx.execute(CreateSchema(INDEX_SCHEMA, if_not_exists=True))
         if not inspect(tx).has_table("entry", schema=self._entry.schema):
             for table in (self._key_table, self._entry):
                 tx.execute(CreateTable(table, if_not_exists=True))

@@ -83,6 +83,12 @@ class QuestionBody(Body):
     question: Annotated[str, Field(min_length=1, max_length=4000)]
 
 
+class AnswerBody(Body):
+    """What the requester says to a question."""
+
+    answer: Annotated[str, Field(min_length=1, max_length=4000)]
+
+
 class FileBody(Body):
     """A file, in base64; `for_requester` puts it into the answer."""
 

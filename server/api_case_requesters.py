@@ -11,12 +11,12 @@ from gdpr_erasure.cases import CaseKind, CaseState
 from gdpr_erasure.envelopes import MEDIA_TYPE
 from records.cases import REQUESTER
 from server.access import presented_certificate, requester_only
-from server.api_case_models import SubjectCasePath
+from server.api_case_models import AnswerBody, SubjectCasePath
 from server.api_models import ApplicationBody
 from server.api_views import application_view
 from server.assembly import Assembly
 from server.case_views import delivery_view, requester_view
-from server.cases import identify_by_certificate, withdraw_case
+from server.cases import answer_question, identify_by_certificate, withdraw_case
 from server.clock import utc_now
 from server.registration import NewApplication, open_application
 
@@ -45,6 +45,12 @@ def _following(blueprint: APIBlueprint, parts: Assembly) -> None:
     def own_withdrawal(path: SubjectCasePath) -> Response:
         requester_only(parts, request, path.case_id)
         case = withdraw_case(parts, path.case_id, REQUESTER, utc_now())
+        return jsonify(requester_view(parts, case, utc_now().date()))
+
+    @blueprint.post("/cases/<case_id>/own-answer", summary="Answer what the requester was asked")
+    def own_answer(path: SubjectCasePath, body: AnswerBody) -> Response:
+        requester_only(parts, request, path.case_id)
+        case = answer_question(parts, path.case_id, body.answer, utc_now())
         return jsonify(requester_view(parts, case, utc_now().date()))
 
 

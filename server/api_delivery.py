@@ -115,7 +115,7 @@ def _staff(blueprint: APIBlueprint, parts: Assembly) -> None:
         return jsonify({done.task.value: done.officer}), 201
 
     @blueprint.post("/applications/<application_id>/preparation", summary="Prepare the credential")
-    def preparation(path: ApplicationPath, body: PreparationBody) -> tuple[Response, int]:
+    def prepare(path: ApplicationPath, body: PreparationBody) -> tuple[Response, int]:
         hand = _hand(acting_officer(parts, request, Act.PERSONALISE), body.signature)
         channel = Channel(body.channel)
         prepare_credential(parts, path.application_id, channel, hand, utc_now())
@@ -134,7 +134,7 @@ def _staff(blueprint: APIBlueprint, parts: Assembly) -> None:
 
 def _holders(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.get("/applications/<application_id>/credential", summary="How the credential stands")
-    def show(path: ApplicationPath) -> Response:
+    def show_credential(path: ApplicationPath) -> Response:
         officer_or_applicant(parts, path.application_id)
         return jsonify(_view(parts, path.application_id))
 

@@ -90,13 +90,12 @@ def _registrants(blueprint: APIBlueprint, parts: Assembly) -> None:
 
     @blueprint.get("/mandates/<mandate_id>", summary="How a mandate stands")
     def show_mandate(path: MandatePath) -> tuple[Response, int]:
-        found = parts.mandates.get(path.mandate_id)
         if officer_of(parts, request) is not None:
             acting_officer(parts, request, Act.SEE_APPLICATIONS)
         else:
             # A co-signer reads it before signing, and so is let in by certificate alone.
             acting_holder(parts, request, utc_now())
-        return _shown(parts, found)
+        return _shown(parts, parts.mandates.get(path.mandate_id))
 
     @blueprint.post("/mandates/<mandate_id>/signatures", summary="Sign together with others")
     def mandate_signature(path: MandatePath, body: SignatureBody) -> tuple[Response, int]:
@@ -220,6 +219,7 @@ def new_named(body: NamedApplicationBody) -> NewNamed:
             "terms": body.terms.model_dump(),
             "security_notice": body.security_notice.model_dump(),
         },
+        session=body.session,
         publication_consent=body.publication_consent,
     )
 

@@ -12,6 +12,7 @@ from flask import Response, jsonify, request
 from flask_openapi3.blueprint import APIBlueprint
 
 from audit.events import Event
+from gdpr_erasure.person_file import Asking
 from records.audit_log import append
 from records.officers import Officer
 from server.access import Act, acting_officer
@@ -37,7 +38,7 @@ def register_subjects(blueprint: APIBlueprint, parts: Assembly) -> None:
     def open_person(path: SubjectPath, body: PersonOpeningBody) -> Response:
         officer = acting_officer(parts, request, Act.SEE_PERSONS)
         reference = _noted(parts, officer, "opened", body.purpose)
-        file = parts.person_files.of(path.subject_id, utc_now())
+        file = parts.person_files.of(Asking(path.subject_id, officer.id, reference, utc_now()))
         kinds = Counter(record.kind for record in file.records)
         return jsonify(
             {
@@ -57,11 +58,11 @@ def register_subjects(blueprint: APIBlueprint, parts: Assembly) -> None:
     def package_of_person(path: SubjectPath, body: ReportBody) -> Response:
         officer = acting_officer(parts, request, Act.SEE_PERSONS)
         reference = _noted(parts, officer, "reported", body.purpose)
-        now = utc_now()
+        asked = Asking(path.subject_id, officer.id, reference, utc_now())
         if body.package == "access":
-            made = access_package(parts, path.subject_id, Language(body.language), now)
+            made = access_package(parts, asked, Language(body.language))
         else:
-            made = portability_package(parts, path.subject_id, now)
+            made = portability_package(parts, asked)
         files = {name: b64encode(octets).decode() for name, octets in made.items()}
         return jsonify({"reference": reference, "files": files})
 

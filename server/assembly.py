@@ -15,13 +15,12 @@ from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
 from ca.profiles import Profile
-from gdpr_erasure.case_parts import Collector, PackageRenderer
-from gdpr_erasure.cases import CaseKind
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
 from ra.assessment import ProofingPolicy
 from ra.companies import CompanyRegister
 from ra.fake_companies import FakeCvr
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
+from ra.notices import Notifier
 from ra.policies import STANDARD, shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
@@ -67,11 +66,12 @@ from server.clock_watch import ClockWatch
 from server.crl_work import CrlWork
 from server.decisions import Decisions, read_decisions
 from server.delivery_ports import DeliveryPorts, fake_ports
+from server.directory_collector import DirectoryCollector
 from server.directory_work import DirectoryWork
 from server.erasure_rules import erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
-from server.notices import NoNotifier, Notifier
+from server.notices import NoNotifier
 from server.person_parts import PersonParts, joined, kept_catalogue, person_parts
 from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
@@ -132,16 +132,15 @@ class Assembly:
     published: PublishedWatch = field(default_factory=PublishedWatch)
     crl_work: CrlWork = field(default_factory=CrlWork)
     directory_work: DirectoryWork = field(default_factory=DirectoryWork)
-    renderers: "dict[CaseKind, PackageRenderer[Assembly]]" = field(default_factory=dict)
-    """What makes the pages of an answer, by what was asked for; without one it is plain JSON."""
-    further_collectors: list[Collector] = field(default_factory=list)
-    """Other systems that hold data of the person, beside our own records."""
-    notifier: Notifier = field(default_factory=NoNotifier)
-
     delivery_ports: DeliveryPorts | None = None
     """Addresses, attestation, logins and notices; None where no adapters are configured."""
     decisions: Decisions = field(default_factory=Decisions)
     """Whose signatures count at High, and what was assessed; kept outside the database."""
+
+    @property
+    def notifier(self) -> Notifier:
+        """What carries notices to people: of deliveries and of cases alike."""
+        return NoNotifier() if self.delivery_ports is None else self.delivery_ports.notifier
 
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
@@ -239,12 +238,7 @@ class Assembly:
 
         Raises: NotFound.
         """
-        from publish_ldap.directory import Directory  # noqa: PLC0415 - slow
-
-        table = self.settings.directories.get(name)
-        if table is None:
-            raise NotFound("directory", name)
-        return Directory(table.settings(name))
+        return directory_of(self.settings, name)
 
     def registers(self) -> tuple[Registers, SourceCatalogue]:
         """The registers that are asked; NoRegisters when none is configured."""
@@ -270,6 +264,16 @@ class Assembly:
         if self.search.database is not self.database:
             self.search.database.close()
         self.tokens.close()
+
+
+def directory_of(settings: Settings, name: str) -> "Directory":
+    """A directory of the settings, not connected yet. Raises: NotFound."""
+    from publish_ldap.directory import Directory  # noqa: PLC0415 - slow
+
+    table = settings.directories.get(name)
+    if table is None:
+        raise NotFound("directory", name)
+    return Directory(table.settings(name))
 
 
 def crl_place(name: IssuerName, shard: int) -> Path:
@@ -343,13 +347,19 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     alone = settings.revocation.alone_per_hour
     tables = settings.directories.items()
     directories = tuple(name for name, table in tables if table.certificates)
+    issuers = Issuers(database)
+    certificates = Certificates(database, personal, directories, compromised)
+    further = [
+        DirectoryCollector(each, partial(directory_of, settings, each), certificates, issuers)
+        for each in directories
+    ]
     return Assembly(
         settings=settings,
         database=database,
         personal=personal,
         tokens=tokens,
-        issuers=Issuers(database),
-        certificates=Certificates(database, personal, directories, compromised),
+        issuers=issuers,
+        certificates=certificates,
         statuses=Statuses(database, alone),
         bulk_revocations=BulkRevocations(database, alone),
         crls=crls,
@@ -372,7 +382,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         debts=DirectoryDebts(database),
         vault=vault_of(settings, database, key_store),
         consents=Consents(database, personal, directories),
-        person_files=PersonFiles(database, personal),
+        person_files=PersonFiles(database, personal, further),
         search=search,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),

@@ -21,6 +21,7 @@ from revocation.foreign_crls import ForeignCrl, read_crl
 from server.assembly import Assembly
 from server.erasures import open_erasure
 from server.errors import AlreadyServing
+from server.search import reindex
 from server.settings import Settings
 from server.tokens import Tokens
 from server.vault import key_store_of, vault_of
@@ -35,6 +36,8 @@ class Settled:
     relearned: tuple[Relearned, ...]
     erased: int
     """Subjects without a key, whose erasure goes on."""
+    indexed: int
+    """People in the index, which no backup holds and which is made anew."""
 
 
 def back_up(parts: Assembly, path: Path, key: bytes, now: datetime) -> Manifest:
@@ -95,7 +98,7 @@ def settle(parts: Assembly, files: Iterable[Path], now: datetime) -> Settled:
     restoring.close_off(gone, now)
     for name in gone:
         _carry_erasure_on(parts, name, now)
-    return Settled(tuple(relearned), len(gone))
+    return Settled(tuple(relearned), len(gone), reindex(parts))
 
 
 def _carry_erasure_on(parts: Assembly, subject_id: str, now: datetime) -> None:

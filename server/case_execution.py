@@ -22,6 +22,13 @@ from gdpr_erasure.cases import (
     step,
     tell_lifting,
 )
+from gdpr_erasure.consents import (
+    ConsentKind,
+    ConsentState,
+    IdentityLevel,
+    Statement,
+    text_for,
+)
 from gdpr_erasure.envelopes import (
     can_decrypt,
     passphrase_of,
@@ -108,7 +115,7 @@ def carry_out(parts: Assembly, case_id: str, officer: Officer, now: datetime) ->
         CaseConflict: the case is not approved.
         CaseRefused: its kind has a command of its own.
     """
-    acts: dict[CaseKind, Callable[[Assembly, Case, datetime], None]] = {
+    acts: dict[CaseKind, Callable[[Assembly, Case, Officer, datetime], None]] = {
         CaseKind.RESTRICTION: _restrict,
         CaseKind.OBJECTION: _unpublish,
         CaseKind.CONSENT_WITHDRAWAL: _unpublish,
@@ -121,7 +128,7 @@ def carry_out(parts: Assembly, case_id: str, officer: Officer, now: datetime) ->
             f"a case of {case.kind} is not carried out by this command",
             "Deliver it, rectify with an application, or let a security administrator erase.",
         )
-    act(parts, case, now)
+    act(parts, case, officer, now)
     reach("case.acted")
     return _done(parts, case, officer, now)
 
@@ -241,8 +248,9 @@ def _done(parts: Assembly, case: Case, officer: Officer, now: datetime) -> Case:
     return found
 
 
-def _restrict(parts: Assembly, case: Case, now: datetime) -> None:
+def _restrict(parts: Assembly, case: Case, officer: Officer, now: datetime) -> None:
     """No new certificate first, then the live ones on hold; the directories follow the holds."""
+    del officer  # two persons approved it, and the case names them
     subject_id = str(case.subject_id)
     parts.subject_acts.restrict(subject_id, case.id, now)
     for each in parts.certificates.find(_MOST, subject_id=subject_id, status="issued"):
@@ -254,8 +262,14 @@ def _restrict(parts: Assembly, case: Case, now: datetime) -> None:
                 continue
 
 
-def _unpublish(parts: Assembly, case: Case, now: datetime) -> None:
-    parts.subject_acts.unpublish(str(case.subject_id), case.id, now)
+def _unpublish(parts: Assembly, case: Case, officer: Officer, now: datetime) -> None:
+    """What rests on consent ends with it, and the ledger says so (Art. 7(3), 21)."""
+    text = text_for(ConsentKind.PUBLICATION, case.language, now)
+    level = IdentityLevel.NONE
+    if case.proof is not None:
+        level = IdentityLevel(case.proof.level.label.lower())
+    said = Statement(text, ConsentState.WITHDRAWN, officer.id, level, f"case {case.id}")
+    parts.consents.end_publication(str(case.subject_id), said, case.id, now)
 
 
 def _revoke(

@@ -1,5 +1,6 @@
 """Data-subject cases as the JSON objects of the API: nothing of what was written in them."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 
 from gdpr_erasure.case_parts import CollectorStatus
@@ -9,6 +10,7 @@ from records.case_deliveries import Delivery
 from records.errors import NotFound
 from server.api_views import JsonObject
 from server.assembly import Assembly
+from server.cases import for_requester
 
 
 def case_view(of: Case, today: date) -> JsonObject:
@@ -55,7 +57,8 @@ def requester_view(parts: Assembly, of: Case, today: date) -> JsonObject:
     whole = case_view(of, today)
     view: JsonObject = {name: whole[name] for name in shown}
     told = of.state in ANSWERED
-    return view | {"delivery": _delivery(parts, of) if told else None}
+    written = asdict(for_requester(parts, of))
+    return view | written | {"delivery": _delivery(parts, of) if told else None}
 
 
 def part_view(of: CollectorStatus) -> JsonObject:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cryptography import x509
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from audit.events import Detail
 from gdpr_erasure.case_errors import CaseConflict, CaseRefused
 from gdpr_erasure.case_identity import IdentityProof, ProofMethod, check_evidence
-from gdpr_erasure.case_parts import Collector, CollectorStatus, manifest, pack
+from gdpr_erasure.case_parts import CollectorStatus
 from gdpr_erasure.cases import (
     Actor,
     Case,
@@ -27,15 +27,17 @@ from gdpr_erasure.cases import (
     step,
     submit,
 )
+from gdpr_erasure.person_file import Asking
 from gdpr_erasure.record_classes import RecordClass
+from ra.notices import Sending
 from records.case_contents import CaseFile
 from records.cases import REQUESTER
 from records.officers import Officer, Role
 from server.assembly import Assembly
-from server.case_collectors import collectors
+from server.case_answers import case_package
 from server.errors import NotSignedIn
 from server.logs import get_logger
-from server.notices import notice_of
+from server.notices import case_notice, notice_of
 
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that are mistaken for another on the telephone
 MAX_FILE = 1024 * 1024
@@ -189,6 +191,44 @@ def resume(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> Ca
     return parts.cases.move((before, after), ("resumed", officer.id), now)
 
 
+def answer_question(parts: Assembly, case_id: str, answer: str, now: datetime) -> Case:
+    """The requester says what was meant, and the case is assessed again.
+
+    Raises:
+        CaseConflict: nothing was asked, or it was answered.
+        CaseRefused: the answer is empty.
+    """
+    before = parts.cases.get(case_id)
+    if before.state is not CaseState.CLARIFYING:
+        raise CaseConflict(before.id, before.state)
+    if not answer.strip():
+        raise CaseRefused("GDPR 12(2)", "an answer says something", "Write what you mean.")
+    text = replace(parts.cases.text(case_id), answer=answer)
+    after = step(before, CaseState.ASSESSING, now)
+    return parts.cases.move((before, after), ("answered", REQUESTER), now, text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class ForRequester:
+    """What is written in a case for the requester; None where there is nothing."""
+
+    question: str | None = field(default=None, repr=False)
+    refusal: Refusal | None = field(default=None, repr=False)
+    extension: str | None = field(default=None, repr=False)
+
+
+def for_requester(parts: Assembly, case: Case) -> ForRequester:
+    """What the requester may read: a question that waits, why it was refused or takes longer."""
+    if case.subject_id is None:
+        return ForRequester()
+    asked = case.state is CaseState.CLARIFYING
+    return ForRequester(
+        parts.cases.text(case.id).question if asked else None,
+        parts.cases.refusal(case.id) if case.state is CaseState.REFUSED else None,
+        parts.cases.extension(case.id),
+    )
+
+
 def add_file(
     parts: Assembly, case_id: str, file: tuple[str, bytes], kept: CaseFile, now: datetime
 ) -> CaseFile:
@@ -222,47 +262,29 @@ def prepare(
     if case.assignee is None:
         # Whoever prepares it answers for it, and so does not approve it.
         case = assign_case(parts, case_id, officer, officer, now)
-    wanted = {each.name: each for each in collectors(parts) if case.covers(each.record_class)}
+    wanted = parts.person_files.names
     parts.case_contents.expect(case, wanted, now)
     for status in parts.case_contents.parts(case.id):
         if not status.is_done and status.name in wanted:
-            _collect(parts, case, wanted[status.name], officer, now)
+            _collect(parts, case, status.name, officer, now)
     statuses = parts.case_contents.parts(case.id)
     if all(status.is_done for status in statuses):
-        package = _package(parts, case, statuses, now)
+        package = case_package(parts, case, statuses, now)
         after = submit(case, hashlib.sha256(package).hexdigest(), (), now)
         case = parts.cases.submit((case, after), package, officer.id, now)
     return case, statuses
 
 
-def _collect(
-    parts: Assembly, case: Case, collector: Collector, officer: Officer, now: datetime
-) -> None:
+def _collect(parts: Assembly, case: Case, name: str, officer: Officer, now: datetime) -> None:
+    """Keep what one collector finds, of the classes that are asked for."""
+    asked = Asking(str(case.subject_id), officer.id, case.id, now)
     try:
-        found = collector.collect(str(case.subject_id))
+        found = parts.person_files.ask(name, asked).within(case.scopes)
     except Exception as error:  # noqa: BLE001 - whatever is in the way of one, the others go on
         get_logger("cases").warning("case.not_collected", case=case.id, exc_info=error)
-        parts.case_contents.failed(case, collector.name, type(error).__name__, now)
+        parts.case_contents.failed(case, name, type(error).__name__, now)
     else:
-        parts.case_contents.record(case, collector.name, found, officer.id, now)
-
-
-def _package(parts: Assembly, case: Case, statuses: list[CollectorStatus], now: datetime) -> bytes:
-    """What is sent, or for other kinds what the act rests on: the same octets for both approvers.
-
-    Where a renderer makes pages of it, they stand beside what was collected.
-    """
-    files: dict[str, bytes] = {"manifest.json": manifest(case.id, case.kind, statuses)}
-    collected = parts.case_contents.contents(case)
-    files |= {f"collected/{name}.json": content for name, content in collected.items()}
-    renderer = parts.renderers.get(case.kind)
-    if renderer is not None:
-        files |= renderer(parts, str(case.subject_id), case.language, now)
-    for kept in parts.case_contents.files(case.id):
-        if kept.for_requester:
-            name, content = parts.case_contents.file(case, kept.number)
-            files[f"files/{kept.number}-{name}"] = content
-    return pack(files)
+        parts.case_contents.record(case, name, found, officer.id, now)
 
 
 def approve(parts: Assembly, case_id: str, sha256: str, officer: Officer, now: datetime) -> Case:
@@ -315,6 +337,14 @@ def notify(parts: Assembly, case: Case) -> None:
 
     A notice that cannot be sent takes nothing back: the case's page says the same.
     """
+    tell(parts, case, f"{case.state}/{case.updated_at.isoformat()}", case.updated_at)
+
+
+def tell(parts: Assembly, case: Case, occasion: str, now: datetime) -> bool:
+    """Send the notice of an occasion, once however often it is asked; whether it was taken over."""
     address = parts.cases.text(case.id).contact if case.subject_id else ""
-    if address:
-        parts.notifier.send(address, notice_of(case.language, case.id, parts.settings.public.url))
+    if not address:
+        return False
+    text = notice_of(case.language, case.id, parts.settings.public.url)
+    notice = case_notice(text, f"case/{case.id}/{occasion}", address)
+    return parts.notifier.send(notice, now) is Sending.TAKEN_OVER

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives import hashes
+
 from ca.errors import CaError
 from ca.issuers import IssuerRecord
 from publish_ldap.authority import (
@@ -18,8 +20,10 @@ from publish_ldap.authority import (
     AuthorityValues,
     authority_entry,
     authority_values,
+    crossed_by,
     digest_of,
     merged,
+    shard_values,
 )
 from publish_ldap.errors import DirectoryRefused, EntryRefused, PublicationError
 from publish_ldap.publication import code_of, drain, retry_delay
@@ -68,10 +72,12 @@ def publish_authorities(parts: Assembly, directory: "Directory") -> int:
     for group, digest, attempts in _due_authorities(parts, directory):
         now, name = utc_now(), group[0].name
         try:
-            values = wanted_authority(parts, directory, group)
-            put_authority(directory, values)
-            if not shows_authority(directory, values):
-                raise DirectoryRefused(directory.name, "notPublished")
+            for values in wanted_authorities(parts, directory, group):
+                if shows_authority(directory, values):
+                    continue
+                put_authority(directory, values)
+                if not shows_authority(directory, values):
+                    raise DirectoryRefused(directory.name, "notPublished")
         except PublicationError as error:
             delay = retry_delay(attempts, _LONGEST_DELAY, secrets.SystemRandom().random())
             code = code_of(error)
@@ -99,30 +105,40 @@ def authority_groups(parts: Assembly, directory: "Directory") -> list[Group]:
     return [tuple(group) for group in groups.values()]
 
 
-def wanted_authority(parts: Assembly, directory: "Directory", group: Group) -> AuthorityValues:
-    """The entry of issuers that stand in one place."""
-    template = directory.settings.authority
-    return merged(
+def wanted_authorities(
+    parts: Assembly, directory: "Directory", group: Group
+) -> Iterator[AuthorityValues]:
+    """The entry of issuers that stand in one place, then one for each shard of their CRLs.
+
+    One at a time, for the CRLs of all shards together may be large.
+    """
+    template, every, crls = directory.settings.authority, parts.issuers.all(), parts.crls
+    yield merged(
         [
             authority_values(
                 record,
-                AuthorityCrls(
-                    parts.crls.whole(record.name, COMPLETE), parts.crls.whole(record.name, DELTA)
-                ),
+                AuthorityCrls(crls.whole(record.name, COMPLETE), crls.whole(record.name, DELTA)),
                 template,
+                crossed_by(record, every),
             )
             for record in group
         ]
     )
+    for record in group:
+        for shard in crls.shards(record.name):
+            if octets := crls.whole(record.name, shard):
+                yield shard_values(record, shard, octets, template)
 
 
 def wanted_digest(parts: Assembly, directory: "Directory", group: Group) -> str:
     """What the directory should show of issuers in one place, as one digest."""
-    of, digests = directory.settings, list[str]()
+    of, digests, every = directory.settings, list[str](), parts.issuers.all()
     for record in group:
-        lists = (parts.crls.latest(record.name, shard) for shard in (COMPLETE, DELTA))
-        crls = [crl.sha256 if crl is not None else b"" for crl in lists]
-        digests.append(digest_of(record, crls, of.authority, of.base_dn))
+        held = [
+            crl.shard.to_bytes(4, signed=True) + crl.sha256 for crl in parts.crls.lists(record.name)
+        ]
+        held += [each.fingerprint(hashes.SHA256()) for each in crossed_by(record, every)]
+        digests.append(digest_of(record, held, of.authority, of.base_dn))
     return digests[0] if len(digests) == 1 else sha256("".join(digests).encode()).hexdigest()
 
 

@@ -12,7 +12,7 @@ from ca.identifiers import IssuerName, SerialNumber
 from publish_ldap.reconciliation import Comparison, Drift, DriftKind, compare
 from records.directory_desk import Checked
 from server.assembly import Assembly
-from server.directories import authority_groups, wanted_authority, wanted_digest
+from server.directories import authority_groups, wanted_authorities, wanted_digest
 
 if TYPE_CHECKING:
     from publish_ldap.directory import Directory
@@ -146,7 +146,10 @@ def _authorities(parts: Assembly, directory: "Directory") -> Iterable[Drift]:
         name = group[0].name
         if shown.get(name) != wanted_digest(parts, directory, group):
             continue  # it is on its way
-        values = wanted_authority(parts, directory, group)
-        for number, server in enumerate(directory.servers()):
-            if not shows_authority(server, values):
-                yield Drift(DriftKind.AUTHORITY, number, name)
+        wrong = {
+            number
+            for values in wanted_authorities(parts, directory, group)
+            for number, server in enumerate(directory.servers())
+            if not shows_authority(server, values)
+        }
+        yield from (Drift(DriftKind.AUTHORITY, number, name) for number in sorted(wrong))

@@ -1,12 +1,17 @@
 """Notices that say nothing: "you have a message, case K7F2M9QX". What it is, is behind the secret.
 
 A mail or a text message may be read by others on its way, so a notice holds the number of the case
-and nothing else; a name in it could not even be put there.
+and nothing else; a name in it could not even be put there. They go through the port of
+`ra.notices`, as every notice to a person does.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from string import Template
-from typing import Protocol
+
+from ra.case import CodeChannel
+from ra.identity import Personal
+from ra.notices import Notice, NoticeKind, Sending
 
 NOTICES: dict[str, str] = {
     "da": "Der er en besked til dig i sag $case. Åbn den på $url/privacy",
@@ -18,34 +23,26 @@ ALLOWED = frozenset({"case", "url"})
 """What may stand in a notice: neither says anything about the person."""
 
 
-class Notifier(Protocol):
-    """Sends a notice to an address: by mail, text message, or to another system."""
-
-    def send(self, address: str, notice: str) -> None:
-        """Send it, or keep it to be sent; an address that takes none is nobody's fault."""
-
-
 @dataclass(frozen=True, slots=True)
 class NoNotifier:
-    """Sends nothing; whoever asks looks at the page of the case."""
+    """Carries notices by no channel; whoever asks looks at the page of the case."""
 
-    def send(self, address: str, notice: str) -> None:
+    channels: frozenset[CodeChannel] = frozenset()
+
+    def send(self, notice: Notice, now: datetime) -> Sending:
         """Nothing is sent."""
+        del notice, now
+        return Sending.UNDELIVERABLE
 
 
-@dataclass(slots=True)
-class KeptNotices:
-    """A notifier that keeps what it was given, for tests and rehearsals."""
-
-    sent: list[tuple[str, str]] = field(default_factory=list)
-
-    def send(self, address: str, notice: str) -> None:
-        """Keep it."""
-        self.sent.append((address, notice))
+def case_notice(text: str, occasion: str, address: str) -> Notice:
+    """The notice of an occasion in a case; an address with an at sign is mail, another a number."""
+    channel = CodeChannel.EMAIL if "@" in address else CodeChannel.SMS
+    return Notice(occasion, NoticeKind.CASE_MESSAGE, channel, Personal(address), Personal(text))
 
 
 def notice_of(language: str, case_id: str, url: str) -> str:
-    """The notice of a case."""
+    """The text of a notice."""
     return Template(NOTICES[language]).substitute(case=case_id, url=url)
 
 

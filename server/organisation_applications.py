@@ -15,6 +15,7 @@ from ra.applications import (
     RequestedCertificate,
     draft,
     record_acceptance,
+    start_proofing,
 )
 from ra.associations import AssociationKind, AssociationState
 from ra.claims import ClaimedIdentity
@@ -32,9 +33,9 @@ from ra.organisation_applications import (
 )
 from ra.package import subject_name
 from ra.requirements import finding
-from ra.terms import TermsKind, accept
 from records.associations import name_organisation
 from records.officers import Officer
+from server.acceptances import acceptances_of
 from server.assembly import Assembly
 from server.errors import NotAllowed
 
@@ -48,6 +49,8 @@ class NewNamed:
     request: bytes
     acceptances: dict[str, dict[str, object]]
     publication_consent: bool = False
+    session: str = ""
+    """The secret of the session that was shown the texts."""
 
 
 def apply_for_seal(
@@ -89,12 +92,20 @@ def apply_as_employee(
     return _open(parts, EMPLOYEE, applicant, new, now)
 
 
-def conclude_application(
+def take_up_named(
     parts: Assembly, before: Application, officer: Officer, now: datetime
 ) -> Application:
-    """An officer concludes an application that names an organisation; the register is asked."""
-    who = ProofingOfficer(officer.id, officer.person_id)
-    return conclude_named(before, standing_of(parts, before, now), who, parts.policy, now)
+    """An officer takes up an application that names an organisation, unless that was done."""
+    if before.state is not ApplicationState.SUBMITTED:
+        return before
+    taken_up = start_proofing(before, ProofingOfficer(officer.id, officer.person_id), now)
+    parts.applications.update(before, taken_up, officer.id, now)
+    return taken_up
+
+
+def conclude_application(parts: Assembly, before: Application, now: datetime) -> Application:
+    """Conclude an application that names an organisation; the register is asked."""
+    return conclude_named(before, standing_of(parts, before, now), parts.policy, now)
 
 
 def require_standing(parts: Assembly, application: Application, now: datetime) -> None:
@@ -141,10 +152,8 @@ def _open(
     uses = parts.certificates.uses_of_key(request.spki_sha256)
     check_key_uses(uses, applicant.subject_id, None, reuse=profile.reuse_key)
     application = draft(applicant, requested, now)
-    for kind in TermsKind:
-        (offered,) = parts.policy.terms.in_force(kind, now)
-        answer = new.acceptances.get(kind.value, {})
-        application = record_acceptance(application, accept(answer, offered, now), now)
+    for acceptance in acceptances_of(parts, new.acceptances, new.session, now):
+        application = record_acceptance(application, acceptance, now)
     application = submit_named(application, parts.policy, now)
     secret = secrets.token_urlsafe(32)
     named = applicant.organisation

@@ -21,39 +21,34 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import TypeAdapter
 
 from ca.certificates import sign_octets
-from gdpr_erasure.person_file import PersonFile
+from gdpr_erasure.person_file import Asking, PersonFile
 from server.assembly import Assembly
 from server.ceremony import audit_key
+from server.declared import declared
 from server.errors import PackageDamaged
 from server.portability import PortableData, portable_data, vcard
 from server.privacy_pages import document, page
 from server.privacy_report import AccessReport, access_report
 from server.privacy_words import Language
-from server.processors import read_processors
 
 MANIFEST = "manifest.json"
 _PURPOSE = b"tillid data-subject package\n"
 _FORM = "tillid-package-1"
 
 
-def access_package(
-    parts: Assembly, subject_id: str, language: Language, now: datetime
-) -> Mapping[str, bytes]:
+def access_package(parts: Assembly, asked: Asking, language: Language) -> Mapping[str, bytes]:
     """The answer to a request for access: files by name, with a signed manifest.
 
     Raises: NotFound when there is no such person; SettingsRefused for a faulty register of
     processors.
     """
-    return sign_package(parts, access_files(parts, subject_id, language, now), now)
+    file = parts.person_files.of(asked)
+    return sign_package(parts, access_files(parts, file, language), asked.at)
 
 
-def access_files(
-    parts: Assembly, subject_id: str, language: Language, now: datetime
-) -> dict[str, bytes]:
+def access_files(parts: Assembly, file: PersonFile, language: Language) -> dict[str, bytes]:
     """The report as page, document and JSON with its schema, and the certificates in PEM."""
-    controller = parts.settings.controller
-    file = parts.person_files.of(subject_id, now)
-    report = access_report(file, controller, read_processors(controller.processors_file), language)
+    report = access_report(file, declared(parts.settings), language)
     return {
         "report.html": page(report),
         "report.pdf": document(report),
@@ -63,13 +58,13 @@ def access_files(
     }
 
 
-def portability_package(parts: Assembly, subject_id: str, now: datetime) -> Mapping[str, bytes]:
+def portability_package(parts: Assembly, asked: Asking) -> Mapping[str, bytes]:
     """What the person provided on consent or contract: JSON with schema, PEM, and a vCard.
 
     Raises: NotFound when there is no such person.
     """
-    file = parts.person_files.of(subject_id, now)
-    return sign_package(parts, portability_files(file), now)
+    file = parts.person_files.of(asked)
+    return sign_package(parts, portability_files(file), asked.at)
 
 
 def portability_files(file: PersonFile) -> dict[str, bytes]:

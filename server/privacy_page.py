@@ -24,7 +24,7 @@ from gdpr_erasure.envelopes import MEDIA_TYPE
 from records.cases import REQUESTER
 from records.errors import Erased, NotFound
 from server.assembly import Assembly
-from server.cases import NewCase, open_case
+from server.cases import NewCase, answer_question, for_requester, open_case, withdraw_case
 from server.check_page import HEADERS, Page
 from server.clock import utc_now
 from server.privacy_texts import LANGUAGES, STATES, TEXTS
@@ -61,6 +61,8 @@ class PrivacyPage:
             "follow": self._follow,
             "download": self._download,
             "receipt": self._confirm,
+            "answer": self._answer,
+            "withdraw": self._withdraw,
         }
         if rest not in acts:
             return None
@@ -86,8 +88,37 @@ class PrivacyPage:
         if not self._is_requester(form):
             return self._page(_NOBODY, language, said="wrong")
         case, today = self.parts.cases.get(form["number"]), utc_now().date()
-        due = case.clock.due_on(today).isoformat() if case.state in OPEN else None
-        return self._page(_OK, language, place="case", case=case, due=due, given=form["secret"])
+        is_open = case.state in OPEN
+        return self._page(
+            _OK,
+            language,
+            place="case",
+            case=case,
+            due=case.clock.due_on(today).isoformat() if is_open else None,
+            is_open=is_open,
+            written=for_requester(self.parts, case),
+            given=form["secret"],
+        )
+
+    def _answer(self, form: dict[str, str], language: str) -> Page:
+        if not self._is_requester(form):
+            return self._page(_NOBODY, language, said="wrong")
+        if not 0 < len(form.get("answer", "")) <= _WORDS:
+            return self._page(_BAD, language, said="malformed")
+        try:
+            answer_question(self.parts, form["number"], form["answer"], utc_now())
+        except CaseConflict:
+            return self._page(_GONE, language, said="conflict")
+        return self._follow(form, language)
+
+    def _withdraw(self, form: dict[str, str], language: str) -> Page:
+        if not self._is_requester(form):
+            return self._page(_NOBODY, language, said="wrong")
+        try:
+            withdraw_case(self.parts, form["number"], REQUESTER, utc_now())
+        except CaseConflict:
+            return self._page(_GONE, language, said="conflict")
+        return self._follow(form, language)
 
     def _download(self, form: dict[str, str], language: str) -> Page:
         if not self._is_requester(form):
@@ -125,6 +156,8 @@ class PrivacyPage:
             "said": None,
             "case": None,
             "due": None,
+            "is_open": False,
+            "written": None,
             "given": None,
             "number": None,
             "secret": None,

@@ -3,13 +3,14 @@
 The JSON of a package is this value; its HTML and PDF show it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from gdpr_erasure.periods import Periods
 from gdpr_erasure.person_file import Datum, Disclosure, PersonFile, Record, Value
 from gdpr_erasure.processing import PROCESSING
 from gdpr_erasure.record_classes import RecordClass
+from server.declared import Declared
 from server.privacy_words import Language, Words
 from server.processors import Processor
 from server.settings import Controller
@@ -114,22 +115,19 @@ class AccessReport:
     collected: tuple[CollectedShown, ...]
 
 
-def access_report(
-    file: PersonFile, controller: Controller, processors: Iterable[Processor], language: Language
-) -> AccessReport:
+def access_report(file: PersonFile, of: Declared, language: Language) -> AccessReport:
     """The report of one person's file."""
-    words = Words(language)
-    processors = tuple(processors)
+    words, processors = Words(language), of.processors
     return AccessReport(
         form="tillid-access-report-1",
         language=language,
         made_at=file.at.isoformat(),
         subject=file.subject_id,
-        controller=controller_shown(controller),
-        processing=tuple(processing_shown(each, words) for each in file.classes),
+        controller=controller_shown(of.controller),
+        processing=tuple(processing_shown(each, of.periods, words) for each in file.classes),
         recipients=tuple(_recipient(each, processors, words) for each in file.disclosures),
         rights=words.text("rights_text"),
-        complaint=f"{words.text('complaint_text')} {AUTHORITIES[controller.authority]}",
+        complaint=f"{words.text('complaint_text')} {AUTHORITIES[of.controller.authority]}",
         automated_decisions=words.text("automated_text"),
         processors=tuple(processor_shown(each, words) for each in processors),
         records=tuple(record_shown(each, words) for each in file.records),
@@ -144,7 +142,7 @@ def controller_shown(of: Controller) -> ControllerShown:
     return ControllerShown(of.name, of.address, of.contact, of.dpo, AUTHORITIES[of.authority])
 
 
-def processing_shown(record_class: RecordClass, words: Words) -> ProcessingShown:
+def processing_shown(record_class: RecordClass, kept: Periods, words: Words) -> ProcessingShown:
     """One class of records in words."""
     of = PROCESSING[record_class]
     return ProcessingShown(
@@ -154,7 +152,7 @@ def processing_shown(record_class: RecordClass, words: Words) -> ProcessingShown
         basis=words.of("basis", of.basis),
         sources=tuple(words.of("source", each) for each in of.sources),
         recipients=tuple(words.of("recipient", each) for each in of.recipients),
-        retention=words.retention(of.retention),
+        retention=words.retention(kept[record_class]),
     )
 
 

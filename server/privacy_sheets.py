@@ -5,10 +5,11 @@ Both are made of the same table as access reports, so none can say what the othe
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from gdpr_erasure.record_classes import RecordClass
+from server.declared import Declared
 from server.privacy_pages import sheet_page
 from server.privacy_report import (
     ControllerShown,
@@ -19,8 +20,6 @@ from server.privacy_report import (
     processor_shown,
 )
 from server.privacy_words import Language, Words
-from server.processors import Processor
-from server.settings import Controller
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +38,16 @@ class Sheet:
     """Headings and texts that a notice has beside that."""
 
 
-def record_of_processing(
-    controller: Controller, processors: Sequence[Processor], language: Language
-) -> Sheet:
+def record_of_processing(of: Declared, language: Language) -> Sheet:
     """Everything of Art. 30(1)(a) to (g), and the processors of (2)."""
     words = Words(language)
-    return _sheet("tillid-ropa-1", words.text("ropa_title"), controller, processors, words)
+    return _sheet("tillid-ropa-1", words.text("ropa_title"), of, words)
 
 
-def privacy_notice(
-    controller: Controller, processors: Sequence[Processor], language: Language
-) -> Sheet:
+def privacy_notice(of: Declared, language: Language) -> Sheet:
     """Everything of Art. 13 and 14."""
     words = Words(language)
-    sheet = _sheet("tillid-notice-1", words.text("notice_title"), controller, processors, words)
+    sheet = _sheet("tillid-notice-1", words.text("notice_title"), of, words)
     complaint = f"{words.text('complaint_text')} {sheet.controller.authority}"
     paragraphs = (
         ("", words.text("notice_intro")),
@@ -63,21 +58,15 @@ def privacy_notice(
     return replace(sheet, paragraphs=paragraphs)
 
 
-def _sheet(
-    form: str,
-    title: str,
-    controller: Controller,
-    processors: Sequence[Processor],
-    words: Words,
-) -> Sheet:
+def _sheet(form: str, title: str, of: Declared, words: Words) -> Sheet:
     return Sheet(
         form=form,
         language=words.language,
         title=title,
-        controller=controller_shown(controller),
+        controller=controller_shown(of.controller),
         subjects=words.text("subjects"),
-        processing=tuple(processing_shown(each, words) for each in RecordClass),
-        processors=tuple(processor_shown(each, words) for each in processors),
+        processing=tuple(processing_shown(each, of.periods, words) for each in RecordClass),
+        processors=tuple(processor_shown(each, words) for each in of.processors),
         security=words.text("security_text"),
     )
 

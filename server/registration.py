@@ -4,7 +4,6 @@ Each joins a decision of `ra`, the record of it, and at the end the order that `
 """
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -38,15 +37,15 @@ from ra.levels import AssuranceLevel
 from ra.package import ProfileReference, build_package, package_hash, subject_name
 from ra.proofing import PresentedDocument, examine_document
 from ra.requirements import Finding
-from ra.terms import Acceptance, TermsKind, accept
 from records.officers import Officer
+from server.acceptances import acceptances_of
 from server.assembly import Assembly
 from server.attempts import attempt
 from server.delivery import awaits_activation, delivery_ports
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_application
 from server.logs import get_logger
-from server.organisation_applications import conclude_application
+from server.organisation_applications import conclude_application, take_up_named
 from server.search import index_person
 from server.staff_signatures import StaffSignatures
 
@@ -102,24 +101,13 @@ def open_application(
         authenticator=_authenticator(parts, new, requested, now),
         contact=new.contact,
     )
-    for acceptance in _acceptances(parts, new, now):
+    for acceptance in acceptances_of(parts, new.acceptances, new.session, now):
         application = record_acceptance(application, acceptance, now)
     application = submit(application, parts.policy, now)
     secret = secrets.token_urlsafe(32)
     parts.applications.add(application, secret, now, new.consent_text)
     index_person(parts, application)
     return application, secret
-
-
-def _acceptances(parts: Assembly, new: NewApplication, now: datetime) -> Iterator[Acceptance]:
-    """The applicant's own answers, each to the text that the session was shown to its end."""
-    for kind in TermsKind:
-        answer = new.acceptances.get(kind.value, {})
-        digest = str(answer.get("sha256", ""))
-        in_force = parts.policy.terms.in_force(kind, now)
-        offered = parts.policy.terms.offered(kind, digest, now) or in_force[0]
-        shown_at = parts.persons.presentations.shown_at(new.session, digest, now)
-        yield accept(answer, offered, now, shown_at)
 
 
 def _authenticator(
@@ -167,8 +155,10 @@ def conclude_proofing(
     """Conclude the proofing: the application is verified or referred, or Refused says why not."""
     before = parts.applications.get(application_id)
     require_in_hand(before, officer)
+    if before.applicant.organisation is not None:
+        before = take_up_named(parts, before, officer, now)
     with attempt(parts, before, officer.id, now):
-        after = _concluded(parts, before, officer, now)
+        after = _concluded(parts, before, now)
     if after.state is ApplicationState.VERIFIED:
         package = build_package(after, profile_reference(load_profile(after.profile)))
         after = replace(after, package_hash=package_hash(package))
@@ -176,11 +166,9 @@ def conclude_proofing(
     return after
 
 
-def _concluded(
-    parts: Assembly, before: Application, officer: Officer, now: datetime
-) -> Application:
+def _concluded(parts: Assembly, before: Application, now: datetime) -> Application:
     if before.applicant.organisation is not None:
-        return conclude_application(parts, before, officer, now)
+        return conclude_application(parts, before, now)
     _, catalogue = parts.registers()
     return conclude(before, catalogue, parts.policy, now)
 

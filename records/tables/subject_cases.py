@@ -103,6 +103,7 @@ case_delivery = Table(
     Column("expires_at", UtcTime, nullable=False, info=OPERATIONAL),
     Column("downloaded_at", UtcTime, info=OPERATIONAL),
     Column("ended_at", UtcTime, info=OPERATIONAL),
+    Column("reminded_at", UtcTime, info=OPERATIONAL),
     CheckConstraint("method IN ('certificate', 'passphrase')", name="method"),
     sqlite_with_rowid=False,
 )

@@ -14,7 +14,7 @@ from gdpr_erasure.case_identity import (
     check_evidence,
     required_level,
 )
-from gdpr_erasure.case_parts import Collected, CollectorStatus, manifest, pack
+from gdpr_erasure.case_parts import CollectorStatus, manifest, pack
 from gdpr_erasure.cases import (
     OPEN,
     PROVED,
@@ -32,6 +32,7 @@ from gdpr_erasure.cases import (
     step,
     submit,
 )
+from gdpr_erasure.person_file import Collection, Record
 from gdpr_erasure.record_classes import RecordClass
 from ra.levels import AssuranceLevel
 
@@ -197,12 +198,12 @@ def test_the_same_files_are_the_same_package_and_one_octet_makes_another() -> No
 
 
 def test_what_was_collected_is_counted_and_has_a_digest() -> None:
-    found = Collected.of([{"name": "Åse", "n": 1}])
+    found = Collection("records", (Record("certificate", "01", ()),))
     assert found.count == 1
-    status = CollectorStatus("certificates", found.count, found.sha256)
+    status = CollectorStatus("records", found.count, found.checksum)
     assert status.is_done
-    assert found.sha256.encode() in manifest("K7F2M9QX", "access", [status])
-    assert not CollectorStatus("certificates", failure="DirectoryError").is_done
+    assert found.checksum.encode() in manifest("K7F2M9QX", "access", [status])
+    assert not CollectorStatus("ldap-main", failure="DirectoryError").is_done
 
 
 def _steps() -> list[tuple[CaseState, CaseState]]:

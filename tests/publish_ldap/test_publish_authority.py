@@ -18,8 +18,10 @@ from publish_ldap.authority import (
     authority_entry,
     authority_values,
     check_template,
+    crossed_by,
     digest_of,
     merged,
+    shard_values,
 )
 from publish_ldap.authority_entries import put_authority, shows_authority
 from publish_ldap.directory import Directory
@@ -60,6 +62,41 @@ def test_cross_certificates_stand_as_pairs_and_the_others_by_themselves(
     assert found["cACertificate;binary"] == [own]
     ((tag, content),) = der.elements(der.children(pair)[0])
     assert (tag, content) == (0xA0, crossed)
+
+
+def test_who_signed_a_cross_certificate_of_ours_shows_it_as_issued_by_itself(
+    slapd: PrivateSlapd, directory: Directory
+) -> None:
+    signer = an_authority("Signing CA", CertificateKind.OWN)
+    crossed = an_authority("Other CA", CertificateKind.OWN, CertificateKind.CROSS)
+    by_signer = replace(crossed.certificates[1], signer=signer.name)
+    of_another = replace(crossed.certificates[1], signer=None)
+    other = replace(crossed, certificates=(crossed.certificates[0], by_signer, of_another))
+    given = crossed_by(signer, [signer, other])
+    assert given == (by_signer.certificate,)
+    put_authority(directory, authority_values(signer, AuthorityCrls(), TEMPLATE, given))
+    (found,) = ldapsearch(slapd, "(cn=Signing CA)")
+    (pair,) = found["crossCertificatePair;binary"]
+    ((tag, content),) = der.elements(der.children(pair)[0])
+    assert (tag, content) == (0xA1, _der(by_signer.certificate))
+
+
+def test_each_shard_of_a_crl_has_an_entry_below_that_of_its_issuer(
+    slapd: PrivateSlapd, directory: Directory
+) -> None:
+    record, crls = an_authority("Sharded CA", CertificateKind.OWN), [a_crl(1), a_crl(2)]
+    put_authority(directory, authority_values(record, AuthorityCrls(), TEMPLATE))
+    for shard, crl in enumerate(crls, 1):
+        put_authority(directory, shard_values(record, shard, a_crl(9), TEMPLATE))
+        values = shard_values(record, shard, crl, TEMPLATE)
+        assert not shows_authority(directory, values)
+        put_authority(directory, values)
+        assert shows_authority(directory, values)
+        (found,) = ldapsearch(slapd, f"(cn=issuing shard {shard})", scope="sub")
+        assert found["objectClass"] == [b"cRLDistributionPoint"]
+        assert found["certificateRevocationList;binary"] == [crl]
+    root = replace(record, parent=record.name)
+    assert "authorityRevocationList;binary" in shard_values(root, 1, crls[0], TEMPLATE).values
 
 
 def test_an_entry_of_another_gets_the_class_and_keeps_what_it_had(

@@ -13,11 +13,12 @@ from demo.processes import free_port
 from publish_ldap.connection import SUCCESS, parsed
 from publish_ldap.directory import Directory
 from publish_ldap.entry import DEVICE, ORGANISATION, Entry, EntryTemplate, Holder
-from publish_ldap.errors import DirectoryError, DirectoryRefused
+from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
 from publish_ldap.names import escaped, is_distinguished_name
 from publish_ldap.settings import DIALECTS, Dialect, DirectorySettings, Product
 from tests.support.directory_certificates import Published, a_holder, an_entry
 from tests.support.slapd import ConfiguredSlapd, ldapadd, ldapsearch, started
+from tests.support.slow_proxy import slow_proxy
 
 SMALL = MappingProxyType({"maxsize 1073741824": "maxsize 250000"})
 FOREST = """
@@ -96,6 +97,22 @@ def test_a_full_directory_takes_everything_once_there_is_room(own: ConfiguredSla
         assert not [one for one in again if isinstance(one, DirectoryError)]
         found = ldapsearch(server, "(userCertificate=*)")
         assert len(found) == len(wanted)
+
+
+def test_a_server_that_hangs_up_in_the_middle_is_unavailable_and_gets_the_rest_later(
+    fast: ConfiguredSlapd,
+) -> None:
+    wanted = [(an_entry(), Published().der) for _ in range(10)]
+    with slow_proxy(fast.url) as proxy:
+        settings = replace(fast.settings("north"), url=proxy.url)
+        with Directory(settings) as directory:
+            proxy.after, proxy.strike = 4000, proxy.hang_up
+            outcomes = directory.add_certificates(wanted)
+            assert {type(one) for one in outcomes} == {DirectoryUnavailable}
+            again = directory.add_certificates(wanted)
+    assert {type(one) for one in again} == {str}
+    held = [e["userCertificate;binary"] for e in ldapsearch(fast, "(userCertificate=*)")]
+    assert [held.count([der]) for _, der in wanted] == [1] * len(wanted)
 
 
 def test_a_server_that_shows_few_at_once_is_asked_one_by_one(own: ConfiguredSlapd) -> None:

@@ -45,13 +45,12 @@ from tests.support.ra_builders import (
 )
 
 _LOW, _SUBSTANTIAL, _HIGH = AssuranceLevel
-# What High demands of key and delivery, and no live application records yet.
+# What High demands of a key that its holder made in software.
 _SERVICE = (
     "AUTHENTICATOR_COPYABLE",
     "FACTORS_NOT_INDEPENDENT",
     "KEY_ATTESTATION_MISSING",
     "DEVICE_CERTIFICATION_INVALID",
-    "ACTIVATION_NOT_PERSONAL",
 )
 
 

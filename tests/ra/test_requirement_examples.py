@@ -158,9 +158,6 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "REG-IDN-H9a": (_at_high, lambda: _at_high(face_matches=None)),
     "REG-IDN-H9b": (_at_high, lambda: _at_high(presence=Presence.ONLINE)),
     "ISS-STR-L6": (_claimed, lambda: _claimed(email="nancy.251248-9996@example.test")),
-    # High is out of reach in this version, so what passes is the level that does not ask for it.
-    "ISS-STR-H5": (_passing, _at_high),
-    "ISS-DEL-H3": (_passing, _at_high),
     "ISS-DEL-L1": (lambda: _approved_by(_SECOND), lambda: _approved_by(_SECOND, added=b" ")),
     "ISS-DEL-H4b": (lambda: _approved_by(_SECOND), lambda: _approved_by(PROOFER)),
 }

@@ -17,7 +17,9 @@ from tests.support.attacks_audit import AUDIT_ATTACKS
 from tests.support.attacks_bulk import BULK_ATTACKS
 from tests.support.attacks_cases import CASE_ATTACKS
 from tests.support.attacks_consents import CONSENT_ATTACKS
+from tests.support.attacks_delivery import DELIVERY_ATTACKS
 from tests.support.attacks_erasure import ERASURE_ATTACKS
+from tests.support.attacks_organisations import ORGANISATION_ATTACKS
 from tests.support.attacks_persons import PERSON_ATTACKS
 from tests.support.attacks_pki import (
     CERTIFICATE_ATTACKS,
@@ -83,6 +85,8 @@ ATTACKS = [
         VAULT_ATTACKS,
         CASE_ATTACKS,
         PERSON_ATTACKS,
+        DELIVERY_ATTACKS,
+        ORGANISATION_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements

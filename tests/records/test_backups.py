@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from ca.identifiers import SerialNumber
 from hsm.errors import KeyNotFound
@@ -20,6 +20,7 @@ from records.key_snapshots import Snapshots, probe
 from records.restoring import Restoring
 from records.schema import check_schema
 from records.sealing import Vault
+from records.search_index import INDEX_SCHEMA, SearchBy, SearchIndex, index_database
 from revocation.foreign_crls import read_crl
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked
@@ -229,6 +230,37 @@ def test_a_backup_is_put_into_an_empty_database_of_its_engine_alone(
             load_dump(manifest, dump, database)
         with databases.empty(other) as foreign, pytest.raises(BackupRefused, match="the backup is"):
             load_dump(manifest, dump, foreign)
+
+
+class NoWrapping:
+    """Stands for the key in the token; what it wraps is not looked at here."""
+
+    def encrypt(self, plaintext: bytes, associated_data: bytes) -> bytes:
+        return associated_data + plaintext
+
+    def decrypt(self, ciphertext: bytes, associated_data: bytes) -> bytes:
+        return ciphertext.removeprefix(associated_data)
+
+
+def test_no_backup_holds_the_index_of_people(
+    database: Database, tmp_path: Path, databases: Databases, engine: str
+) -> None:
+    index = SearchIndex(index_database(database, tmp_path), NoWrapping)
+    index.add("subject-c0ffee00c0ffee00", [(SearchBy.NAME, "Canary Kanariefugl")])
+    assert index.find(SearchBy.NAME, "Canary Kanariefugl") == ("subject-c0ffee00c0ffee00",)
+    backup = tmp_path / "a.backup"
+    create_backup(database, backup, KEY, 0, utc_now())
+
+    with databases.empty(engine) as copy, opened_backup(backup, KEY) as (manifest, dump):
+        octets = dump.read_bytes()
+        assert b"c0ffee00c0ffee00" not in octets
+        assert INDEX_SCHEMA.encode() not in octets
+        load_dump(manifest, dump, copy)
+        with copy.read() as tx:
+            found = inspect(tx)
+            schemas = found.get_schema_names()
+            assert not {"entry", "index_key"} & set(found.get_table_names())
+        assert INDEX_SCHEMA not in schemas
 
 
 def test_the_reasons_of_a_published_crl_are_kept(database: Database) -> None:

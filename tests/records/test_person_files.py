@@ -2,16 +2,18 @@
 
 import json
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
+from audit.events import parse_header
 from gdpr_erasure.cases import CaseState, Refusal, step
-from gdpr_erasure.person_file import Collection, Datum, PersonFile, Record, collect
+from gdpr_erasure.person_file import Asking, Collection, Datum, PersonFile, Record
 from gdpr_erasure.processing import Source
 from gdpr_erasure.record_classes import RecordClass
 from ra.applications import Application
 from ra.documents import personal_document
+from records.audit_log import audit_log
 from records.database import Database
 from records.errors import NotFound
 from records.officers import Role
@@ -32,7 +34,11 @@ def stores(database: Database) -> Stores:
 
 
 def file_of(stores: Stores, subject_id: str) -> PersonFile:
-    return PersonFiles(stores.database, stores.personal).of(subject_id, utc_now())
+    return PersonFiles(stores.database, stores.personal).of(asking(subject_id))
+
+
+def asking(subject_id: str) -> Asking:
+    return Asking(subject_id, "system:operator", "access-1", utc_now())
 
 
 def values(file: PersonFile, kind: str) -> dict[str, object]:
@@ -158,9 +164,9 @@ class Parrot:
     def __init__(self, said: str) -> None:
         self._said = said
 
-    def collect(self, subject_id: str) -> Collection:
+    def collect(self, asked: Asking) -> Collection:
         datum = Datum("said", self._said, Source.OFFICER, RecordClass.CASE_FILE)
-        return Collection(self.name, (Record("speech", subject_id, (datum,)),))
+        return Collection(self.name, (Record("speech", asked.subject_id, (datum,)),))
 
 
 def test_a_further_collector_is_asked_and_its_words_are_masked(stores: Stores) -> None:
@@ -169,9 +175,9 @@ def test_a_further_collector_is_asked_and_its_words_are_masked(stores: Stores) -
     said = f"seen by {officer.id}"
 
     files = PersonFiles(stores.database, stores.personal, [Parrot(said)])
-    file = files.of(person.subject_id, utc_now())
+    file = files.of(asking(person.subject_id))
 
-    assert [each.name for each in file.collections] == ["records", "parrot"]
+    assert [each.name for each in file.collections] == ["records", "audit", "parrot"]
     assert values(file, "speech")["said"] == "seen by auditor"
 
 
@@ -185,9 +191,53 @@ def test_the_checksum_is_of_all_that_was_collected(stores: Stores) -> None:
     assert fewer.count == first.count - 1
 
 
+def test_what_was_collected_is_read_again_as_it_was(stores: Stores) -> None:
+    now = utc_now()
+    person = a_person(stores, now)
+    stores.publish_all(now)
+    for each in file_of(stores, person.subject_id).collections:
+        again = Collection.read(each.name, each.content)
+
+        assert again == each
+        assert again.checksum == each.checksum
+
+
+def test_what_the_log_says_of_a_person_is_collected_and_that_is_told(stores: Stores) -> None:
+    person = a_person(stores)
+    file = file_of(stores, person.subject_id)
+    (records, audit) = file.collections
+    told = {one.value for record in audit.records for one in record.data}
+    with audit_log(stores.database) as log:
+        headers = [parse_header(entry.header) for entry in log.entries(0)]
+
+    assert records.name == "records"
+    assert person.application.applicant.claim.surname.value in told
+    assert {one.record_class for record in audit.records for one in record.data} == {
+        RecordClass.ACCESS_LOG
+    }
+    last = headers[-1].event
+    assert (last.type, last.object_id) == ("audit.payloads_opened", "access-1")
+    assert last.details == {"purpose": "data-subject-request", "payloads": audit.count}
+
+
+def test_only_the_classes_that_were_asked_for_are_told(stores: Stores) -> None:
+    now = utc_now()
+    person = a_person(stores, now)
+    stores.publish_all(now)
+    (whole, _) = file_of(stores, person.subject_id).collections
+    narrow = whole.within(frozenset({RecordClass.PUBLICATION}))
+
+    assert {one.record_class for each in narrow.records for one in each.data} == {
+        RecordClass.PUBLICATION
+    }
+    assert narrow.disclosures == whole.disclosures
+    assert whole.within(frozenset({RecordClass.CONTACT})).disclosures == ()
+    assert whole.within(frozenset()) is whole
+
+
 def test_a_printed_field_does_not_show_its_value() -> None:
     datum = Datum("name", "Nancy", Source.DATA_SUBJECT, RecordClass.CONTACT)
-    file = collect([], {}, "subject-1", datetime(2026, 1, 1))  # noqa: DTZ001 - not compared
+    file = PersonFile("subject-1", datetime(2026, 1, 1, tzinfo=UTC), ())
 
     assert "Nancy" not in repr(datum)
     assert file.classes == ()

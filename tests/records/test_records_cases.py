@@ -31,6 +31,7 @@ from tests.support.case_records import (
     COLLECTOR,
     DAYS,
     ENVELOPE,
+    FOUND,
     PACKAGE,
     SECRET,
     CaseRoom,
@@ -178,7 +179,7 @@ def test_parts_are_resumed_and_a_missing_one_blocks_the_package(
     by_name = {status.name: status for status in contents.parts(case.id)}
     assert by_name[COLLECTOR].count == 1
     assert by_name["publications"].failure == "DirectoryError"
-    assert contents.contents(case) == {COLLECTOR: b'[{"serial":"01"}]'}
+    assert contents.contents(case) == {COLLECTOR: FOUND.content}
     after = submit(case, sha256(PACKAGE), (), NOW)
     with pytest.raises(RuleBroken, match="CASE07"):
         room.stores.cases.submit((case, after), PACKAGE, room.manager.officer_id, NOW)

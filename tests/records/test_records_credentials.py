@@ -18,7 +18,7 @@ from records.key_wrapping import DamagedData
 from records.officers import Role
 from records.revocation_secrets import RevocationSecrets
 from tests.support.at_once import at_once
-from tests.support.delivery import NOW, WINDOW, Room, code_for, duty_of, many_delivered
+from tests.support.delivery import NOW, WINDOW, Room, approved_by, code_for, duty_of, many_delivered
 from tests.support.stores import Stores, approved
 
 
@@ -129,8 +129,9 @@ def test_a_code_that_was_written_beside_the_program_is_none(room: Room) -> None:
 
 
 def test_at_high_one_person_does_one_task(room: Room) -> None:
-    application = approved(room.stores)
-    room.raise_to_high(application)
+    first = room.stores.officer(Role.REGISTRATION_OFFICER, NOW)
+    second = room.stores.officer(Role.APPROVING_OFFICER, NOW)
+    application = approved_by(room.stores, first, second)
     twice = room.same_person(room.operator, Role.CODE_DISPATCHER)
     room.credentials.prepare(
         Channel.ONLINE, duty_of(application, Task.PERSONALISATION, room.operator)

@@ -1,12 +1,13 @@
 """A data-subject case through the API, from its intake to its answer."""
 
+import hashlib
 import io
 import json
 import subprocess
 import zipfile
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,28 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask
 from flask.testing import FlaskClient
 
-from gdpr_erasure.case_parts import Collected
-from gdpr_erasure.cases import CaseKind
-from gdpr_erasure.record_classes import RecordClass
+from gdpr_erasure.consents import (
+    ConsentKind,
+    ConsentState,
+    IdentityLevel,
+    Statement,
+    text_for,
+)
+from gdpr_erasure.person_file import Asking, Collection, Record
 from ra.applications import Application
+from ra.case import CodeChannel
+from ra.fake_services import FakeNotifier
 from records.errors import DatabaseUnavailable
 from records.officers import Role
+from records.person_files import PersonFiles
 from server.assembly import Assembly
+from server.case_jobs import REMINDER, case_work
+from server.ceremony import audit_key
 from server.clock import utc_now
+from server.delivery_ports import fake_ports
 from server.jobs import run_job
 from server.metrics import Metrics
-from server.notices import KeptNotices
+from server.packages import verify_package
 from server.registration import (
     application_package,
     approve_application,
@@ -49,7 +61,7 @@ class Desk:
     app: Flask
     second: EnrolledOfficer
     person: Application
-    notices: KeptNotices = field(default_factory=KeptNotices)
+    notices: FakeNotifier = field(default_factory=FakeNotifier)
 
     @property
     def parts(self) -> Assembly:
@@ -111,8 +123,9 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(office: Office) -> Desk:
-    notices = KeptNotices()
-    parts = replace(office.parts, notifier=notices, renderers={CaseKind.ACCESS: a_report})
+    notices = FakeNotifier()
+    ports = office.parts.delivery_ports or fake_ports(utc_now())
+    parts = replace(office.parts, delivery_ports=replace(ports, notifier=notices))
     person = certified(parts, office.registration.officer, office.approving)
     return Desk(
         Office(parts, office.app, office.staff),
@@ -121,13 +134,6 @@ def desk(office: Office) -> Desk:
         person,
         notices,
     )
-
-
-def a_report(parts: Assembly, subject_id: str, language: str, now: object) -> dict[str, bytes]:
-    """A small renderer: one page that counts the person's certificates."""
-    del now
-    count = len(parts.certificates.find(subject_id=subject_id))
-    return {f"report.{language}.html": f"<p>{count}</p>".encode()}
 
 
 def fresh_person(desk: Desk) -> Application:
@@ -147,13 +153,17 @@ def test_an_answer_is_read_approved_delivered_fetched_and_gone(desk: Desk, tmp_p
     desk.call(Role.CASE_MANAGER, f"{path}/files", letter, 201)
     prepared = desk.call(Role.CASE_MANAGER, f"{path}/preparation", {})
     counted = {each["name"]: each["records"] for each in prepared["parts"]}
-    assert counted["certificates"] == 1
-    assert counted["applications"] == 1
+    assert counted["records"] > 5
+    assert counted["audit"] >= 1
     opening = {"what": "package", "purpose": "approval"}
     package = desk.call(Role.CASE_APPROVER, f"{path}/openings", opening)
-    names = zipfile.ZipFile(io.BytesIO(package)).namelist()
-    assert {"manifest.json", "collected/certificates.json", "report.da.html"} <= set(names)
-    assert "files/1-brev.txt" in names
+    files = unpacked(package)
+    names = verify_package(files, audit_key(desk.parts).public_key())
+    assert {"collected/records.json", "report.html", "report.pdf", "files/1-brev.txt"} <= set(names)
+    assert b'lang="da"' in files["report.html"]
+    for each in json.loads(files["report.json"])["collected"]:
+        content = files[f"collected/{each['collector']}.json"]
+        assert hashlib.sha256(content).hexdigest() == each["sha256"]
     desk.approve(path, prepared["package_sha256"])
     handed = desk.call(Role.CASE_MANAGER, f"{path}/delivery", {})
     assert handed["delivery"]["method"] == "passphrase"
@@ -163,19 +173,56 @@ def test_an_answer_is_read_approved_delivered_fetched_and_gone(desk: Desk, tmp_p
     assert told.decode().strip() == handed["passphrase"]
     desk.call(Role.CASE_APPROVER, f"{path}/openings", again, 403)
     envelope = desk.call(secret, f"{path}/download", {})
-    sealed = tmp_path / "answer.p7m"
-    sealed.write_bytes(envelope)
-    how = ["-inform", "DER", "-binary", "-pwri_password", handed["passphrase"]]
-    out = tmp_path / "answer.zip"
-    subprocess.run(
-        ["openssl", "cms", "-decrypt", "-in", str(sealed), "-out", str(out), *how], check=True
-    )
-    assert out.read_bytes() == package
+    assert opened_envelope(envelope, handed["passphrase"], tmp_path) == package
     receipt = desk.call(secret, f"{path}/receipt", {})
     desk.call(Role.CASE_MANAGER, f"{path}/openings", again, 404)
     assert receipt["ended_at"]
     assert desk.call(secret, f"{path}/own")["state"] == "closed"
     assert problem_type(desk.call(secret, f"{path}/download", {}, 404)) == "not-found"
+
+
+def unpacked(package: bytes) -> dict[str, bytes]:
+    archive = zipfile.ZipFile(io.BytesIO(package))
+    return {name: archive.read(name) for name in archive.namelist()}
+
+
+def opened_envelope(envelope: bytes, passphrase: str, folder: Path) -> bytes:
+    """As the requester opens it."""
+    sealed, out = folder / "answer.p7m", folder / "answer.zip"
+    sealed.write_bytes(envelope)
+    how = ["-inform", "DER", "-binary", "-pwri_password", passphrase]
+    subprocess.run(
+        ["openssl", "cms", "-decrypt", "-in", str(sealed), "-out", str(out), *how], check=True
+    )
+    return out.read_bytes()
+
+
+def test_what_may_be_taken_along_is_approved_and_delivered_octet_for_octet(
+    desk: Desk, tmp_path: Path
+) -> None:
+    person = fresh_person(desk)
+    path, secret = desk.proved("portability")
+    prepared = desk.call(Role.CASE_MANAGER, f"{path}/preparation", {})
+    opening = {"what": "package", "purpose": "approval"}
+    package = desk.call(Role.CASE_APPROVER, f"{path}/openings", opening)
+    assert hashlib.sha256(package).hexdigest() == prepared["package_sha256"]
+    desk.approve(path, prepared["package_sha256"])
+    handed = desk.call(Role.CASE_MANAGER, f"{path}/delivery", {})
+    envelope = desk.call(secret, f"{path}/download", {})
+    assert opened_envelope(envelope, handed["passphrase"], tmp_path) == package
+    files = unpacked(package)
+    names = verify_package(files, audit_key(desk.parts).public_key())
+    assert {"case.json", "data.json", "data.schema.json", "person.vcf"} < set(names)
+    (pem,) = [files[name] for name in names if name.startswith("certificates/")]
+    (record,) = desk.parts.certificates.find(subject_id=person.subject_id)
+    body = desk.parts.certificates.body(record.issuer, record.serial_number)
+    assert pem.strip() == body.public_bytes(Encoding.PEM).strip()
+    # What we or others found out about the person is not taken along.
+    assert not [name for name in names if name.startswith(("collected/", "report"))]
+
+
+def number_of(path: str) -> str:
+    return path.rsplit("/", 1)[1]
 
 
 def problem_type(found: dict[str, Any]) -> str:
@@ -186,35 +233,36 @@ def test_a_collector_that_cannot_be_reached_blocks_the_answer_until_it_can(desk:
     @dataclass
     class Archive:
         name: str = "archive"
-        record_class: RecordClass = RecordClass.AGREEMENT_FILE
         reached: bool = False
 
-        def collect(self, subject_id: str) -> Collected:
+        def collect(self, asked: Asking) -> Collection:
             if not self.reached:
-                raise ConnectionError(f"no way to {subject_id}")
-            return Collected.of([{"paper": 1}])
+                raise ConnectionError(f"no way to {asked.subject_id}")
+            return Collection(self.name, (Record("paper", "1", ()),))
 
     archive = Archive()
-    desk.parts.further_collectors.append(archive)
-    try:
-        path, _ = desk.proved()
-        partly = desk.call(Role.CASE_MANAGER, f"{path}/preparation", {})
-        assert partly["state"] == "assessing"
-        missing = [each for each in partly["parts"] if not each["done"]]
-        assert [(each["name"], each["failure"]) for each in missing] == [
-            ("archive", "ConnectionError")
-        ]
-        archive.reached = True
-        whole = desk.call(Role.CASE_MANAGER, f"{path}/preparation", {})
-        assert whole["state"] == "awaiting_approval"
-    finally:
-        desk.parts.further_collectors.remove(archive)
+    files = PersonFiles(desk.parts.database, desk.parts.personal, [archive])
+    parts = replace(desk.parts, person_files=files)
+    asking = replace(desk, app=staff_app(parts, Metrics.of_process()))
+    path, _ = asking.proved()
+    partly = asking.call(Role.CASE_MANAGER, f"{path}/preparation", {})
+    assert partly["state"] == "assessing"
+    missing = [each for each in partly["parts"] if not each["done"]]
+    assert [(each["name"], each["failure"]) for each in missing] == [("archive", "ConnectionError")]
+    archive.reached = True
+    whole = asking.call(Role.CASE_MANAGER, f"{path}/preparation", {})
+    assert whole["state"] == "awaiting_approval"
 
 
 def test_only_the_scopes_that_were_asked_for_are_collected(desk: Desk) -> None:
-    path, _ = desk.proved(scopes=["publication"])
-    found = desk.call(Role.CASE_MANAGER, f"{path}/preparation", {})
-    assert [each["name"] for each in found["parts"]] == ["publications"]
+    path, _ = desk.proved(scopes=["certificate_body", "contact"])
+    desk.call(Role.CASE_MANAGER, f"{path}/preparation", {})
+    opening = {"what": "package", "purpose": "approval"}
+    files = unpacked(desk.call(Role.CASE_APPROVER, f"{path}/openings", opening))
+    report = json.loads(files["report.json"])
+    classes = {one["record_class"] for each in report["records"] for one in each["fields"]}
+    assert classes == {"certificate_body", "contact"}
+    assert json.loads(files["collected/audit.json"]) == [[], []]
 
 
 def test_an_identity_below_the_level_of_the_certificate_is_refused(desk: Desk) -> None:
@@ -344,9 +392,19 @@ def test_an_erasure_revokes_first_and_begins_by_a_security_administrator(desk: D
 
 
 @pytest.mark.parametrize("kind", ["objection", "consent_withdrawal"])
-def test_an_objection_takes_the_person_out_of_the_directories(desk: Desk, kind: str) -> None:
+def test_an_objection_ends_consent_and_publication_in_one(desk: Desk, kind: str) -> None:
+    subject, consents = fresh_person(desk).subject_id, desk.parts.consents
+    text = text_for(ConsentKind.PUBLICATION, "da", utc_now())
+    given = Statement(text, ConsentState.GIVEN, "system:applicant")
+    if consents.history(subject)[-1:] == () or consents.history(subject)[-1].state != "given":
+        consents.say(subject, given, utc_now())
     path, _ = desk.approved(kind)
     assert desk.call(Role.CASE_MANAGER, f"{path}/execution", {})["state"] == "carried_out"
+    last = consents.history(subject)[-1]
+    assert (last.state, last.level) == (ConsentState.WITHDRAWN, IdentityLevel.SUBSTANTIAL)
+    events = desk.call(Role.AUDITOR, "/api/v1/audit/events")
+    (told,) = [e for e in events if (e["e"], e["o"]) == ("case.unpublished", number_of(path))]
+    assert told["d"]["consent_withdrawn"] is True
     assert run_job("close-cases", desk.parts, Metrics.of_process()) >= 1
     assert desk.call(Role.CASE_MANAGER, path)["state"] == "closed"
 
@@ -369,17 +427,50 @@ def test_a_refusal_says_all_that_the_law_asks_for_and_the_notice_says_nothing(de
         body = REFUSAL | {lacking: " "}
         assert desk.call(Role.CASE_MANAGER, f"{path}/refusal", body, 422)["rule"] == "GDPR 12(4)"
     assert desk.call(Role.CASE_MANAGER, f"{path}/refusal", REFUSAL)["state"] == "refused"
-    address, notice = desk.notices.sent[-1]
-    assert address == "n@example.test"
-    assert notice.startswith(f"Der er en besked til dig i sag {path.rsplit('/', 1)[1]}.")
-    assert desk.call(secret, f"{path}/own")["state"] == "refused"
+    notice = list(desk.notices.sent.values())[-1]
+    assert (notice.address.value, notice.channel) == ("n@example.test", CodeChannel.EMAIL)
+    assert notice.text.value.startswith(f"Der er en besked til dig i sag {number_of(path)}.")
+    own = desk.call(secret, f"{path}/own")
+    assert (own["state"], own["refusal"], own["question"]) == ("refused", REFUSAL, None)
+
+
+def test_a_question_is_read_and_answered_by_the_requester(desk: Desk) -> None:
+    path, secret = desk.proved()
+    desk.call(Role.CASE_MANAGER, f"{path}/clarification", {"question": "Hvilken periode?"})
+    assert desk.call(secret, f"{path}/own")["question"] == "Hvilken periode?"
+    assert desk.call(secret, f"{path}/own-answer", {"answer": " "}, 422)["rule"] == "GDPR 12(2)"
+    answered = desk.call(secret, f"{path}/own-answer", {"answer": "Hele året"})
+    assert (answered["state"], answered["question"]) == ("assessing", None)
+    desk.call(secret, f"{path}/own-answer", {"answer": "Og mere"}, 409)
+    opening = {"what": "text", "purpose": "handling"}
+    read = desk.call(Role.CASE_MANAGER, f"{path}/openings", opening)
+    assert (read["answer"], read["request"]) == ("Hele året", "Alt om mig")
+
+
+def test_whoever_has_not_fetched_an_answer_is_reminded_once_before_it_ends(desk: Desk) -> None:
+    fresh_person(desk)
+    path, secret = desk.approved()
+    ends = desk.call(Role.CASE_MANAGER, f"{path}/delivery", {})["delivery"]["expires_at"]
+    day = datetime.fromisoformat(ends) - REMINDER
+
+    def reminders() -> list[str]:
+        return [key for key in desk.notices.sent if key == f"case/{number_of(path)}/reminder"]
+
+    assert not [work for work in case_work(desk.parts, day - timedelta(minutes=1)) if work()]
+    assert reminders() == []
+    assert [work() for work in case_work(desk.parts, day)].count(True) == 1
+    assert [work() for work in case_work(desk.parts, day)].count(True) == 0
+    assert len(reminders()) == 1
+    desk.call(secret, f"{path}/download", {})
+    desk.call(secret, f"{path}/receipt", {})
 
 
 def test_an_extension_is_told_with_its_reason(desk: Desk) -> None:
     path, secret = desk.proved()
     desk.call(Role.CASE_MANAGER, f"{path}/extension", {"reason": " "}, 422)
     desk.call(Role.CASE_MANAGER, f"{path}/extension", {"reason": "Tolv arkiver"})
-    assert desk.call(secret, f"{path}/own")["extended"] is True
+    own = desk.call(secret, f"{path}/own")
+    assert (own["extended"], own["extension"]) == (True, "Tolv arkiver")
     desk.call(Role.CASE_MANAGER, f"{path}/extension", {"reason": "Tolv arkiver"}, 422)
 
 

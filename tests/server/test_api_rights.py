@@ -37,6 +37,9 @@ PROVED = {
 }
 DOCUMENT = {"mrz_lines": [], "features_seen": [], "presence": "in_person"}
 TRAINED = {"officer": "officer-00", "trained_on": "2026-01-01", "valid_until": "2026-06-01"}
+MANDATE = "/api/v1/mandates/M-ABCDEFGHIJ"
+ORGANISATION = "/api/v1/organisations/99000007"
+ASSOCIATION = "/api/v1/associations/B-0123456789abcdef"
 DIGEST = "0" * 64
 ANSWER = {"sha256": DIGEST, "read": True, "accepted": True}
 APPLY = {
@@ -45,6 +48,27 @@ APPLY = {
     "certificate_request": "",
     "terms": ANSWER,
     "security_notice": ANSWER,
+}
+CHARTER = {
+    "charter": "a",
+    "charter_sha256": DIGEST,
+    "minutes": "b",
+    "minutes_sha256": DIGEST,
+    "role": "chair",
+    "held_on": "2026-01-01",
+    "quorum": True,
+    "accepted": True,
+}
+POWER = {
+    "cvr": "99000007",
+    "reference": "P 1",
+    "sha256": DIGEST,
+    "grantors": [],
+    "holder": "2512489996",
+    "scope": [],
+    "valid_from": "2026-01-01",
+    "form": "digital",
+    "signature_verified": True,
 }
 # Every operation for officers, with a sound body and the act it is.
 BY_OFFICERS = {
@@ -139,6 +163,19 @@ BY_OFFICERS = {
             ("lifting", None),
         )
     },
+    ("get", "/api/v1/mandates"): (Act.SEE_APPLICATIONS, None),
+    ("get", "/api/v1/incidents"): (Act.SEE_APPLICATIONS, None),
+    ("get", ORGANISATION): (Act.SEE_APPLICATIONS, None),
+    ("get", f"{MANDATE}/package"): (Act.SEE_APPLICATIONS, None),
+    ("post", f"{MANDATE}/approval"): (Act.SEE_APPLICATIONS, {"signature": ""}),
+    ("post", f"{MANDATE}/extract"): (Act.PROVE, {"reference": "X 1"}),
+    ("post", f"{MANDATE}/documents"): (Act.PROVE, CHARTER),
+    ("post", f"{MANDATE}/power-of-attorney"): (Act.PROVE, POWER),
+    ("get", f"{MANDATE}/call-back"): (Act.PROVE, None),
+    ("post", f"{MANDATE}/call-back"): (Act.PROVE, {"outcome": "denied"}),
+    ("post", f"{MANDATE}/conclusion"): (Act.PROVE, None),
+    ("post", f"{MANDATE}/refusal"): (Act.PROVE, None),
+    ("get", "/api/v1/associations?cvr=99000007"): (Act.SEE_APPLICATIONS, None),
     ("get", "/api/v1/audit/events"): (Act.AUDIT, None),
     ("get", "/api/v1/audit/head"): (Act.AUDIT, None),
     ("post", "/api/v1/audit/events/9999999/openings"): (Act.OPEN_PAYLOADS, {"purpose": "dispute"}),
@@ -167,7 +204,27 @@ BY_REQUESTER = {
         for step in ("own-identity", "own-withdrawal", "download", "receipt", "application")
     ),
 }
+NAMED = {name: APPLY[name] for name in ("certificate_request", "terms", "security_notice")}
+BY_HOLDER = {
+    ("get", MANDATE): None,
+    ("post", f"{MANDATE}/signatures"): {"asked_sha256": DIGEST},
+    ("post", f"{MANDATE}/withdrawal"): None,
+    ("post", f"{ORGANISATION}/applications"): NAMED,
+    ("post", "/api/v1/associations"): {
+        "cvr": "99000007",
+        "application_id": "A-ABCDEFGHIJ",
+        "level": "Low",
+        "basis": "declaration",
+    },
+    ("post", f"{ASSOCIATION}/applications"): NAMED,
+    **{
+        ("post", f"{ASSOCIATION}/{word}"): None
+        for word in ("consent", "endorsement", "activation", "suspension", "resumption", "end")
+    },
+}
 BY_ANYONE = {
+    ("get", "/api/v1/declarations"): None,
+    ("post", "/api/v1/mandates"): {"cvr": "99000007", "level": "Low"},
     ("get", "/api/v1/terms"): None,
     ("get", "/api/v1/consents/texts"): None,
     ("post", "/api/v1/applications"): APPLY,
@@ -177,6 +234,7 @@ BY_ANYONE = {
 WHOAMI = ("get", "/api/v1/whoami")
 BY_SESSION = {("post", "/api/v1/presentations/completion")}
 CLOSED = [*BY_OFFICERS, *BY_OFFICER_OR_APPLICANT, *BY_APPLICANT, *BY_REQUESTER, WHOAMI]
+CLOSED += BY_HOLDER
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +259,9 @@ def ask(
     client: FlaskClient, operation: tuple[str, str], environ: dict[str, str] | None = None
 ) -> TestResponse:
     method, path = operation
-    _, body = BY_OFFICERS.get(operation, (None, BY_ANYONE.get(operation)))
+    others = BY_ANYONE.get(operation) or BY_APPLICANT.get(operation)
+    _, body = BY_OFFICERS.get(operation, (None, others))
+    body = BY_HOLDER.get(operation, body)
     if operation == ("post", f"{CASE}/application"):
         body = APPLY
     body = BY_APPLICANT.get(operation, body)
@@ -228,10 +288,16 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
         (
             method,
             path.replace("A-ABCDEFGHIJ", "{application_id}")
+            .replace("M-ABCDEFGHIJ", "{mandate_id}")
+            .replace("B-0123456789abcdef", "{association_id}")
+            .replace("organisations/99000007", "organisations/{cvr}")
+            .replace("?cvr=99000007", "")
             .replace("K7F2M9QX", "{case_id}")
             .replace("E-0123456789abcdef", "{case_id}")
             .replace("subject-0123456789abcdef", "{subject_id}")
             .replace("bulk-0123456789abcdef", "{bulk_id}")
+            .replace("letter-0123456789abcdef", "{letter_id}")
+            .replace("duties/proofing", "duties/{task}")
             .replace("K-0123456789abcdef", "{order_id}")
             .replace("9999999", "{sequence}")
             .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
@@ -358,6 +424,8 @@ def test_strangers_get_nowhere(
     operation: tuple[str, str],
 ) -> None:
     for who, environ in strangers.items():
+        if operation in BY_HOLDER and who == "a certificate holder":
+            continue
         answer = ask(client, operation, environ)
         assert answer.status_code == 401, who
         assert answer.headers["WWW-Authenticate"] == "Bearer"

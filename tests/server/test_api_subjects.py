@@ -78,7 +78,11 @@ def test_a_file_is_opened_and_counted(client: FlaskClient, office: Office, subje
 
     assert answer.json is not None
     assert answer.json["records"]["certificate"] == 1
-    assert answer.json["collected"][0]["count"] == sum(answer.json["records"].values())
+    assert sum(one["count"] for one in answer.json["collected"]) == sum(
+        answer.json["records"].values()
+    )
+    assert answer.json["records"]["audit_payload"] >= 1
+    assert answer.json["reference"] in events(office, "audit.payloads_opened")[-1]
 
 
 @pytest.mark.parametrize("kind", ["access", "portability"])

@@ -9,12 +9,15 @@ from sqlalchemy import text, update
 from ca.identifiers import IssuerName
 from records.errors import BackupRefused
 from records.officers import Role
+from records.restoring import Restoring
+from records.search_index import SearchBy
 from records.tables import subject
 from revocation.reasons import Reason
 from revocation.status import Revoked
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.crls import publish_crl, renew_crl
+from server.search import reindex
 from tests.support.installation import an_installation
 from tests.support.operator import Operator, environment_of
 from tests.support.softhsm import SoftHsm
@@ -71,10 +74,12 @@ def test_a_backup_that_is_put_back_neither_revives_nor_unrevokes(
 
     assert tillid("backup", "restore", backup, "--key", key, "--dry-run").code == 0
     assert isinstance(parts.statuses.status_of(*where), Revoked)
+    assert reindex(parts) > 0
     parts.database.close()
     restored = tillid("backup", "restore", backup, "--key", key, "--yes")
 
     assert (restored.code, restored.result["erased"]) == (0, 1)
+    assert restored.result["indexed"] >= 1
     (issuing,) = (row for row in restored.result["issuers"] if row["issuer"] == "issuing")
     assert (issuing["crl_number"], issuing["behind"], issuing["revoked"]) == (2, 1, 1)
     with assembled(parts.settings) as again:
@@ -82,6 +87,7 @@ def test_a_backup_that_is_put_back_neither_revives_nor_unrevokes(
         assert {officer.id: name for officer, name in again.officers.all()}[
             stays.id
         ] == "Officer Test"
+        assert_found(again, stays.subject_id, gone.subject_id)
         publish(again)
         latest = again.crls.latest(ISSUING)
         assert latest is not None
@@ -90,6 +96,12 @@ def test_a_backup_that_is_put_back_neither_revives_nor_unrevokes(
         with again.database.read() as tx:
             erasing = text("SELECT id FROM subject WHERE state = 'erasing'")
             assert tx.execute(erasing).scalars().all() == [gone.subject_id]
+
+
+def assert_found(parts: Assembly, stays: str, gone: str) -> None:
+    """The index was made anew of those who are there."""
+    assert stays in parts.search.find(SearchBy.NAME, "Officer Test")
+    assert gone not in parts.search.find(SearchBy.NAME, "Gudrun Gone")
 
 
 def erase_key(parts: Assembly, subject_id: str) -> None:
@@ -142,3 +154,21 @@ def test_what_is_no_crl_of_ours_is_refused(tillid: Operator, tmp_path: Path) -> 
     ended = tillid("backup", "relearn", "--crl", stranger)
 
     assert ended.code == 2
+
+
+def test_who_was_erased_but_for_what_a_duty_keeps_is_erased_after_a_restore(
+    parts: Assembly,
+) -> None:
+    partly, living = (
+        parts.officers.invite(name, Role.AUDITOR, utc_now()).subject_id for name in ("A B", "C D")
+    )
+    with parts.database.write() as tx:
+        for name, purpose in ((partly, "core"), (living, "core"), (living, "contact")):
+            parts.personal.seal(tx, name, purpose, b"something of theirs")
+    keys = text("SELECT key_ref FROM data_key WHERE subject_id = :id AND purpose = :purpose")
+    for name, purpose in ((partly, "core"), (living, "contact")):
+        with parts.database.read() as tx:
+            (ref,) = tx.execute(keys, {"id": name, "purpose": purpose}).scalars()
+        parts.vault.keys.drop([ref])
+
+    assert Restoring(parts.database, parts.vault.keys).erased() == [partly]

@@ -1,11 +1,13 @@
 """Delivery and activation: High is reached when all is there, and each thing missing refuses."""
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ra.applications import ApplicationState
 from ra.case import Channel, CodeChannel
@@ -15,6 +17,7 @@ from ra.duties import Task
 from ra.errors import Conflict, MalformedField, Refused
 from ra.identity import CprNumber
 from ra.levels import AssuranceLevel
+from records.errors import Conflict as RecordsConflict
 from records.errors import NotFound
 from server.clock import utc_now
 from server.decisions import Decisions
@@ -171,13 +174,30 @@ def test_a_letter_is_readable_for_the_printer_alone(high: HighOffice, tmp_path: 
     with pytest.raises(NoPrinter):
         dispatch_code(high.parts, application.id, CodeChannel.POST, hand, utc_now())
     before = high.parts
-    high.with_printer(tmp_path)
+    key = high.with_printer(tmp_path)
     sent = dispatch_code(high.parts, application.id, CodeChannel.POST, hand, utc_now())
     high.parts = before
     assert sent.expires_at - utc_now() > timedelta(days=20)
-    credential = high.parts.credentials.get(application.id)
-    assert credential is not None
-    assert credential.step is Step.DELIVERED
+    (job,) = high.parts.letters.waiting()
+    envelope = high.parts.letters.fetch(job.id, high.dispatcher.officer.id, utc_now())
+    (tmp_path / "letter").write_bytes(envelope)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(pem)
+    opened = subprocess.run(
+        ["openssl", "cms", "-decrypt", "-inform", "DER", "-in", str(tmp_path / "letter"),
+         "-inkey", str(tmp_path / "key.pem")],
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert opened.stdout.startswith(b"%PDF-")
+    assert b"pdfuaid" in opened.stdout
+
+    high.parts.letters.confirm(job.id, high.dispatcher.officer.id, utc_now())
+
+    assert high.parts.letters.waiting() == []
+    with pytest.raises(RecordsConflict):
+        high.parts.letters.fetch(job.id, high.dispatcher.officer.id, utc_now())
+    with pytest.raises(RecordsConflict):
+        high.parts.letters.confirm(job.id, high.dispatcher.officer.id, utc_now())
 
 
 def test_a_changed_telephone_sends_the_application_back_and_kills_the_code(

@@ -87,14 +87,15 @@ def test_no_operation_for_officers_has_a_field_for_an_acceptance(client: FlaskCl
     with_answers = {
         name
         for name, schema in document["components"]["schemas"].items()
-        if {"accepted", "terms", "security_notice"} & schema.get("properties", {}).keys()
+        if {"terms", "security_notice"} & schema.get("properties", {}).keys()
     }
-    assert with_answers == {"ApplicationBody", "TermsAnswer"}
+    # The second is of people who act for a company, or as its employees, for themselves.
+    assert with_answers == {"ApplicationBody", "NamedApplicationBody"}
     users = [
         path
         for path, item in document["paths"].items()
         for operation in item.values()
-        if "ApplicationBody" in str(operation.get("requestBody"))
+        if "/ApplicationBody" in str(operation.get("requestBody"))
     ]
     assert sorted(users) == ["/api/v1/applications", "/api/v1/cases/{case_id}/application"]
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from gdpr_erasure.case_identity import IdentityProof, ProofMethod
-from gdpr_erasure.cases import CaseState
+from gdpr_erasure.cases import CaseState, Refusal
 from ra.levels import AssuranceLevel
 from records.officers import Role
 from server.assembly import Assembly
@@ -14,9 +14,11 @@ from server.case_execution import deliver
 from server.cases import (
     ProvedRequester,
     approve,
+    ask_clarification,
     assign_case,
     identify_at_desk,
     prepare,
+    refuse_case,
 )
 from server.clock import utc_now
 from server.notices import ALLOWED, NOTICES, notice_of, placeholders
@@ -140,10 +142,45 @@ def test_an_answer_is_fetched_confirmed_and_gone(app: PublicApp, parts: Assembly
     assert send(app, "/privacy/receipt", **both).status == 409
     fetched = send(app, "/privacy/download", **both)
     assert fetched.headers["Content-Type"].startswith("application/pkcs7-mime")
-    assert fetched.body.startswith(b"0\x82")
+    assert fetched.body.startswith(b"0\x83")
     assert send(app, "/privacy/download", number=number, secret="x" * 32).status == 403
     assert b"The answer is deleted here" in send(app, "/privacy/receipt", **both).body
     assert send(app, "/privacy/download", **both).status == 409
+
+
+def test_what_is_written_for_the_requester_is_read_with_the_secret_alone(
+    app: PublicApp, parts: Assembly
+) -> None:
+    now = utc_now()
+    verifier = an_officer(parts, Role.REGISTRATION_OFFICER).officer
+    manager = an_officer(parts, Role.CASE_MANAGER).officer
+    person = certified(parts, verifier, an_officer(parts, Role.APPROVING_OFFICER))
+    number, secret = begun(app)
+    both = {"number": number, "secret": secret}
+    proof = IdentityProof(ProofMethod.DESK, AssuranceLevel.HIGH, now, verifier.person_id)
+    requester = ProvedRequester(person.subject_id, proof, "passport, desk 4")
+    identify_at_desk(parts, number, requester, verifier)
+    ask_clarification(parts, number, f"Which year? {STRANGE}", manager, now)
+    asked = send(app, "/privacy/follow", **both).body.decode()
+    assert "Which year?" in text_of(asked)
+    assert STRANGE not in asked
+    assert send(app, "/privacy/answer", number=number, secret="x" * 32).status == 403
+    assert send(app, "/privacy/answer", **both).status == 400
+    assert send(app, "/privacy/answer", **both, answer="All").status == 200
+    assert send(app, "/privacy/answer", **both, answer="All").status == 409
+    assert parts.cases.text(number).answer == "All"
+    refuse_case(parts, number, Refusal("Not yours", "IMY", "City court"), manager, utc_now())
+    shown = text_of(send(app, "/privacy/follow", **both).body.decode())
+    assert all(word in shown for word in ("Not yours", "IMY", "City court"))
+    assert send(app, "/privacy/withdraw", **both).status == 409
+
+
+def test_a_requester_withdraws_the_request_on_the_page(app: PublicApp, parts: Assembly) -> None:
+    number, secret = begun(app)
+    assert send(app, "/privacy/withdraw", number=number, secret="x" * 32).status == 403
+    shown = send(app, "/privacy/withdraw", number=number, secret=secret)
+    assert "The case is withdrawn." in text_of(shown.body.decode())
+    assert parts.cases.get(number).state is CaseState.CANCELLED
 
 
 @pytest.mark.parametrize(

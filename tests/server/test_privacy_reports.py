@@ -13,13 +13,16 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from gdpr_erasure.person_file import Collection, Datum, Disclosure, PersonFile, Record
+from gdpr_erasure.periods import periods
+from gdpr_erasure.person_file import Asking, Collection, Datum, Disclosure, PersonFile, Record
+from gdpr_erasure.policies import find_policies
 from gdpr_erasure.processing import Basis, Purpose, Recipient, Retention, Rule, Source
 from gdpr_erasure.record_classes import RecordClass
 from records.errors import NotFound
 from records.person_rooms import ROOMS
 from server.ceremony import audit_key
 from server.clock import utc_now
+from server.declared import Declared
 from server.errors import PackageDamaged
 from server.packages import (
     MANIFEST,
@@ -37,6 +40,7 @@ from server.settings import Controller
 from tests.support.staff import Office, certified
 
 NASTY = 'Åse "<script>alert(1)</script>" #let x = $1$ *bold* \\ `code` @ref Łukasz'
+COLLECTED = ("audit_payload", "directory_entry")
 EVIDENCE = RecordClass.PROOFING_EVIDENCE
 AT = datetime(2026, 11, 26, 12, tzinfo=UTC)
 CONTROLLER = Controller.model_construct(
@@ -55,6 +59,9 @@ HOST = Processor(
     agreement="K-1",
     directory="main",
 )
+PERIODS = periods(find_policies(["nsis"]), 32)
+DECLARED = Declared(CONTROLLER, (HOST,), PERIODS)
+ALONE = Declared(CONTROLLER, (), PERIODS)
 
 
 def a_file(*data: Datum) -> PersonFile:
@@ -93,7 +100,7 @@ class Outline(HTMLParser):
 
 @pytest.mark.parametrize("language", Language)
 def test_a_page_stands_alone_and_is_structured_in_each_language(language: Language) -> None:
-    html = page(access_report(a_file(), CONTROLLER, [HOST], language))
+    html = page(access_report(a_file(), DECLARED, language))
     seen = Outline(html)
     (style,) = re.findall(rb"<style>(.*?)</style>", html, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style).digest())
@@ -115,7 +122,7 @@ def test_a_page_stands_alone_and_is_structured_in_each_language(language: Langua
 def test_a_document_is_tagged_for_screen_readers_and_the_same_each_time(
     language: Language,
 ) -> None:
-    report = access_report(a_file(), CONTROLLER, [], language)
+    report = access_report(a_file(), ALONE, language)
     pdf = document(report)
 
     assert pdf.startswith(b"%PDF-1.7")
@@ -126,7 +133,7 @@ def test_a_document_is_tagged_for_screen_readers_and_the_same_each_time(
 
 
 def test_a_report_says_everything_that_article_15_asks_for() -> None:
-    report = access_report(a_file(), CONTROLLER, [HOST], Language.ENGLISH)
+    report = access_report(a_file(), DECLARED, Language.ENGLISH)
 
     (evidence,) = [one for one in report.processing if one.record_class == "proofing_evidence"]
     assert "Article 6(1)(b)" in evidence.basis
@@ -153,7 +160,7 @@ def test_every_word_is_there_in_every_language() -> None:
     }  # fmt: skip
     for name, members in expected.items():
         assert set(catalogue()[name]) == {str(each) for each in members}  # type: ignore[attr-defined]
-    assert set(catalogue()["kind"]) == {room.kind for room in ROOMS}
+    assert set(catalogue()["kind"]) == {*(room.kind for room in ROOMS), *COLLECTED}
     assert Words(Language.DANISH).retention(Retention(Rule.DAYS, 32)) == "32 dage"
 
 
@@ -191,6 +198,10 @@ def test_a_vcard_is_escaped_and_folded() -> None:
     assert "N:Æ\\\\b;Åse\\;\\nX\\, " + "ø" * 60 + ";;;\r\n" in unfolded
 
 
+def asking(subject_id: str) -> Asking:
+    return Asking(subject_id, "system:operator", "access-1", utc_now())
+
+
 @pytest.fixture(scope="module")
 def subject_id(office: Office) -> str:
     application = certified(office.parts, office.registration.officer, office.approving)
@@ -199,7 +210,7 @@ def subject_id(office: Office) -> str:
 
 @pytest.fixture(scope="module")
 def package(office: Office, subject_id: str) -> dict[str, bytes]:
-    return dict(access_package(office.parts, subject_id, Language.DANISH, utc_now()))
+    return dict(access_package(office.parts, asking(subject_id), Language.DANISH))
 
 
 def test_a_package_holds_the_report_in_every_form_and_is_signed(
@@ -247,19 +258,19 @@ def test_a_package_with_a_file_more_or_less_or_of_another_signer_is_found(
 
 
 def test_a_portability_package_is_signed_too(office: Office, subject_id: str) -> None:
-    names = verify_package(portability_package(office.parts, subject_id, utc_now()))
+    names = verify_package(portability_package(office.parts, asking(subject_id)))
 
     assert {"data.json", "data.schema.json", "person.vcf"} < set(names)
 
 
 def test_there_is_no_package_about_nobody(office: Office) -> None:
     with pytest.raises(NotFound):
-        access_package(office.parts, "subject-0", Language.ENGLISH, utc_now())
+        access_package(office.parts, asking("subject-0"), Language.ENGLISH)
 
 
 def test_an_empty_list_of_recipients_says_so() -> None:
     file = a_file()
     alone = replace(file, collections=(replace(file.collections[0], disclosures=()),))
-    html = page(access_report(alone, CONTROLLER, [], Language.ENGLISH)).decode()
+    html = page(access_report(alone, ALONE, Language.ENGLISH)).decode()
 
     assert "Nobody outside our organisation." in html

@@ -2,12 +2,13 @@
 
 import csv
 import io
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from gdpr_erasure.record_classes import RecordClass
+from server.declared import Declared, declared
 from server.errors import SettingsRefused
 from server.privacy_sheets import (
     as_csv,
@@ -17,7 +18,7 @@ from server.privacy_sheets import (
     record_of_processing,
 )
 from server.privacy_words import Language
-from server.processors import read_processors
+from server.processors import Processor, read_processors
 from server.settings_sources import load_settings
 
 GOOD = """
@@ -70,10 +71,14 @@ def test_a_faulty_register_is_refused_with_its_fault(
     assert says in fault.problem
 
 
+def saying(folder: Path, *processors: Processor) -> Declared:
+    return replace(declared(load_settings({}, folder)), processors=processors)
+
+
 def test_a_third_country_is_named_with_its_basis(tmp_path: Path) -> None:
     abroad = GOOD.replace("DK, SE", "DK, US") + 'transfer_basis = "SCC 2021/914"\n'
     (found,) = read_processors(written(tmp_path, abroad))
-    sheet = record_of_processing(load_settings({}, tmp_path).controller, [found], Language.ENGLISH)
+    sheet = record_of_processing(saying(tmp_path, found), Language.ENGLISH)
 
     assert found.third_countries == ("US",)
     assert sheet.processors[0].transfer == "US: SCC 2021/914"
@@ -83,7 +88,7 @@ def test_a_third_country_is_named_with_its_basis(tmp_path: Path) -> None:
 def test_the_record_of_processing_has_every_class_with_basis_and_period(
     tmp_path: Path, language: Language
 ) -> None:
-    sheet = record_of_processing(load_settings({}, tmp_path).controller, [], language)
+    sheet = record_of_processing(saying(tmp_path), language)
     rows = list(csv.reader(io.StringIO(as_csv(sheet).decode())))
 
     assert [each.record_class for each in sheet.processing] == list(RecordClass)
@@ -96,7 +101,7 @@ def test_the_record_of_processing_has_every_class_with_basis_and_period(
 def test_the_notice_tells_of_rights_complaint_and_decisions(
     tmp_path: Path, language: Language
 ) -> None:
-    html = as_html(privacy_notice(load_settings({}, tmp_path).controller, [], language)).decode()
+    html = as_html(privacy_notice(saying(tmp_path), language)).decode()
 
     assert f'<html lang="{language}">' in html
     assert "Datatilsynet" in html
@@ -104,11 +109,13 @@ def test_the_notice_tells_of_rights_complaint_and_decisions(
 
 
 def test_differences_between_two_exports_are_named(tmp_path: Path) -> None:
-    controller = load_settings({}, tmp_path).controller
-    before = asdict(record_of_processing(controller, [], Language.ENGLISH))
+    said = saying(tmp_path)
+    before = asdict(record_of_processing(said, Language.ENGLISH))
     processors = read_processors(written(tmp_path, GOOD))
-    renamed = controller.model_copy(update={"name": "Another"})
-    after = asdict(record_of_processing(renamed, processors, Language.ENGLISH))
+    renamed = said.controller.model_copy(update={"name": "Another"})
+    after = asdict(
+        record_of_processing(Declared(renamed, processors, said.periods), Language.ENGLISH)
+    )
 
     assert list(differences(before, before)) == []
     assert list(differences(before, after)) == [

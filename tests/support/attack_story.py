@@ -36,7 +36,9 @@ from revocation.selections import Selection
 from server.clock import utc_now
 from tests.support.case_story import tell_cases
 from tests.support.consents import consent_story
+from tests.support.delivery_story import tell_delivery
 from tests.support.erasures import administrators, ready, requested, to_sealed
+from tests.support.organisation_story import OrganisationStory
 from tests.support.person_story import tell_persons
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
@@ -99,9 +101,12 @@ class Story:
         self._bulk_revocations(now)
         consent_story(self.stores, self.names, now)
         live = str(self.names["live_subject"])
+        self.names |= tell_delivery(self.stores, now)
         self.names |= tell_cases(self.stores, live, self.proofer, now)
         people = {"proofer": self.proofer, "other": self.other}
         self.names |= tell_persons(self.stores, people, now)
+        officers = (self.proofer, self.approver)
+        self.names |= OrganisationStory(self.stores, officers, now).tell()
         key = ec.generate_private_key(ec.SECP256R1())
         with audit_log(self.stores.database) as log:
             head = make_head(log, key, now + timedelta(seconds=30), bytes(32), ORIGIN)

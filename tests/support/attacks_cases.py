@@ -158,6 +158,7 @@ CASE_ATTACKS = {
         "UPDATE case_delivery SET downloaded_at = NULL WHERE case_id = :fetched_case",
         "UPDATE case_delivery SET sealed_envelope = 'x' WHERE case_id = :ended_case",
         "UPDATE case_delivery SET ended_at = NULL WHERE case_id = :ended_case",
+        "UPDATE case_delivery SET reminded_at = NULL WHERE case_id = :reminded_case",
         "DELETE FROM case_delivery WHERE case_id = :delivered_case",
         case("approved", "state = 'delivered'"),
     ),

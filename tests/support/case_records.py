@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gdpr_erasure.case_identity import IdentityProof, ProofMethod
-from gdpr_erasure.case_parts import Collected
 from gdpr_erasure.cases import (
     Actor,
     Case,
@@ -18,6 +17,7 @@ from gdpr_erasure.cases import (
     step,
     submit,
 )
+from gdpr_erasure.person_file import Collection, Record
 from ra.levels import AssuranceLevel
 from records.case_contents import CaseFile
 from records.case_deliveries import Delivery
@@ -28,6 +28,7 @@ SECRET = "the requester's own secret"
 PACKAGE = b"the package that was approved"
 ENVELOPE = b"the same, encrypted to its receiver"
 COLLECTOR = "certificates"
+FOUND = Collection(COLLECTOR, (Record("certificate", "01", ()),))
 DAYS = timedelta(days=32)
 
 
@@ -100,8 +101,7 @@ class CaseRoom:
         return case
 
     def collect(self, case: Case) -> None:
-        found = Collected.of([{"serial": "01"}])
-        self.stores.case_contents.record(case, COLLECTOR, found, self.manager.officer_id, self.now)
+        self.stores.case_contents.record(case, COLLECTOR, FOUND, self.manager.officer_id, self.now)
 
     def add_file(
         self, case: Case, content: bytes = b"et brev", added_by: str | None = None

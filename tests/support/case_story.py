@@ -35,6 +35,8 @@ def tell_cases(
     ended = room.deliver(room.approved(subject_id))
     stores.deliveries.download(ended.id, "system:requester", now)
     stores.deliveries.confirm(ended.id, "system:requester", now)
+    reminded = room.deliver(room.approved(subject_id))
+    stores.deliveries.reminded(reminded.id, now, sent=True)
     refusal = Refusal("Ikke Dem", "Datatilsynet", "Byretten")
     actor = room.manager.officer_id
     stores.cases.refuse((refused, step(refused, State.REFUSED, now)), refusal, actor, now)
@@ -51,6 +53,7 @@ def tell_cases(
         "delivered": room.deliver(delivered),
         "fetched": fetched,
         "ended": ended,
+        "reminded": reminded,
         "refused": refused,
     }
     found: dict[str, object] = {f"{name}_case": each.id for name, each in names.items()}

@@ -7,16 +7,27 @@ from sqlalchemy import Connection, insert, text
 
 from ra.activation_codes import HolderSecret, SecretUse, new_salt
 from ra.applications import Application, ApplicationId
+from ra.authenticators import RiskAssessment, examine_authenticator
 from ra.case import Channel, CodeChannel
 from ra.delivery import StoredCode
 from ra.duties import Duty, Task
+from ra.fake_services import FakeAttestation
+from ra.levels import AssuranceLevel
 from records.credentials import Activated, Credentials, _seal_of
 from records.officers import Officer, Role
 from records.personal_data import PersonalData
 from records.tables import activation_code
 from server.clock import utc_now
 from tests.support.databases import take_away
-from tests.support.stores import ISSUING, Stores, approved, staff_order
+from tests.support.stores import (
+    ISSUING,
+    Stores,
+    approval_by,
+    approved,
+    staff_order,
+    submitted,
+    verified,
+)
 from tests.support.story_sql import copied
 
 NOW = utc_now()
@@ -57,24 +68,34 @@ class Room:
             application, secret, "system:holder", (None, True), utc_now()
         )
 
-    def raise_to_high(self, application: Application) -> None:
-        """As the owner of the database could: what is asked for never changes otherwise."""
-        with self.stores.database.write() as tx:
-            take_away(tx, "ra08")
-            tx.execute(
-                text("UPDATE application SET level = 'high' WHERE id = :id"),
-                {"id": application.id},
-            )
-
     def same_person(self, officer: Officer, role: Role) -> Officer:
         """The officer's second account, in another role."""
-        return second_account(self.stores, officer, role)
+        return second_account(self.stores, officer, role, "cafe")
 
 
-def second_account(stores: Stores, officer: Officer, role: Role) -> Officer:
+def high_submitted() -> Application:
+    """A submitted application at High, whose key is in a certified card."""
+    application = submitted()
+    key = application.spki_sha256
+    attested = FakeAttestation.attest(key)
+    until = (NOW + timedelta(days=900)).date()
+    assessment = RiskAssessment(application.profile, "RA-1", "security board", until)
+    card = examine_authenticator(attested, key, FakeAttestation(until), assessment, NOW)
+    requested = replace(application.requested, level=AssuranceLevel.HIGH)
+    return replace(application, requested=requested, authenticator=card)
+
+
+def approved_by(stores: Stores, first: Officer, second: Officer) -> Application:
+    """An application at High that these two vetted and approved."""
+    found = approval_by(second, verified(stores, first, high_submitted()))
+    stores.applications.approve(stores.applications.get(found.application.id), found, NOW)
+    return stores.applications.get(found.application.id)
+
+
+def second_account(stores: Stores, officer: Officer, role: Role, digits: str) -> Officer:
     """Another account of the person behind an officer, in another role."""
     invited = stores.officers.invite("Ole Officer", role, NOW)
-    second = replace(invited, id="officer-cafecafecafecafe", person_id=officer.person_id)
+    second = replace(invited, id=f"officer-{digits * 4}", person_id=officer.person_id)
     with stores.database.write() as tx:
         tx.execute(
             text(copied("officer", "id = :old", id=":id", person_id=":person")),

@@ -20,19 +20,21 @@ from server.jobs import run_job
 from server.metrics import Metrics
 from tests.support.installation import an_installation
 from tests.support.slapd import ProviderSlapd, ReplicaSlapd, started
+from tests.support.slow_proxy import SlowProxy, slow_proxy
 from tests.support.softhsm import SoftHsm
 from tests.support.staff import EnrolledOfficer, an_officer, certified
 
 
 @dataclass
 class Town:
-    """An installation with a directory that has a replica, and a second directory."""
+    """An installation with a directory that has a replica, and a second one behind a proxy."""
 
     parts: Assembly
     metrics: Metrics
     north: PrivateSlapd
     replica: PrivateSlapd
     south: PrivateSlapd
+    to_south: SlowProxy
     officers: tuple[EnrolledOfficer, EnrolledOfficer]
 
     def person(self) -> CertificateRecord:
@@ -86,29 +88,30 @@ class Town:
             ]
 
 
-def a_town(softhsm: SoftHsm, folder: Path) -> Iterator[Town]:
+def a_town(softhsm: SoftHsm, folder: Path, **environment: str) -> Iterator[Town]:
     for north in started(ProviderSlapd(folder / "north", free_port())):
         for replica in started(ReplicaSlapd(folder / "replica", free_port(), north)):
             for south in started(PrivateSlapd(folder / "south", free_port())):
                 state = folder / "state"
                 state.mkdir(mode=0o700)
                 settings = _table("north", north, f'replicas = ["{replica.url}"]')
-                settings += _table("south", south, "timeout_seconds = 1")
-                (state / "tillid.toml").write_text(settings)
-                with an_installation(softhsm, state) as parts:
-                    officers = (
-                        an_officer(parts, Role.REGISTRATION_OFFICER),
-                        an_officer(parts, Role.APPROVING_OFFICER),
-                    )
-                    metrics = Metrics.of_process()
-                    yield Town(parts, metrics, north, replica, south, officers)
+                with slow_proxy(south.url) as proxy:
+                    settings += _table("south", south, "timeout_seconds = 1", url=proxy.url)
+                    (state / "tillid.toml").write_text(settings)
+                    with an_installation(softhsm, state, **environment) as parts:
+                        officers = (
+                            an_officer(parts, Role.REGISTRATION_OFFICER),
+                            an_officer(parts, Role.APPROVING_OFFICER),
+                        )
+                        metrics = Metrics.of_process()
+                        yield Town(parts, metrics, north, replica, south, proxy, officers)
 
 
-def _table(name: str, slapd: PrivateSlapd, *lines: str) -> str:
+def _table(name: str, slapd: PrivateSlapd, *lines: str, url: str = "") -> str:
     more = "\n".join(lines)
     return f"""
 [directories.{name}]
-url = "{slapd.url}"
+url = "{url or slapd.url}"
 base_dn = "{slapd.suffix}"
 bind_dn = "{slapd.admin_dn}"
 password_file = "{slapd.password_file}"

@@ -81,13 +81,16 @@ class Registry:
             self._citizens[key] = self.new_citizen(number, level)
         return self._citizens[key]
 
-    def new_citizen(self, number: str, level: AssuranceLevel = SUBSTANTIAL) -> Citizen:
+    def new_citizen(
+        self, number: str, level: AssuranceLevel = SUBSTANTIAL, *, without_number: bool = False
+    ) -> Citizen:
         """Somebody proven at a level, whatever evidence that takes, and issued by the use cases."""
         parts, now = self.parts, utc_now()
         clerk = self.office.staff[Role.REGISTRATION_OFFICER].officer
         approver = self.office.staff[Role.APPROVING_OFFICER]
         name = f"natural-person-{level.label.lower()}"
         claim = read_claim(claimed(number), natural_person_schema(level), now.date())
+        claim = replace(claim, cpr_number=None) if without_number else claim
         requested = RequestedCertificate.read(
             name, level, a_new_request_der(), publication_consent=False
         )
@@ -153,7 +156,7 @@ class Registry:
     def named(self, who: Citizen, path: str, status: int = 201) -> Any:
         """Apply for a certificate that names an organisation."""
         body = an_application(self.parts)
-        wanted = ("certificate_request", "terms", "security_notice")
+        wanted = ("certificate_request", "session", "terms", "security_notice")
         return self.call(who, path, {name: body[name] for name in wanted}, status)
 
     def issued(self, application_id: str) -> x509.Certificate:

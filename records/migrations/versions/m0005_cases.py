@@ -100,6 +100,7 @@ def upgrade() -> None:
         sa.Column("expires_at", records.database.UtcTime(), nullable=False),
         sa.Column("downloaded_at", records.database.UtcTime(), nullable=True),
         sa.Column("ended_at", records.database.UtcTime(), nullable=True),
+        sa.Column("reminded_at", records.database.UtcTime(), nullable=True),
         sa.CheckConstraint(
             "method IN ('certificate', 'passphrase')", name=op.f("ck_case_delivery_method")
         ),

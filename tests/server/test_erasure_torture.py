@@ -1,0 +1,112 @@
+"""An erasure dies at every step, and again while it recovers; real directories, CRL and OCSP."""
+
+from collections.abc import Iterator
+
+import pytest
+from cryptography.x509.ocsp import OCSPCertStatus
+from sqlalchemy import delete
+
+from gdpr_erasure.erasures import ErasureState
+from publish_ldap.directory import Directory
+from records.audit_log import audit_log
+from records.errors import RuleBroken
+from records.tables import publication
+from server.clock import utc_now
+from server.erasure_nights import look_after
+from tests.support.directory_certificates import an_entry
+from tests.support.erasure_town import ErasureTown, an_erasure_town, shown
+from tests.support.postgres import PrivatePostgres
+from tests.support.softhsm import SoftHsm
+
+_STEPS = (
+    *("erase.frozen", "erase.revoked", "erase.visible", "erase.withdrawn", "erase.told"),
+    *("erase.notified", "erase.deleted", "erase.rechecked"),
+    *("seal.rooted", "seal.rewrapped", "seal.snapshotted", "seal.destroyed", "seal.pruned"),
+    *("seal.recorded", "erase.sealed", "erase.done"),
+)
+DEATHS = {
+    "everywhere": _STEPS,
+    "at-every-other-step": _STEPS[1::2],
+    "after-the-deletion": ("erase.destroyed", "seal.rewrapped", "seal.pruned"),
+    "twice-in-one-place": ("seal.rooted", "seal.rooted", "seal.snapshotted", "seal.snapshotted"),
+}
+"""Where a case dies, one after the other: each recovery dies as well, but the last."""
+RECIPIENTS = {"TILLID_ERASURE__RECIPIENTS": "payroll"}
+
+
+@pytest.fixture(scope="module")
+def town(softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ErasureTown]:
+    folder = tmp_path_factory.mktemp("torture")
+    with an_erasure_town(softhsm, folder, **RECIPIENTS) as made:
+        yield made
+
+
+@pytest.mark.parametrize("deaths", DEATHS.values(), ids=DEATHS)
+def test_an_erasure_that_dies_again_and_again_is_right_at_each_moment_and_ends_once(
+    town: ErasureTown, deaths: tuple[str, ...]
+) -> None:
+    of = town.asked()
+    town.crashes = [*deaths]
+
+    died = town.until_done(of)
+
+    assert died == [*deaths]
+    assert town.case(of).state is ErasureState.DONE
+    town.check_receipt(of)
+    assert [shown(each, of.der) for each in town.directories] == [0, 0, 0]
+    assert town.ocsp_status(of) is OCSPCertStatus.REVOKED
+
+
+def test_a_directory_that_is_down_holds_up_the_destruction_and_nothing_else(
+    town: ErasureTown,
+) -> None:
+    of = town.asked()
+    town.town.south.stop()
+    for _ in range(5):
+        town.carry_on(of)
+    try:
+        assert town.ocsp_status(of) is OCSPCertStatus.REVOKED
+        assert town.crl_lists(of)
+        assert shown(town.town.north, of.der) == 0
+        assert town.case(of).state is ErasureState.VISIBLE
+        with pytest.raises(RuleBroken, match="PKI05"), town.parts.database.write() as tx:
+            tx.execute(delete(publication).where(publication.c.serial == of.serial.hex))
+    finally:
+        town.town.south.start()
+
+    assert town.until_done(of) == []
+    assert town.case(of).state is ErasureState.DONE
+    town.check_receipt(of)
+
+
+def test_what_another_hand_publishes_again_is_found_and_taken_out(town: ErasureTown) -> None:
+    of = town.asked()
+    town.until_done(of)
+    with Directory(town.town.south.settings("south")) as directory:
+        directory.add_certificate(an_entry(), of.der)
+    assert shown(town.town.south, of.der) == 1
+
+    assert look_after(town.parts, utc_now()) == 1
+
+    assert shown(town.town.south, of.der) == 0
+    assert look_after(town.parts, utc_now()) == 0
+    with audit_log(town.parts.database) as log:
+        told = [
+            entry.header for entry in log.entries(0) if b"directory.republished" in entry.header
+        ]
+    assert len(told) == 1
+
+
+def test_an_erasure_on_postgresql_dies_at_its_hardest_steps_and_ends_once(
+    softhsm: SoftHsm, postgres: PrivatePostgres, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("torture-postgresql")
+    url = postgres.create("torture")
+    with an_erasure_town(softhsm, folder, TILLID_DATABASE__URL=url) as town:
+        hardest = ["erase.revoked", "erase.deleted", "seal.rewrapped", "seal.destroyed"]
+        of = town.asked()
+        town.crashes = [*hardest]
+        assert town.until_done(of) == hardest
+        assert town.case(of).state is ErasureState.DONE
+        town.check_receipt(of)
+    postgres.drop("torture")
