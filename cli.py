@@ -21,6 +21,7 @@ NOUNS = {
     "ca": "Certificate authorities: make, renew, certify, retire, import, list, show.",
     "profile": "Certificate profiles: list and show them.",
     "officer": "Officers: invite, enrol, list, one-time links.",
+    "training": "Trainings of officers: record, list.",
     "application": "Applications: list, show, vet, approve as an officer; assess a case.",
     "organisation": "Legal persons: who may act for them, their registration, their seals.",
     "association": "Persons of an organisation: propose, agree, activate, suspend, end.",

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from commands.application_assess import add_to
+from commands.application_proofing import add_proofing_to
 from commands.files import OutFile, read_text
 from commands.identity import Identity
 from commands.output import Result, Table, verb
@@ -25,6 +26,7 @@ def group() -> None:
 
 
 add_to(group)
+add_proofing_to(group)
 
 
 @verb(group, example="tillid application list --identity me.pem")

@@ -1,6 +1,6 @@
 """`tillid officer`: who may act, and how they come to their certificates and links."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -44,6 +44,26 @@ def invite(name: str, role: str) -> Result:
     return Result(
         {"officer": officer.id, "role": role, "link": link, "minutes": minutes},
         (f"{officer.id} is invited as {role}. Within {minutes} minutes, once:", link),
+    )
+
+
+@verb(group, example="tillid officer train officer-3f2a9c0154e2b1aa --until 2027-06-30")
+@click.argument("officer")
+@click.option(
+    "--on", "trained_on", type=click.DateTime(["%Y-%m-%d"]), help="Day; today if left out."
+)
+@click.option("--until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Last day, UTC.")
+def train(officer: str, trained_on: datetime | None, until: datetime) -> Result:
+    """Record as the operator that an officer is trained to prove identities, for a year at most."""
+    from server.clock import utc_now
+
+    with installation() as parts:
+        now = utc_now()
+        days = ((trained_on or now).date(), until.date())
+        made = parts.persons.trainings.record(officer, days, None, now)
+    return Result(
+        {"training": made.id, "officer": officer, "valid_until": made.valid_until.isoformat()},
+        (f"{officer} is trained to prove identities until {made.valid_until}.",),
     )
 
 

@@ -8,7 +8,7 @@ import hashlib
 import shlex
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -19,6 +19,7 @@ from demo.relying_party import RelyingParty
 from demo.stage import Stage, line
 from ra.fake_registers import persona_name, specimen_passport
 from ra.identity import CprNumber
+from server.clock import utc_now
 
 ORGANISATION = "Tillid Demo"
 APPLICANT = "2512489996"
@@ -71,6 +72,9 @@ def _enrol(stage: Stage, role: str) -> None:
     invited = stage.tillid("officer", "invite", STAFF[role], "--role", ROLES.get(role, role))
     arguments = ["officer", "enrol", invited["link"], "--trust", str(stage.folder / "root.pem")]
     stage.tillid(*arguments, "--card", str(card), "--out", str(identity(stage, role)))
+    if role == "registration_officer":
+        last = (utc_now() + timedelta(days=365)).date()
+        stage.tillid("officer", "train", invited["officer"], "--until", last.isoformat())
     stage.facts["officers"][role] = invited["officer"]
 
 
@@ -92,16 +96,18 @@ def _apply(stage: Stage) -> Chapter:
     command += ["-nodes", "-keyout", str(key), "-out", str(csr), "-subj", "/CN=ignored"]
     stage.tool(command)
     yield line(command)
-    texts = stage.api("terms")
-    answers = {
-        kind: {"sha256": text["sha256"], "read": True, "accepted": True}
-        for kind, text in texts.items()
-    }
+    shown = stage.api("presentations", {"language": "en"})
+    answers = {}
+    for kind in ("terms", "security_notice"):
+        digest = shown[kind]["sha256"]
+        stage.api("presentations/completion", {"sha256": digest}, secret=shown["session"])
+        answers[kind] = {"sha256": digest, "read": True, "accepted": True}
     body = {
         "profile": "natural-person-substantial",
         "attributes": {"given_name": given, "surname": surname, "cpr_number": APPLICANT},
         "certificate_request": csr.read_text(),
         "publication_consent": True,
+        "session": shown["session"],
         **answers,
     }
     made = stage.api("applications", body)

@@ -23,12 +23,14 @@ from ra.claims import ClaimedIdentity
 from ra.contacts import Contact
 from ra.errors import Conflict, MalformedField, Refused
 from ra.evidence import CheckResult, Evidence, Officer, ProofingResult
+from ra.further_evidence import FurtherEvidence
 from ra.legal_persons import NamedOrganisation
 from ra.levels import AssuranceLevel
 from ra.requirements import Finding, finding
 from ra.terms import Acceptance
 
 _ID = re.compile(r"A-[A-Z2-7]{10}")
+_NOTHING_FURTHER = FurtherEvidence()
 
 
 class ApplicationId(str):
@@ -159,6 +161,8 @@ class Application:
     """Why it waits, or why it was refused."""
     package_hash: str | None = None
     """SHA-256 of the package that was approved, in hexadecimal."""
+    further: FurtherEvidence = _NOTHING_FURTHER
+    """What proves the identity beside documents."""
     authenticator: AuthenticatorRecord | None = None
     """What is known of where the key lives; None: its holder made it in software."""
     contact: Contact | None = None

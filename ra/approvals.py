@@ -150,5 +150,8 @@ def _require_second_person(application: Application, approver: Officer) -> None:
     if first is None:
         raise Conflict(application.state)
     same_account = approver.pseudonym == first.pseudonym
-    if same_account or approver.is_same_person(first.person_id, first.person_key):
+    # Whoever resolved a deviation has vetted, too.
+    resolved = {each.person_id for each in application.further.resolutions}
+    vetted = same_account or approver.is_same_person(first.person_id, first.person_key)
+    if vetted or approver.person_id in resolved:
         raise Refused((finding("ISS-DEL-H4b", "SEPARATION_OF_DUTIES"),))

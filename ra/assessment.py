@@ -17,6 +17,7 @@ from ra.case_assessment import assess_level
 from ra.claims import natural_person_schema, schema_findings
 from ra.errors import Conflict, Refused
 from ra.evidence import Check, CheckResult, Evidence, EvidenceKind, ProofingResult
+from ra.further_facts import with_further
 from ra.levels import AssuranceLevel
 from ra.policies import Policy
 from ra.requirements import Finding
@@ -80,8 +81,9 @@ def assess_natural_person(
 ) -> Assessment:
     """Accepted at the level asked for, or every reason why it is not (NSIS 3.1.1 and 3.1.2)."""
     level = application.level
+    part = natural_person_part(application, catalogue, now)
     case = Case(
-        natural_person=natural_person_part(application, catalogue, now),
+        natural_person=with_further(part, application, catalogue, policy.policy, now),
         authenticator=authenticator_part(application.authenticator, catalogue, now),
     )
     findings = (
@@ -157,8 +159,9 @@ def natural_person_part(
     """The evidence last presented, and the latest result of each check on it, as facts."""
     officer = application.officer
     by_subject = officer is not None and is_subject(officer, application)
+    trained = officer is None or officer.is_trained(now)
     if not application.evidence:
-        part = NaturalPersonPart(officer_is_subject=by_subject)
+        part = NaturalPersonPart(officer_is_subject=by_subject, officer_trained=trained)
         numbered = application.applicant.claim.cpr_number is not None
         return part if numbered else replace(part, cpr_status=None)
     evidence = application.evidence[-1]
@@ -175,6 +178,8 @@ def natural_person_part(
     return replace(
         part,
         officer_is_subject=by_subject,
+        officer_trained=trained,
+        photo=evidence.photo,
         expired=part.expired or _has_expired(evidence, now),
         on_record=record,
     )

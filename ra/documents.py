@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ra.applications import Application, ApplicationId, ApplicationState
@@ -128,8 +129,13 @@ def _decode_plain(kind: Any, document: Any) -> Any:
     return b64decode(document, validate=True) if kind is bytes else kind(document)
 
 
+@cache
+def _hints(kind: Any) -> Mapping[str, Any]:
+    return get_type_hints(kind)
+
+
 def _decode_value(kind: Any, document: Mapping[str, object]) -> Any:
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     known = {each.name for each in fields(kind)}
     needed = {each.name for each in fields(kind) if each.default is MISSING}
     wrong = sorted((set(document) - known) | (needed - set(document)))

@@ -6,6 +6,7 @@ RaError
 +-- Conflict         the application is in another state than the step needs
 +-- MalformedField   an input is not of the form its type demands
 +-- PolicyFaulty     a policy is not one that may be used
++-- CatalogueFaulty  a catalogue of sources cannot be read
 +-- SignatureInvalid an approval's signature does not verify
 """
 
@@ -69,4 +70,12 @@ class PolicyFaulty(RaError):
     def __init__(self, name: str, faults: tuple[PolicyFault, ...]) -> None:
         super().__init__(f"{name}: {', '.join(each.key for each in faults)}")
         self.name = name
+        self.faults = faults
+
+
+class CatalogueFaulty(RaError):
+    """The catalogue of sources has these faults."""
+
+    def __init__(self, faults: tuple[PolicyFault, ...]) -> None:
+        super().__init__(", ".join(each.key for each in faults))
         self.faults = faults

@@ -71,6 +71,12 @@ class Officer:
     pseudonym: str
     person_id: str
     person_key: str | None = None
+    trained_until: date | None = None
+    """The last day (UTC) on which the training for this work holds; None without any."""
+
+    def is_trained(self, now: datetime) -> bool:
+        """Whether the training holds on the day (UTC) of `now` (ORG-STF-L1, REG-IDN-H9g)."""
+        return self.trained_until is not None and now.date() <= self.trained_until
 
     def is_same_person(self, person_id: str, person_key: str | None) -> bool:
         """Whether both are one person, by either identifier."""
@@ -79,10 +85,25 @@ class Officer:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class VisualZone:
+    """What an officer reads from a document without a machine-readable zone."""
+
+    issuer: str
+    number: str
+    given_name: str
+    surname: str
+    birth_date: date
+    expiry_date: date
+
+    def __repr__(self) -> str:
+        return f"VisualZone({self.issuer}, ***)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Evidence:
     """One presented piece of evidence; no picture of it is kept.
 
-    The last three fields are None when the machine-readable zone could not be read.
+    Issuer, number and expiry date are None when the machine-readable zone could not be read.
     """
 
     id: str
@@ -93,6 +114,8 @@ class Evidence:
     issuer: str | None = None
     number: str | None = None
     expiry_date: date | None = None
+    visual: VisualZone | None = None
+    photo: bool = True
 
     @property
     def source_id(self) -> str:

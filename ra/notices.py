@@ -17,6 +17,7 @@ class NoticeKind(StrEnum):
     """What a notice is about."""
 
     ACTIVATION_CODE = "activation_code"
+    PROOFING_CODE = "proofing_code"
     PROOFING_DONE = "proofing_done"
     STATUS_CHANGED = "status_changed"
     CALL_BACK = "call_back"

@@ -104,6 +104,7 @@ def build_package(application: Application, profile: ProfileReference) -> bytes:
             "contact": _committed(application, application.contact),
             "evidence": _evidence(application),
             "checks": _checks(application),
+            "further": _further(application),
             "acceptances": [to_document(each) for each in application.acceptances],
         }
     )
@@ -183,6 +184,12 @@ def _checks(application: Application) -> list[dict[str, object]]:
         }
         for each in application.checks
     ]
+
+
+def _further(application: Application) -> dict[str, str]:
+    """A commitment to each kind of further evidence that is on record."""
+    found = {name: each for name, each in to_document(application.further).items() if each}
+    return {name: _commitment(application, {name: each}) for name, each in found.items()}
 
 
 def _commitment(application: Application, document: Mapping[str, object]) -> str:

@@ -58,6 +58,15 @@ class Limits:
     """The windows in which a code that went by this channel activates."""
     email_window: timedelta
     sms_window: timedelta
+    application_age: timedelta
+    """After which an application that is still open lapses."""
+    letter_window: timedelta
+    """In which a code from the registered address proves an identity."""
+    minimum_questions: int
+    attempts: int
+    """Failed attempts after which an application is closed."""
+    identity_attempts: int
+    """Failed attempts of one claimed identity within a day, over all its applications."""
     callback_percent: int
     """Of a hundred paper powers of attorney, how many are called back."""
     witnesses: int
@@ -94,6 +103,8 @@ class _Limit:
     more_is_stricter: bool = False
     least: int = 1
     most: int = 100_000
+    optional: bool = False
+    """A policy that is silent about it has the catalogue's value."""
 
 
 _LIMITS = (
@@ -101,6 +112,12 @@ _LIMITS = (
     # The practice statement sets these two, so any value is by the text.
     _Limit("ages", "proofing_days", "REG-IDN-L12", 3650, most=3650),
     _Limit("ages", "register_minutes", "REG-IDN-L12", 100_000),
+    _Limit("ages", "application_days", "REG-IDN-L12", 90, most=365, optional=True),
+    _Limit("natural_person", "minimum_questions", "REG-IDN-S6d", 3, more_is_stricter=True,
+           most=20, optional=True),
+    _Limit("natural_person", "attempts", "REG-IDN-L9", 5, most=20, optional=True),
+    _Limit("natural_person", "identity_attempts", "REG-IDN-L9", 20, most=100, optional=True),
+    _Limit("windows", "letter_days", "REG-IDN-L9", 21, most=60, optional=True),
     _Limit("ages", "login_minutes", "REG-IDN-L10", 15),
     _Limit("ages", "biometric_seconds", "REG-IDN-H9d", 120),
     _Limit("windows", "post_days", "ISS-DEL-S2g", 21),
@@ -182,6 +199,8 @@ def _table(document: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 def _number(document: Mapping[str, object], limit: _Limit, faults: list[PolicyFault]) -> int:
     value = _table(document, limit.table).get(limit.key)
+    if value is None and limit.optional:
+        return limit.standard
     if type(value) is int and limit.least <= value <= limit.most:
         return value
     rule = f"a whole number from {limit.least} to {limit.most}"
@@ -285,6 +304,11 @@ def _limits(numbers: Mapping[str, int]) -> Limits:
         post_window=timedelta(days=numbers["post_days"]),
         email_window=timedelta(hours=numbers["email_hours"]),
         sms_window=timedelta(minutes=numbers["sms_minutes"]),
+        application_age=timedelta(days=numbers["application_days"]),
+        letter_window=timedelta(days=numbers["letter_days"]),
+        minimum_questions=numbers["minimum_questions"],
+        attempts=numbers["attempts"],
+        identity_attempts=numbers["identity_attempts"],
         callback_percent=numbers["callback_percent"],
         witnesses=numbers["witnesses"],
     )
@@ -305,6 +329,11 @@ def policy_words(policy: Policy) -> dict[str, str]:
         "post_window": str(limits.post_window),
         "email_window": str(limits.email_window),
         "sms_window": str(limits.sms_window),
+        "application_age": str(limits.application_age),
+        "letter_window": str(limits.letter_window),
+        "minimum_questions": str(limits.minimum_questions),
+        "attempts": str(limits.attempts),
+        "identity_attempts": str(limits.identity_attempts),
         "callback_percent": str(limits.callback_percent),
         "witnesses": str(limits.witnesses),
     }

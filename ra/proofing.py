@@ -6,7 +6,7 @@ first, so that middle names may be left out; the evidence is read by ICAO 9303-3
 """
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -14,9 +14,18 @@ from ra.applications import Application, ApplicationState
 from ra.assessment import ProofingPolicy
 from ra.claims import ClaimedIdentity
 from ra.errors import Conflict, MalformedField
-from ra.evidence import Answer, Check, CheckResult, Evidence, EvidenceKind, Presence
+from ra.evidence import (
+    Answer,
+    Check,
+    CheckResult,
+    Evidence,
+    EvidenceKind,
+    Presence,
+    VisualZone,
+)
+from ra.further_evidence import RegisterReading
 from ra.identity import CprKind, CprNumber, PersonName
-from ra.mrz import MachineReadableZone, parse_mrz, reads_as, transliterate
+from ra.mrz import MachineReadableZone, MrzFormat, parse_mrz, reads_as, transliterate
 from ra.registers import (
     DocumentReference,
     DocumentStatusRegister,
@@ -28,6 +37,8 @@ from ra.registers import (
 )
 
 MATCHING_RULE = "NAMES-1"
+# Danish driving licences and military cards carry no machine-readable zone: an officer reads them.
+WITHOUT_ZONE = frozenset({EvidenceKind.DRIVING_LICENCE, EvidenceKind.MILITARY_ID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ class PresentedDocument:
     """What the officer had in hand and saw.
 
     `features_seen` names the security features that were found; `face_matches` is None when no
-    comparison was made.
+    comparison was made. `visual` is what was read from a document without a machine-readable zone.
     """
 
     kind: EvidenceKind
@@ -51,6 +62,8 @@ class PresentedDocument:
     features_seen: tuple[str, ...]
     presence: Presence
     face_matches: bool | None = None
+    visual: VisualZone | None = None
+    photo: bool = True
 
     def __repr__(self) -> str:
         return f"PresentedDocument({self.kind.value}, ***)"
@@ -87,18 +100,57 @@ def examine_document(
         issuer=zone.issuer if zone else None,
         number=zone.number if zone else None,
         expiry_date=zone.expiry_date if zone else None,
+        visual=presented.visual,
+        photo=presented.photo,
     )
     record = _Recorder(evidence, application.officer.pseudonym, now)
     checks = [_format(record, zone), *_seen_by_officer(record, presented, policy)]
     if zone is not None:
-        answer = _ask_register(application.applicant.claim.cpr_number, registers, now)
-        checks += [
-            _validity(record, zone, now),
-            _document_status(record, zone, registers),
-            _register_status(record, answer, registers, application),
-            _data_match(record, zone, answer, application.applicant.claim),
-        ]
+        checks += [_validity(record, zone, now), *_asked(record, zone, registers, application)]
     return Examination(evidence, tuple(checks))
+
+
+def ask_again(
+    application: Application, registers: Registers, now: datetime
+) -> tuple[CheckResult, ...]:
+    """Ask the registers anew about the evidence that was presented last; the answers count now.
+
+    Raises: Conflict without readable evidence.
+    """
+    officer = application.officer
+    if not application.evidence or officer is None:
+        raise Conflict(application.state)
+    evidence = application.evidence[-1]
+    zone = _zone_of(evidence.kind, evidence.mrz_lines, evidence.visual, now)
+    if zone is None:
+        raise Conflict(application.state)
+    return _asked(_Recorder(evidence, officer.pseudonym, now), zone, registers, application)
+
+
+def read_register(
+    claim: ClaimedIdentity, registers: Registers, now: datetime
+) -> tuple[RegisterReading, PersonAnswer]:
+    """What the register says about the claim alone, without any document."""
+    answer = _ask_register(claim.cpr_number, registers, now)
+    differs: tuple[str, ...] = ()
+    if isinstance(answer, RegisteredPerson):
+        differs = _names_differ(answer, claim)
+    return RegisterReading(registers.persons.source_id, _status(answer), differs), answer
+
+
+def _asked(
+    record: "_Recorder",
+    zone: MachineReadableZone,
+    registers: Registers,
+    application: Application,
+) -> tuple[CheckResult, ...]:
+    claim = application.applicant.claim
+    answer = _ask_register(claim.cpr_number, registers, record.now)
+    return (
+        _document_status(record, zone, registers),
+        _register_status(record, answer, registers, application),
+        _data_match(record, zone, answer, claim),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +163,7 @@ class _Recorder:
 
     def result(self, check: Check, answer: str, requirement: str, checked: str = "") -> CheckResult:
         """A result made by the system; `checked` is the input, the zone unless given."""
-        content = checked or "\n".join(self.evidence.mrz_lines)
+        content = checked or "\n".join(self.evidence.mrz_lines) or _visual_text(self.evidence)
         return CheckResult(
             check=check,
             answer=answer,
@@ -125,13 +177,46 @@ class _Recorder:
 
 
 def _read_zone(presented: PresentedDocument, now: datetime) -> MachineReadableZone | None:
+    return _zone_of(presented.kind, presented.mrz_lines, presented.visual, now)
+
+
+def _zone_of(
+    kind: EvidenceKind, lines: tuple[str, ...], visual: VisualZone | None, now: datetime
+) -> MachineReadableZone | None:
     """The zone, if it is sound and of the kind that was said to be presented (ICAO 9303-4 4.2)."""
+    if visual is not None:
+        # Whoever could choose would choose the reading without check digits.
+        return _typed(visual) if kind in WITHOUT_ZONE and not lines else None
     try:
-        zone = parse_mrz(presented.mrz_lines, now.date())
+        zone = parse_mrz(lines, now.date())
     except MalformedField:
         return None
     is_passport = zone.document_code.startswith("P")
-    return zone if is_passport is (presented.kind is EvidenceKind.PASSPORT) else None
+    return zone if is_passport is (kind is EvidenceKind.PASSPORT) else None
+
+
+def _typed(visual: VisualZone) -> MachineReadableZone:
+    """What an officer read, in the letters of a zone, so that one matching rule serves both."""
+    return MachineReadableZone(
+        format=MrzFormat.TD1,
+        document_code="",
+        issuer=visual.issuer,
+        number=visual.number,
+        nationality=visual.issuer,
+        birth_date=visual.birth_date,
+        sex="",
+        expiry_date=visual.expiry_date,
+        surname=transliterate(visual.surname),
+        given_names=transliterate(visual.given_name),
+        names_truncated=False,
+    )
+
+
+def _visual_text(evidence: Evidence) -> str:
+    visual = evidence.visual
+    if visual is None:
+        return ""
+    return "\n".join(str(getattr(visual, each.name)) for each in fields(visual))
 
 
 def _format(record: _Recorder, zone: MachineReadableZone | None) -> CheckResult:
@@ -225,23 +310,22 @@ def _differs_from_evidence(zone: MachineReadableZone, claim: ClaimedIdentity) ->
 def _differs_from_register(
     person: RegisteredPerson, zone: MachineReadableZone, claim: ClaimedIdentity
 ) -> tuple[str, ...]:
+    born = () if person.birth_date == zone.birth_date else ("birth_date",)
+    return (*_names_differ(person, claim), *born)
+
+
+def _names_differ(person: RegisteredPerson, claim: ClaimedIdentity) -> tuple[str, ...]:
+    wanted, known = _words(claim.given_name), _words(person.given_name)
     agreement = {
-        **_names_registered(claim, person),
-        "birth_date": person.birth_date == zone.birth_date,
+        "surname": _words(claim.surname) == _words(person.surname),
+        "given_name": _stand_in_order(wanted, known),
     }
     return tuple(field for field, agrees in agreement.items() if not agrees)
 
 
-def _names_registered(claim: ClaimedIdentity, person: RegisteredPerson) -> dict[str, bool]:
-    return {
-        "surname": _words(claim.surname) == _words(person.surname),
-        "given_name": _stand_in_order(_words(claim.given_name), _words(person.given_name)),
-    }
-
-
 def names_are_registered(claim: ClaimedIdentity, person: RegisteredPerson) -> bool:
     """Whether a claimed name is the registered one under the rule NAMES-1."""
-    return all(_names_registered(claim, person).values())
+    return not _names_differ(person, claim)
 
 
 def names_agree(given_name: PersonName, surname: PersonName, zone: MachineReadableZone) -> bool:

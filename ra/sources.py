@@ -23,11 +23,42 @@ class AuthoritativeSource:
 
 
 @dataclass(frozen=True, slots=True)
+class EquivalenceAssessment:
+    """That a mechanism, or an earlier proofing, is equal to our own (REG-IDN-H9b, S8).
+
+    `subject` is the name and version of a mechanism for comparing at a distance, or the provider
+    and scope of an earlier proofing as `provider/scope`: it holds for exactly that.
+    """
+
+    id: str
+    subject: str
+    body: str
+    """Who assessed it: a conformity assessment body or an equal."""
+    report_ref: str
+    approved_by: str
+    valid_from: date
+    valid_until: date
+
+
+@dataclass(frozen=True, slots=True)
 class SourceCatalogue:
     """The sources this issuer relies on; test equipment counts only where it is allowed."""
 
     sources: tuple[AuthoritativeSource, ...] = ()
     allows_test_equipment: bool = False
+    equivalences: tuple[EquivalenceAssessment, ...] = ()
+
+    def assessed_equal(self, subject: str, now: datetime) -> bool:
+        """Whether an assessment holds for exactly this on the day (UTC) of `now`."""
+        today = now.date()
+        return any(
+            each.subject == subject and each.valid_from <= today <= each.valid_until
+            for each in self.equivalences
+        )
+
+    def holds_equal(self, provider: str, scope: str, now: datetime) -> bool:
+        """Whether an earlier proofing by this provider, in this scope, was assessed as equal."""
+        return self.assessed_equal(f"{provider}/{scope}", now)
 
     def approves(self, source_id: str, now: datetime) -> bool:
         """Whether the source is approved on the day (UTC) of `now`."""

@@ -1,7 +1,9 @@
 """Terms and the security notice, as immutable versions, and the applicant's answers to them.
 
-Implements REG-APP-L1, L2, S4a and S4b (2015/1502 2.1.1; NSIS 3.1.1). The texts are the files
-`ra/terms/*.md`: four header lines, a blank line, and the text that the SHA-256 digest covers.
+Implements REG-APP-L1, L2, S4a, S4b and S4c (2015/1502 2.1.1; NSIS 3.1.1). The texts are the files
+`ra/terms/*.md`: four header lines, a blank line, and the text that the SHA-256 digest covers. A
+version is written in every language of `LANGUAGES`, and the applicant answers to the one that was
+shown to the end in the same session.
 """
 
 from collections.abc import Mapping
@@ -15,6 +17,7 @@ from ra.errors import MalformedField, Refused
 from ra.levels import AssuranceLevel
 from ra.requirements import Finding, finding
 
+LANGUAGES = ("da", "sv", "en")
 _NOT_PRESENTED = {
     "terms": ("REG-APP-L1", "TERMS_NOT_PRESENTED"),
     "security_notice": ("REG-APP-L2", "SECURITY_NOTICE_NOT_PRESENTED"),
@@ -50,6 +53,8 @@ class Acceptance:
     read: bool
     accepted: bool
     at: datetime
+    shown_at: datetime | None = None
+    """When the same session had shown the text to its end; None when it had not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +73,13 @@ class TermsLibrary:
         newest = max((each.version for each in begun), default=0)
         return tuple(each for each in begun if each.version == newest)
 
+    def offered(self, kind: TermsKind, sha256: str, at: datetime) -> TermsVersion | None:
+        """The text in force at that time with this digest, in whichever language."""
+        return next((each for each in self.in_force(kind, at) if each.sha256 == sha256), None)
+
     def knows(self, acceptance: Acceptance) -> bool:
         """Whether the answer is to a text that was in force when it was given."""
-        return acceptance.sha256 in {
-            each.sha256 for each in self.in_force(acceptance.kind, acceptance.at)
-        }
+        return self.offered(acceptance.kind, acceptance.sha256, acceptance.at) is not None
 
 
 def read_terms_library() -> TermsLibrary:
@@ -101,8 +108,15 @@ def parse_terms(document: str) -> TermsVersion:
         raise MalformedField("terms", "header lines kind, version, language, valid_from") from fault
 
 
-def accept(statement: Mapping[str, object], offered: TermsVersion, now: datetime) -> Acceptance:
+def accept(
+    statement: Mapping[str, object],
+    offered: TermsVersion,
+    now: datetime,
+    shown_at: datetime | None = None,
+) -> Acceptance:
     """Record the applicant's own answer: exactly `read`, `accepted` and `sha256`.
+
+    `shown_at` is when the applicant's session had shown this very text to its end.
 
     Raises: Refused (REG-APP-S4b) when an answer is absent, is not a truth value, or is about
     another text than the one offered.
@@ -119,6 +133,7 @@ def accept(statement: Mapping[str, object], offered: TermsVersion, now: datetime
         read=read is True,
         accepted=accepted is True,
         at=now,
+        shown_at=shown_at,
     )
 
 
@@ -135,4 +150,11 @@ def terms_findings(
             answers[-1].read and answers[-1].accepted
         ):
             found.append(finding("REG-APP-S4a", "TERMS_NOT_ACCEPTED", (kind.value,)))
+        elif level >= AssuranceLevel.SUBSTANTIAL and not _was_shown(answers[-1]):
+            found.append(finding("REG-APP-S4c", "TERMS_NOT_FULLY_SHOWN", (kind.value,)))
     return tuple(found)
+
+
+def _was_shown(acceptance: Acceptance) -> bool:
+    """An answer given before the end of the text was shown answers to something else."""
+    return acceptance.shown_at is not None and acceptance.shown_at <= acceptance.at

@@ -106,9 +106,24 @@ class Applications:
             ).scalar()
         return kept is not None and hmac.compare_digest(kept, _sha256(secret))
 
-    def update(self, before: Application, after: Application, actor: str, now: datetime) -> None:
-        """Replace an application that nobody else changed meanwhile; else Conflict."""
-        self.update_all([(before, after)], actor, now)
+    def update(
+        self,
+        before: Application,
+        after: Application,
+        actor: str,
+        now: datetime,
+        also: Callable[[Connection], object] | None = None,
+    ) -> None:
+        """Replace an application that nobody else changed meanwhile; else Conflict.
+
+        `also` writes what belongs to it in the same transaction, before the row changes.
+        """
+        with self._database.write() as tx:
+            self._require_unchanged(tx, before)
+            if also is not None:
+                also(tx)
+            self._write(tx, after)
+            append_told(tx, [_told(after, actor, payload=_reasons(after))], self._personal, now)
 
     def update_all(
         self, changes: Sequence[tuple[Application, Application]], actor: str, now: datetime
@@ -183,6 +198,16 @@ class Applications:
             rows = tx.execute(
                 select(application)
                 .where(application.c.subject_id == subject_id)
+                .order_by(application.c.created_at)
+            ).all()
+            return tuple(self._application(tx, row) for row in rows)
+
+    def made_before(self, moment: datetime, *states: ApplicationState) -> tuple[Application, ...]:
+        """All applications in these states that were made by then."""
+        with self._database.read() as tx:
+            rows = tx.execute(
+                select(application)
+                .where(application.c.state.in_(states), application.c.created_at <= moment)
                 .order_by(application.c.created_at)
             ).all()
             return tuple(self._application(tx, row) for row in rows)

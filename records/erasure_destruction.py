@@ -17,6 +17,7 @@ from records.case_contents import forget_cases
 from records.credentials import forget_credentials
 from records.erasure_inventory import remaining
 from records.orders import hold_of
+from records.proofing_records import forget_proofing
 from records.publication_consents import forget_consents
 from records.tables import (
     application,
@@ -57,6 +58,7 @@ def destroy_all(
         delete(approval).where(approval.c.application_id.in_(ids))
     ).rowcount
     forget_associations(tx, of, ids)
+    counts["proofings"] = forget_proofing(tx, ids)
     counts["applications"] = tx.execute(delete(application).where(gone)).rowcount
     counts["cases"] = forget_cases(tx, of)
     bodies, files = remaining(tx, of)

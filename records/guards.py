@@ -1,10 +1,10 @@
 """What the database itself refuses, whoever asks and whatever the program believes.
 
 The codes are PKI (certificates, keys and publication), KEY (keys on their way out of the key
-store), REV (bulk revocation), DTR (duties to revoke), RA (applications, officers, four eyes), CASE
-(data-subject cases), ERA (erasures), RET (orders about keeping), CON and DIS (consents and
-disclosures), ORG (legal persons and mandates), ASC (associations), DEL (delivery and activation),
-DUT (separation of duties) and AUD (the log); PKI19 stands for every table at once.
+store), REV (bulk revocation), DTR (duties to revoke), RA (applications, officers, four eyes), PER
+(proofing persons), CASE (data-subject cases), ERA (erasures), RET (orders about keeping), CON and
+DIS (consents and disclosures), ORG (legal persons and mandates), ASC (associations), DEL (delivery
+and activation), DUT (separation of duties) and AUD (the log); PKI19 stands for every table at once.
 Whoever owns the database can take a guard away, which `records.schema` notices, or write what the
 program would have written.
 """
@@ -20,6 +20,7 @@ from records.guards_delivery import DELIVERY_GUARDS
 from records.guards_duties import DUTY_DONE, DUTY_GUARDS
 from records.guards_erasure import ERASURE_GUARDS
 from records.guards_organisations import ORGANISATION_GUARDS
+from records.guards_persons import PERSON_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
 from records.guards_vault import KEY_DOOMED, KEY_GUARDS
@@ -33,6 +34,7 @@ GUARDS = (
     *BULK_GUARDS,
     *KEY_GUARDS,
     *CASE_GUARDS,
+    *PERSON_GUARDS,
     *CONSENT_GUARDS,
     *DUTY_GUARDS,
     *ERASURE_GUARDS,

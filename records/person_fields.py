@@ -55,12 +55,15 @@ APPLICATION_MEMBERS: tuple[tuple[str, tuple[RecordClass, Source] | None], ...] =
     ("checks", (RecordClass.PROOFING_EVIDENCE, Source.REGISTER)),
     ("officer", (RecordClass.PROOFING_EVIDENCE, Source.SYSTEM)),
     ("proofing", (RecordClass.PROOFING_EVIDENCE, Source.SYSTEM)),
+    ("further", (RecordClass.PROOFING_EVIDENCE, Source.OFFICER)),
     ("findings", (RecordClass.REFUSED_APPLICATION, Source.SYSTEM)),
 )
 
 
 def member_of_application(name: str) -> tuple[RecordClass, Source] | None:
     """What a member of an application is; KeyError for one that the table does not know."""
+    if name.startswith("further.") and name.endswith(".person_id"):
+        return None  # an officer's, as above
     for prefix, found in APPLICATION_MEMBERS:
         if name == prefix or name.startswith((f"{prefix}.", f"{prefix}[")):
             return found

@@ -27,21 +27,26 @@ from records.tables import (
     certificate,
     consent,
     credential,
+    derivation,
+    derivation_review,
     disclosure,
     duty,
     erasure,
     erasure_approval,
     erasure_notice,
+    failed_attempt,
     officer,
     officer_certificate,
     one_time_link,
     publication,
+    resolution,
     retention_order,
     revocation_duty,
     status_change,
     status_observation,
     subject,
     subject_case,
+    training,
 )
 
 Opener = Callable[[bytes], tuple[Field, ...]]
@@ -87,6 +92,18 @@ def _of_own_certificate(table: Table) -> Callable[[str], ColumnElement[bool]]:
 
 def _of_own_account(table: Table) -> Callable[[str], ColumnElement[bool]]:
     return lambda subject_id: table.c.officer_id.in_(_accounts(subject_id))
+
+
+def _of_own_application(table: Table) -> Callable[[str], ColumnElement[bool]]:
+    return lambda subject_id: table.c.application_id.in_(
+        select(application.c.id).where(application.c.subject_id == subject_id)
+    )
+
+
+def _of_own_person(table: Table) -> Callable[[str], ColumnElement[bool]]:
+    return lambda subject_id: table.c.person_id.in_(
+        select(officer.c.person_id).where(officer.c.subject_id == subject_id)
+    )
 
 
 def _of_own_case(table: Table) -> Callable[[str], ColumnElement[bool]]:
@@ -165,6 +182,11 @@ ROOMS: tuple[Room, ...] = (
         _EVIDENCE,
         Source.OFFICER,
     ),
+    *(
+        Room(table, _of_own_application(table), ("application_id",), record_class=_EVIDENCE)
+        for table in (failed_attempt, resolution, derivation, derivation_review)
+    ),
+    Room(training, _of_own_person(training), ("id",), record_class=_OFFICERS),
     Room(
         certificate,
         _own(certificate),
@@ -256,6 +278,7 @@ ROOMS: tuple[Room, ...] = (
 
 LEFT_OUT: Mapping[str, str] = MappingProxyType(
     {
+        "proofing_nonce": "digests of our own random numbers, gone a day after they expired",
         "data_key": "the wrapped keys themselves, which open what stands in the other rooms",
         "officer_session": "the digest of a secret that lies in the officer's own browser",
         "case_part": "copies of what the other rooms hold, made for the answer itself",

@@ -34,6 +34,8 @@ class Act(StrEnum):
     AUDIT = "read the audit log"
     SEE_PERSONS = "see everything about a person"
     OPEN_PAYLOADS = "open personal payloads of the audit log"
+    MANAGE_TRAINING = "record trainings"
+    REVIEW_DERIVATIONS = "review what was derived from a credential"
     SEE_CASES = "see data-subject cases"
     MANAGE_CASES = "handle data-subject cases"
     APPROVE_CASES = "approve data-subject cases"
@@ -45,7 +47,16 @@ RIGHTS: dict[Role, frozenset[Act]] = {
     Role.PERSONALISATION_OPERATOR: frozenset({Act.SEE_APPLICATIONS, Act.PERSONALISE, Act.FIND}),
     Role.CODE_DISPATCHER: frozenset({Act.SEE_APPLICATIONS, Act.DISPATCH_CODES, Act.FIND}),
     Role.SECURITY_ADMINISTRATOR: frozenset(
-        {Act.FIND, Act.REVOKE, Act.RELEASE, Act.ERASE, Act.OPEN_PAYLOADS, Act.SEE_PERSONS}
+        {
+            Act.FIND,
+            Act.REVOKE,
+            Act.RELEASE,
+            Act.ERASE,
+            Act.OPEN_PAYLOADS,
+            Act.SEE_PERSONS,
+            Act.MANAGE_TRAINING,
+            Act.REVIEW_DERIVATIONS,
+        }
     ),
     Role.AUDITOR: frozenset({Act.AUDIT, Act.FIND, Act.OPEN_PAYLOADS}),
     Role.CASE_MANAGER: frozenset({Act.SEE_CASES, Act.MANAGE_CASES, Act.FIND}),
@@ -117,6 +128,11 @@ def applicant_only(parts: Assembly, request: Request, application_id: str) -> No
     """
     if not parts.applications.is_applicant(application_id, _bearer(request)):
         raise NotSignedIn
+
+
+def session_secret(request: Request) -> str:
+    """The secret of a session that is shown texts; NotSignedIn without one."""
+    return _bearer(request)
 
 
 def _bearer(request: Request) -> str:

@@ -29,9 +29,11 @@ from server.api_models import (
     EventPath,
     OpeningBody,
 )
+from server.api_persons import register_persons
 from server.api_revocations import register_revocations
 from server.api_statuses import place_of, register_statuses
 from server.api_subjects import register_subjects
+from server.api_trainings import register_trainings
 from server.api_views import certificate_view
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -44,6 +46,8 @@ def api(parts: Assembly) -> APIBlueprint:
     blueprint = APIBlueprint("api", __name__, url_prefix="/api/v1")
     for register in (
         register_applications,
+        register_persons,
+        register_trainings,
         register_delivery,
         _staff,
         _certificates,

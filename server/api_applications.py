@@ -6,8 +6,9 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from gdpr_erasure.consents import ConsentKind, ConsentText, text_read
 from ra.applications import STEPS, Application, ApplicationState
-from ra.errors import MalformedField
+from ra.errors import MalformedField, Refused
 from ra.proofing import PresentedDocument
+from ra.requirements import finding
 from ra.terms import TermsKind
 from records.errors import NotFound
 from server.access import Act, acting_officer, applicant_only, officer_of
@@ -18,6 +19,7 @@ from server.api_models import (
     ApplicationQuery,
     ApprovalBody,
     DocumentBody,
+    LanguageQuery,
 )
 from server.api_views import JsonObject, application_view, certificate_view, erasure_view
 from server.assembly import Assembly
@@ -44,7 +46,7 @@ def register_applications(blueprint: APIBlueprint, parts: Assembly) -> None:
 
 def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.get("/terms", summary="The texts in force that an applicant answers to")
-    def terms() -> Response:
+    def terms(query: LanguageQuery) -> Response:
         texts = {
             kind.value: {
                 "version": each.version,
@@ -54,11 +56,15 @@ def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
             }
             for kind in TermsKind
             for each in parts.policy.terms.in_force(kind, utc_now())
+            if each.language == query.language
         }
         return jsonify(texts)
 
     @blueprint.post("/applications", summary="Apply for a certificate")
     def apply(body: ApplicationBody) -> tuple[Response, int]:
+        if officer_of(parts, request) is not None:
+            # An officer's own click is nobody's acceptance.
+            raise Refused((finding("REG-APP-S4e", "ACCEPTANCE_BY_PROXY"),))
         new = NewApplication(
             profile=body.profile,
             attributes=body.attributes,
@@ -68,6 +74,7 @@ def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
                 "security_notice": body.security_notice.model_dump(),
             },
             publication_consent=body.publication_consent,
+            session=body.session,
             consent_text=_text_read(body),
             device=body.device,
             attestation=attestation_of(body.attestation),
@@ -121,6 +128,8 @@ def _proofing(blueprint: APIBlueprint, parts: Assembly) -> None:
             tuple(body.features_seen),
             body.presence,
             body.face_matches,
+            None if body.visual is None else body.visual.zone(),
+            body.photo,
         )
         after = record_document(parts, path.application_id, presented, officer, utc_now())
         checks = [{"check": each.check, "answer": each.answer} for each in after.checks]

@@ -85,6 +85,7 @@ def _correcting(blueprint: APIBlueprint, parts: Assembly) -> None:
                 "security_notice": body.security_notice.model_dump(),
             },
             publication_consent=body.publication_consent,
+            session=body.session,
             subject_id=case.subject_id,
         )
         application, secret = open_application(parts, new, utc_now())

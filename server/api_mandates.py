@@ -219,6 +219,7 @@ def new_named(body: NamedApplicationBody) -> NewNamed:
             "terms": body.terms.model_dump(),
             "security_notice": body.security_notice.model_dump(),
         },
+        session=body.session,
         publication_consent=body.publication_consent,
     )
 

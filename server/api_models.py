@@ -18,7 +18,8 @@ from pydantic import (
 
 from audit.events import MAX_INTEGER
 from audit.payloads import Purpose
-from ra.evidence import EvidenceKind, Presence
+from ra.evidence import EvidenceKind, Presence, VisualZone
+from ra.identity import PersonName
 from revocation.causes import FOR_HOLD, MAY_GIVE, Cause, Party
 from revocation.selections import MOST
 
@@ -159,6 +160,7 @@ class ApplicationBody(Body):
     ]
     terms: TermsAnswer
     security_notice: TermsAnswer
+    session: Annotated[str, Field(max_length=100)] = ""
     publication_consent: bool = False
     publication_text_sha256: Digest | None = None
     device: Annotated[str | None, Field(max_length=40)] = None
@@ -166,6 +168,34 @@ class ApplicationBody(Body):
         str, Field(max_length=64 * 1024, description="What the device says of the key, in Base64")
     ] = ""
     phone: Annotated[str | None, Field(max_length=40)] = None
+
+
+class LenientBody(Body):
+    """In JSON kinds and dates are words; strict reading would take the Python types only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class VisualBody(LenientBody):
+    """What an officer reads from a document without a machine-readable zone."""
+
+    issuer: Annotated[str, Field(pattern=r"^[A-Z]{1,3}$")]
+    number: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
+    given_name: Annotated[str, Field(max_length=64)]
+    surname: Annotated[str, Field(max_length=64)]
+    birth_date: date
+    expiry_date: date
+
+    def zone(self) -> VisualZone:
+        """The same as a value; MalformedField for names that are none."""
+        return VisualZone(
+            issuer=self.issuer,
+            number=self.number,
+            given_name=PersonName.parse(self.given_name, "given_name").value,
+            surname=PersonName.parse(self.surname, "surname").value,
+            birth_date=self.birth_date,
+            expiry_date=self.expiry_date,
+        )
 
 
 class DocumentBody(Body):
@@ -179,6 +209,8 @@ class DocumentBody(Body):
     features_seen: Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=20)]
     presence: Presence
     face_matches: bool | None = None
+    visual: VisualBody | None = None
+    photo: bool = True
 
 
 class ApprovalBody(Body):
@@ -310,6 +342,14 @@ class CertificateQuery(BaseModel):
     application_id: Identifier | None = None
     profile: ProfileName | None = None
     status: Literal["intent", "issued", "held", "revoked"] | None = None
+
+
+class LanguageQuery(BaseModel):
+    """In which language."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    language: Literal["da", "sv", "en"] = "en"
 
 
 class ApplicationQuery(BaseModel):

@@ -156,4 +156,5 @@ class NamedApplicationBody(Body):
     ]
     terms: TermsAnswer
     security_notice: TermsAnswer
+    session: Annotated[str, Field(max_length=100)] = ""
     publication_consent: bool = False

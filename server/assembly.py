@@ -21,7 +21,7 @@ from ra.companies import CompanyRegister
 from ra.fake_companies import FakeCvr
 from ra.fake_registers import FakeCpr, FakeDocumentStatus, fake_catalogue
 from ra.notices import Notifier
-from ra.policies import shipped_policy
+from ra.policies import STANDARD, shipped_policy
 from ra.proofing import Registers
 from ra.sources import SourceCatalogue
 from ra.terms import read_terms_library
@@ -74,6 +74,7 @@ from server.erasure_rules import erasure_rules
 from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier
+from server.person_parts import PersonParts, joined, kept_catalogue, person_parts
 from server.processors import require_processors
 from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
@@ -129,6 +130,7 @@ class Assembly:
     deliveries: Deliveries
     subject_acts: SubjectActs
     duties: RevocationDuties
+    persons: PersonParts
     policy: ProofingPolicy
     clock: ClockWatch
     seal_pace: SealPace
@@ -246,9 +248,10 @@ class Assembly:
     def registers(self) -> tuple[Registers, SourceCatalogue]:
         """The registers that are asked; NoRegisters when none is configured."""
         if self.settings.registers.adapter == "fake":
+            fakes = fake_catalogue(date(2020, 1, 1))
             return (
                 Registers(FakeCpr(utc_now()), FakeDocumentStatus()),
-                fake_catalogue(date(2020, 1, 1)),
+                joined(fakes, kept_catalogue(self.settings)),
             )
         raise NoRegisters
 
@@ -392,12 +395,13 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         search=search,
         job_runs=JobRuns(database),
         alarm_book=AlarmBook(database),
-        policy=ProofingPolicy(read_terms_library(), shipped_policy("substantial-1")),
+        policy=ProofingPolicy(read_terms_library(), shipped_policy(STANDARD)),
         cases=Cases(database, personal),
         case_contents=CaseContents(database, personal),
         deliveries=Deliveries(database, personal),
         subject_acts=SubjectActs(database),
         duties=RevocationDuties(database),
+        persons=person_parts(settings, database, personal),
         clock=ClockWatch(database),
         delivery_ports=fake_ports(utc_now()) if settings.registers.adapter == "fake" else None,
         decisions=_decisions(settings),

@@ -51,6 +51,7 @@ from server.heartbeat import LEASE, LEASE_LIFE
 from server.job_health import JobHealth
 from server.job_items import each as _each
 from server.job_items import tell_failures as _tell_failures
+from server.lapses import lapse_applications
 from server.logs import get_logger
 from server.metrics import Metrics
 from server.observations import alarms_now
@@ -278,6 +279,7 @@ JOBS: dict[str, Job] = {
     "retention": apply_retention,
     "close-cases": lambda parts, _, now: _each(case_work(parts, now), lambda act: act()),
     "revocation-duties": lambda parts, _, now: _each(duty_work(parts, now), lambda act: act()),
+    "lapse-applications": lambda parts, _, now: lapse_applications(parts, now),
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,
 }

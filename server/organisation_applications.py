@@ -33,9 +33,9 @@ from ra.organisation_applications import (
 )
 from ra.package import subject_name
 from ra.requirements import finding
-from ra.terms import TermsKind, accept
 from records.associations import name_organisation
 from records.officers import Officer
+from server.acceptances import acceptances_of
 from server.assembly import Assembly
 from server.errors import NotAllowed
 
@@ -49,6 +49,8 @@ class NewNamed:
     request: bytes
     acceptances: dict[str, dict[str, object]]
     publication_consent: bool = False
+    session: str = ""
+    """The secret of the session that was shown the texts."""
 
 
 def apply_for_seal(
@@ -150,10 +152,8 @@ def _open(
     uses = parts.certificates.uses_of_key(request.spki_sha256)
     check_key_uses(uses, applicant.subject_id, None, reuse=profile.reuse_key)
     application = draft(applicant, requested, now)
-    for kind in TermsKind:
-        (offered,) = parts.policy.terms.in_force(kind, now)
-        answer = new.acceptances.get(kind.value, {})
-        application = record_acceptance(application, accept(answer, offered, now), now)
+    for acceptance in acceptances_of(parts, new.acceptances, new.session, now):
+        application = record_acceptance(application, acceptance, now)
     application = submit_named(application, parts.policy, now)
     secret = secrets.token_urlsafe(32)
     named = applicant.organisation

@@ -37,9 +37,10 @@ from ra.levels import AssuranceLevel
 from ra.package import ProfileReference, build_package, package_hash, subject_name
 from ra.proofing import PresentedDocument, examine_document
 from ra.requirements import Finding
-from ra.terms import TermsKind, accept
 from records.officers import Officer
+from server.acceptances import acceptances_of
 from server.assembly import Assembly
+from server.attempts import attempt
 from server.delivery import awaits_activation, delivery_ports
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_application
@@ -58,6 +59,8 @@ class NewApplication:
     request: bytes
     acceptances: dict[str, dict[str, object]]
     publication_consent: bool
+    session: str = ""
+    """The secret of the session that was shown the texts."""
     consent_text: ConsentText | None = None
     """The text of the consent that was read; without it, the English one in force."""
     device: str | None = None
@@ -98,10 +101,8 @@ def open_application(
         authenticator=_authenticator(parts, new, requested, now),
         contact=new.contact,
     )
-    for kind in TermsKind:
-        (offered,) = parts.policy.terms.in_force(kind, now)
-        answer = new.acceptances.get(kind.value, {})
-        application = record_acceptance(application, accept(answer, offered, now), now)
+    for acceptance in acceptances_of(parts, new.acceptances, new.session, now):
+        application = record_acceptance(application, acceptance, now)
     application = submit(application, parts.policy, now)
     secret = secrets.token_urlsafe(32)
     parts.applications.add(application, secret, now, new.consent_text)
@@ -137,11 +138,10 @@ def record_document(
         by that officer.
     """
     before = parts.applications.get(application_id)
-    _require_in_hand(before, officer)
+    require_in_hand(before, officer)
     taken_up = before
     if before.state in {ApplicationState.SUBMITTED, ApplicationState.REFERRED}:
-        who = ProofingOfficer(officer.id, officer.person_id)
-        taken_up = start_proofing(before, who, now)
+        taken_up = start_proofing(before, proofing_officer(parts, officer, now), now)
     registers, _ = parts.registers()
     found = examine_document(taken_up, presented, registers, parts.policy, now)
     after = record_evidence(taken_up, found.evidence, found.checks, now)
@@ -154,18 +154,23 @@ def conclude_proofing(
 ) -> Application:
     """Conclude the proofing: the application is verified or referred, or Refused says why not."""
     before = parts.applications.get(application_id)
-    _require_in_hand(before, officer)
+    require_in_hand(before, officer)
     if before.applicant.organisation is not None:
         before = take_up_named(parts, before, officer, now)
-        after = conclude_application(parts, before, now)
-    else:
-        _, catalogue = parts.registers()
-        after = conclude(before, catalogue, parts.policy, now)
+    with attempt(parts, before, officer.id, now):
+        after = _concluded(parts, before, now)
     if after.state is ApplicationState.VERIFIED:
         package = build_package(after, profile_reference(load_profile(after.profile)))
         after = replace(after, package_hash=package_hash(package))
     parts.applications.update(before, after, officer.id, now)
     return after
+
+
+def _concluded(parts: Assembly, before: Application, now: datetime) -> Application:
+    if before.applicant.organisation is not None:
+        return conclude_application(parts, before, now)
+    _, catalogue = parts.registers()
+    return conclude(before, catalogue, parts.policy, now)
 
 
 def reject_application(
@@ -214,12 +219,18 @@ def approve_application(
         return approved.application
 
 
+def proofing_officer(parts: Assembly, officer: Officer, now: datetime) -> ProofingOfficer:
+    """The officer as the proofing records it, with how long the training holds."""
+    until = parts.persons.trainings.trained_until(officer.person_id, now)
+    return ProofingOfficer(officer.id, officer.person_id, trained_until=until)
+
+
 def profile_reference(profile: Profile) -> ProfileReference:
     """The profile as the package names it."""
     return ProfileReference(profile.name, profile.sha256, profile.validity_days)
 
 
-def _require_in_hand(application: Application, officer: Officer) -> None:
+def require_in_hand(application: Application, officer: Officer) -> None:
     """Only the officer whose name stands on the proofing goes on with it."""
     proofing = application.state is ApplicationState.PROOFING
     if proofing and application.officer and application.officer.pseudonym != officer.id:

@@ -19,6 +19,7 @@ from server.settings_audit import Audit
 from server.settings_delivery import Delivery
 from server.settings_directories import Directories, DirectorySection
 from server.settings_erasure import Erasure, Retention
+from server.settings_registers import Registers
 from server.settings_section import Section
 from server.settings_types import (
     DatabaseAddress,
@@ -244,14 +245,6 @@ class Controller(Section):
     processors_file: StatePath = Field(
         default=Path("processors.toml"),
         description="TOML file with the register of processors; without it there are none.",
-    )
-
-
-class Registers(Section):
-    """Population and company registers."""
-
-    adapter: Literal["none", "fake"] = Field(
-        default="none", description="Register to ask; fake is test equipment and knows nobody real."
     )
 
 

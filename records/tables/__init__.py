@@ -53,6 +53,15 @@ from records.tables.people import (
     one_time_link,
     subject,
 )
+from records.tables.persons import (
+    derivation,
+    derivation_review,
+    failed_attempt,
+    presentation,
+    proofing_nonce,
+    resolution,
+    training,
+)
 from records.tables.registration import application, approval
 from records.tables.status import crl, crl_piece, ocsp_response, status_change, status_observation
 from records.tables.subject_cases import (
@@ -91,6 +100,8 @@ __all__ = [
     "crl",
     "crl_piece",
     "data_key",
+    "derivation",
+    "derivation_review",
     "directory_check",
     "directory_debt",
     "disclosure",
@@ -100,6 +111,7 @@ __all__ = [
     "erasure_approval",
     "erasure_notice",
     "erasure_receipt",
+    "failed_attempt",
     "incident",
     "issuer",
     "issuer_certificate",
@@ -115,8 +127,11 @@ __all__ = [
     "one_time_link",
     "organisation",
     "organisation_application",
+    "presentation",
     "print_job",
+    "proofing_nonce",
     "publication",
+    "resolution",
     "retention_order",
     "revocation_duty",
     "revocation_residue",
@@ -126,5 +141,6 @@ __all__ = [
     "status_visible",
     "subject",
     "subject_case",
+    "training",
     "vault_seal",
 ]

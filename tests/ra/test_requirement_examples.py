@@ -21,6 +21,7 @@ from ra.registers import DocumentStatus
 from ra.requirements import Finding, How, Status, finding, requirements
 from ra.sources import SourceCatalogue
 from ra.terms import TermsKind, accept
+from tests.support.person_examples import PERSON_EXAMPLES
 from tests.support.ra_builders import (
     CATALOGUE,
     NOW,
@@ -118,6 +119,7 @@ def _passing() -> tuple[Finding, ...]:
 
 # id: what passes, what is refused.
 EXAMPLES: dict[str, tuple[Example, Example]] = {
+    **PERSON_EXAMPLES,
     "REG-APP-L1": (_submitted, lambda: _without_answer_to(TermsKind.TERMS)),
     "REG-APP-L2": (_submitted, lambda: _without_answer_to(TermsKind.SECURITY_NOTICE)),
     "REG-APP-L3": (_claimed, lambda: _claimed(shoe_size="44")),

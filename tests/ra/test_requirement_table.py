@@ -18,24 +18,11 @@ TABLE = requirements()
 # none comes back.
 PLANNED = frozenset(
     {
-        "REG-APP-S4c",
-        "REG-APP-S4e",
         "REG-APP-L4",
         "REG-APP-L5",
         "REG-APP-L7",
         "REG-IDN-L6",
         "REG-IDN-L8",
-        "REG-IDN-L9",
-        "REG-IDN-S6d",
-        "REG-IDN-S8",
-        "REG-IDN-L10",
-        "REG-IDN-L11",
-        "REG-IDN-H9c",
-        "REG-IDN-H9d",
-        "REG-IDN-H9e",
-        "REG-IDN-H9f",
-        "REG-IDN-H9g",
-        "REG-IDN-H11",
         "ISS-STR-L1",
         "ISS-STR-L2",
         "ISS-STR-S2c",
@@ -62,7 +49,6 @@ PLANNED = frozenset(
         "ORG-GEN-L2",
         "ORG-DOC-L3a",
         "ORG-DOC-L3d",
-        "ORG-STF-L1",
         "ASC-S8b",
         "BRK-L1",
     }

@@ -9,6 +9,7 @@ import pytest
 from ra.errors import MalformedField, Refused
 from ra.levels import AssuranceLevel
 from ra.terms import (
+    LANGUAGES,
     TermsKind,
     TermsLibrary,
     accept,
@@ -24,9 +25,21 @@ _DOCUMENT = "kind: terms\nversion: 2\nlanguage: en\nvalid_from: 2026-02-01\n\n# 
 def test_both_texts_are_shipped_and_in_force() -> None:
     library = read_terms_library()
     for kind in TermsKind:
-        (text,) = library.in_force(kind, NOW)
-        assert text.language == "en"
-        assert text.sha256 == sha256(text.text.encode()).hexdigest()
+        texts = library.in_force(kind, NOW)
+        assert {text.language for text in texts} == set(LANGUAGES)
+        assert len({text.text.count("\n") for text in texts}) == 1
+        for text in texts:
+            assert text.sha256 == sha256(text.text.encode()).hexdigest()
+            assert library.offered(kind, text.sha256, NOW) == text
+
+
+def test_an_answer_counts_only_after_the_same_session_showed_the_text_to_its_end() -> None:
+    library = read_terms_library()
+    for shown_at in (None, NOW + timedelta(seconds=1)):
+        answers = tuple(replace(each, shown_at=shown_at) for each in drafted().acceptances)
+        found = terms_findings(answers, library, AssuranceLevel.SUBSTANTIAL)
+        assert [each.code for each in found] == ["TERMS_NOT_FULLY_SHOWN"] * 2
+        assert terms_findings(answers, library, AssuranceLevel.LOW) == ()
 
 
 def test_a_newer_version_takes_over_on_its_day() -> None:
@@ -74,7 +87,7 @@ def test_at_low_it_is_enough_that_the_texts_were_shown() -> None:
     ],
 )
 def test_an_answer_that_is_not_explicit_is_refused(statement: dict[str, object]) -> None:
-    (text,) = read_terms_library().in_force(TermsKind.TERMS, NOW)
+    text = read_terms_library().in_force(TermsKind.TERMS, NOW)[0]
     with pytest.raises(Refused) as refusal:
         accept({"sha256": text.sha256} | statement, text, NOW)
     assert refusal.value.findings[0].code == "TERMS_ACCEPTANCE_NOT_EXPLICIT"

@@ -21,6 +21,7 @@ from tests.support.attacks_delivery import DELIVERY_ATTACKS
 from tests.support.attacks_duties import DUTY_ATTACKS
 from tests.support.attacks_erasure import ERASURE_ATTACKS
 from tests.support.attacks_organisations import ORGANISATION_ATTACKS
+from tests.support.attacks_persons import PERSON_ATTACKS
 from tests.support.attacks_pki import (
     CERTIFICATE_ATTACKS,
     STATUS_ATTACKS,
@@ -85,6 +86,7 @@ ATTACKS = [
         VAULT_ATTACKS,
         CASE_ATTACKS,
         DUTY_ATTACKS,
+        PERSON_ATTACKS,
         ORGANISATION_ATTACKS,
         DELIVERY_ATTACKS,
     )

@@ -38,6 +38,7 @@ PROVED = {
     "concerns": {"application": "A-ABCDEFGHIJ"},
 }
 DOCUMENT = {"mrz_lines": [], "features_seen": [], "presence": "in_person"}
+TRAINED = {"officer": "officer-00", "trained_on": "2026-01-01", "valid_until": "2026-06-01"}
 MANDATE = "/api/v1/mandates/M-ABCDEFGHIJ"
 ORGANISATION = "/api/v1/organisations/99000007"
 ASSOCIATION = "/api/v1/associations/B-0123456789abcdef"
@@ -78,6 +79,33 @@ BY_OFFICERS = {
     ("post", f"{APPLICATION}/conclusion"): (Act.PROVE, None),
     ("get", f"{APPLICATION}/package"): (Act.SEE_APPLICATIONS, None),
     ("post", f"{APPLICATION}/approval"): (Act.SEE_APPLICATIONS, {"signature": ""}),
+    **{
+        ("post", f"{APPLICATION}/{step}"): (Act.PROVE, body)
+        for step, body in (
+            ("proofing", None),
+            ("letter", None),
+            (
+                "comparisons",
+                {"kind": "photo", "matches": True, "live": True, "feature_list": "F-1"},
+            ),
+            ("prior-proofings", {"provider": "a", "scope": "b", "reference": "c"}),
+            ("questions", {"presence": "online", "source": "a", "asked": 1, "correct": 1}),
+            ("referral", None),
+            ("answers", None),
+            ("resolution", {"deviation": "changed_name", "reason": "as the register says"}),
+        )
+    },
+    ("get", "/api/v1/trainings"): (Act.MANAGE_TRAINING, None),
+    ("post", "/api/v1/trainings"): (Act.MANAGE_TRAINING, TRAINED),
+    ("get", "/api/v1/derivation-reviews"): (Act.REVIEW_DERIVATIONS, None),
+    ("post", "/api/v1/derivation-reviews"): (
+        Act.REVIEW_DERIVATIONS,
+        {"provider": "a", "credential": "b"},
+    ),
+    ("post", "/api/v1/derivation-reviews/A-ABCDEFGHIJ/decision"): (
+        Act.REVIEW_DERIVATIONS,
+        {"decision": "stands"},
+    ),
     ("get", f"{APPLICATION}/duties/proofing"): (Act.SEE_APPLICATIONS, None),
     ("post", f"{APPLICATION}/duties/proofing"): (Act.PROVE, {}),
     ("post", f"{APPLICATION}/preparation"): (Act.PERSONALISE, {"channel": "online"}),
@@ -169,6 +197,11 @@ BY_APPLICANT = {
     ("post", f"{APPLICATION}/activation"): {"code": ""},
     ("post", f"{APPLICATION}/contact"): {},
     ("post", f"{APPLICATION}/revocation-secret"): None,
+    ("post", f"{APPLICATION}/withdrawal"): None,
+    ("post", f"{APPLICATION}/nonces"): {"purpose": "login"},
+    ("post", f"{APPLICATION}/biometrics"): {"capture": "face", "nonce": "n", "method": "m"},
+    ("post", f"{APPLICATION}/logins"): {"provider": "a", "answer": "b", "nonce": "n"},
+    ("post", f"{APPLICATION}/letter-code"): {"code": "c"},
 }
 BY_REQUESTER = {
     ("get", f"{CASE}/own"),
@@ -202,8 +235,10 @@ BY_ANYONE = {
     ("get", "/api/v1/consents/texts"): None,
     ("post", "/api/v1/applications"): APPLY,
     ("post", "/api/v1/enrolments"): {"token": "x", "certificate_request": ""},
+    ("post", "/api/v1/presentations"): {"language": "da"},
 }
 WHOAMI = ("get", "/api/v1/whoami")
+BY_SESSION = {("post", "/api/v1/presentations/completion")}
 CLOSED = [*BY_OFFICERS, *BY_OFFICER_OR_APPLICANT, *BY_APPLICANT, *BY_REQUESTER, WHOAMI]
 CLOSED += BY_HOLDER
 
@@ -234,6 +269,7 @@ def ask(
     _, body = BY_OFFICERS.get(operation, (None, others))
     if operation == ("post", f"{CASE}/application"):
         body = APPLY
+    body = BY_APPLICANT.get(operation, body)
     return client.open(path, method=method.upper(), json=body, environ_base=environ or {})
 
 
@@ -272,7 +308,7 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
             .replace("9999999", "{sequence}")
             .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
         )
-        for method, path in [*CLOSED, *BY_ANYONE]
+        for method, path in [*CLOSED, *BY_ANYONE, *BY_SESSION]
     }
     assert written == known
 

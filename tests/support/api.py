@@ -10,9 +10,8 @@ from werkzeug.test import TestResponse
 
 from records.officers import Role
 from server.assembly import Assembly
-from server.clock import utc_now
 from tests.support.ra_builders import NANCY, a_new_request_der, claimed
-from tests.support.staff import Office
+from tests.support.staff import Office, shown
 
 KEYS = {"type", "title", "status", "detail", "rule", "way_out", "reference", "errors"}
 
@@ -42,17 +41,16 @@ def problem(answer: TestResponse) -> dict[str, Any]:
 
 def an_application(parts: Assembly, number: str = NANCY, **changes: object) -> dict[str, object]:
     """What an applicant sends."""
-    now = utc_now()
+    session, digests = shown(parts)
     answers = {
-        text.kind.value: {"sha256": text.sha256, "read": True, "accepted": True}
-        for text in parts.policy.terms.versions
-        if text in parts.policy.terms.in_force(text.kind, now)
+        kind: {"sha256": digest, "read": True, "accepted": True} for kind, digest in digests.items()
     }
     pem = x509.load_der_x509_csr(a_new_request_der()).public_bytes(Encoding.PEM).decode()
     return {
         "profile": "natural-person-substantial",
         "attributes": claimed(number),
         "certificate_request": pem,
+        "session": session,
         **answers,
         **changes,
     }

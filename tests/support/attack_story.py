@@ -40,6 +40,7 @@ from tests.support.delivery_story import tell_delivery
 from tests.support.duties import duty_story
 from tests.support.erasures import administrators, ready, requested, to_sealed
 from tests.support.organisation_story import OrganisationStory
+from tests.support.person_story import tell_persons
 from tests.support.ra_builders import NOW
 from tests.support.stores import (
     ALONE,
@@ -104,6 +105,8 @@ class Story:
         live = str(self.names["live_subject"])
         self.names |= tell_delivery(self.stores, now)
         self.names |= tell_cases(self.stores, live, self.proofer, now)
+        people = {"proofer": self.proofer, "other": self.other}
+        self.names |= tell_persons(self.stores, people, now)
         officers = (self.proofer, self.approver)
         self.names |= OrganisationStory(self.stores, officers, now).tell()
         key = ec.generate_private_key(ec.SECP256R1())
@@ -168,7 +171,7 @@ class Story:
         stores = self.stores
         self.proofer = stores.officer(Role.REGISTRATION_OFFICER, now)
         self.approver = stores.officer(Role.APPROVING_OFFICER, now)
-        other = stores.officer(Role.REGISTRATION_OFFICER, now)
+        other = self.other = stores.officer(Role.REGISTRATION_OFFICER, now)
         ended = stores.officer(Role.APPROVING_OFFICER, now)
         invited = stores.officers.invite("Ina Invited", Role.APPROVING_OFFICER, now)
         stray = stores.issue(staff_order(ended), now)

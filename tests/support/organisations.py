@@ -167,7 +167,7 @@ class Registry:
     def named(self, who: Citizen, path: str, status: int = 201) -> Any:
         """Apply for a certificate that names an organisation."""
         body = an_application(self.parts)
-        wanted = ("certificate_request", "terms", "security_notice")
+        wanted = ("certificate_request", "session", "terms", "security_notice")
         return self.call(who, path, {name: body[name] for name in wanted}, status)
 
     def issued(self, application_id: str) -> x509.Certificate:

@@ -3,7 +3,7 @@
 import hashlib
 from base64 import encodebytes
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -15,6 +15,7 @@ from ca.signed_data import sign_detached
 from commands.identity import Identity
 from ra.fake_registers import persona_name, specimen_passport
 from ra.identity import CprNumber
+from server.clock import utc_now
 from tests.support.service import Service, until
 
 NANCY = "2512489996"
@@ -45,7 +46,11 @@ class Office:
 
     def enrol(self, role: str, card: Path | None = None, out: Path | None = None) -> Path:
         """Invite an officer and enrol them by the link, with a software key unless with a card."""
-        link = self.service.verb("officer", "invite", f"{role} Test", "--role", role)["link"]
+        invited = self.service.verb("officer", "invite", f"{role} Test", "--role", role)
+        link = invited["link"]
+        if role == "registration_officer":
+            last = (utc_now() + timedelta(days=365)).date().isoformat()
+            self.service.verb("officer", "train", invited["officer"], "--until", last)
         out = out or self.identity(role)
         arguments = [link, "--trust", str(self.service.trust), "--out", str(out)]
         arguments += ["--card", str(card)] if card else []
@@ -65,11 +70,12 @@ class Office:
     def apply(self, number: str = NANCY) -> Applied:
         """Apply with a new key; terms and security notice are accepted, publication as well."""
         given_name, surname = persona_name(CprNumber(number))
-        texts = self.service.api("terms")
-        answers = {
-            kind: {"sha256": text["sha256"], "read": True, "accepted": True}
-            for kind, text in texts.items()
-        }
+        shown = self.service.api("presentations", {"language": "en"})
+        session, answers = shown["session"], {}
+        for kind in ("terms", "security_notice"):
+            digest = shown[kind]["sha256"]
+            self.service.api("presentations/completion", {"sha256": digest}, secret=session)
+            answers[kind] = {"sha256": digest, "read": True, "accepted": True}
         attributes = {"given_name": given_name, "surname": surname, "cpr_number": number}
         made = self.service.api(
             "applications",
@@ -78,6 +84,7 @@ class Office:
                 "attributes": attributes,
                 "certificate_request": a_request().decode(),
                 "publication_consent": True,
+                "session": session,
                 **answers,
             },
         )

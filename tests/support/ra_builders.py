@@ -43,7 +43,7 @@ from ra.terms import accept, read_terms_library
 NOW = datetime(2026, 1, 15, 9, tzinfo=UTC)
 NANCY = "2512489996"
 CATALOGUE = fake_catalogue(date(2025, 1, 1))
-PROOFER = Officer("officer-7", "P-7", "key-7")
+PROOFER = Officer("officer-7", "P-7", "key-7", date(2027, 1, 1))
 PROFILE = ProfileReference("natural-person", "ab" * 32, 365)
 FEATURES = ("kinegram", "laser_perforation", "uv_print")
 
@@ -86,8 +86,10 @@ def drafted(
     )
     application = draft(Applicant("S-1", claim, "key-1"), requested, NOW)
     for text in policy().terms.versions:
-        statement = {"read": read, "accepted": read, "sha256": text.sha256}
-        application = record_acceptance(application, accept(statement, text, NOW), NOW)
+        if text.language == "en":
+            statement = {"read": read, "accepted": read, "sha256": text.sha256}
+            accepted = accept(statement, text, NOW, shown_at=NOW)
+            application = record_acceptance(application, accepted, NOW)
     return application
 
 

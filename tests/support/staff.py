@@ -61,23 +61,52 @@ def an_officer(parts: Assembly, role: Role) -> EnrolledOfficer:
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     der = request.sign(key, SHA256()).public_bytes(Encoding.DER)
     officer, certificate = enrol_officer(parts, link, der, utc_now())
+    if role is Role.REGISTRATION_OFFICER:
+        trained(parts, officer)
     return EnrolledOfficer(officer, certificate, key)
 
 
+def trained(parts: Assembly, officer: Officer) -> None:
+    """Trained for proofing, from today for a year."""
+    now = utc_now()
+    days = (now.date(), now.date() + timedelta(days=365))
+    parts.persons.trainings.record(officer.id, days, None, now)
+
+
+def shown(parts: Assembly, language: str = "en") -> tuple[str, dict[str, str]]:
+    """A session that was shown both texts to the end, and the digest of each."""
+    texts = [
+        each
+        for kind in TermsKind
+        for each in parts.policy.terms.in_force(kind, utc_now())
+        if each.language == language
+    ]
+    session = parts.persons.presentations.begin(texts, utc_now())
+    for each in texts:
+        parts.persons.presentations.complete(session, each.sha256, utc_now())
+    return session, {each.kind.value: each.sha256 for each in texts}
+
+
 def applied(
-    parts: Assembly, number: str = NANCY, *, published: bool = False, **changes: str
+    parts: Assembly,
+    number: str = NANCY,
+    *,
+    profile: str = PROFILE,
+    published: bool = False,
+    **changes: str,
 ) -> Application:
     """An application as the applicant submits it."""
-    answers: dict[str, dict[str, object]] = {}
-    for kind in TermsKind:
-        (offered,) = parts.policy.terms.in_force(kind, utc_now())
-        answers[kind.value] = {"read": True, "accepted": True, "sha256": offered.sha256}
+    session, digests = shown(parts)
+    answers: dict[str, dict[str, object]] = {
+        kind: {"read": True, "accepted": True, "sha256": each} for kind, each in digests.items()
+    }
     new = NewApplication(
-        profile=PROFILE,
+        profile=profile,
         attributes=claimed(number, **changes),
         request=a_new_request_der(),
         acceptances=answers,
         publication_consent=published,
+        session=session,
     )
     application, _ = open_application(parts, new, utc_now())
     return application

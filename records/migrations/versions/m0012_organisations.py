@@ -6,7 +6,7 @@ from alembic import op
 import records.database
 
 revision = "0012"
-down_revision = "0007"
+down_revision = "0011"
 
 
 def upgrade() -> None:

@@ -1,0 +1,21 @@
+"""An applicant's answers to the texts that the own session was shown to the end (REG-APP-S4c)."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from ra.terms import Acceptance, TermsKind, accept
+from server.assembly import Assembly
+
+
+def acceptances_of(
+    parts: Assembly, answers: Mapping[str, dict[str, object]], session: str, now: datetime
+) -> Iterator[Acceptance]:
+    """The own answer to each kind of text, in whichever language it was shown."""
+    for kind in TermsKind:
+        answer = answers.get(kind.value, {})
+        digest = str(answer.get("sha256", ""))
+        in_force = parts.policy.terms.in_force(kind, now)
+        offered = parts.policy.terms.offered(kind, digest, now) or in_force[0]
+        yield accept(
+            answer, offered, now, parts.persons.presentations.shown_at(session, digest, now)
+        )
