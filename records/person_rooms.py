@@ -112,12 +112,6 @@ def _of_own_case(table: Table) -> Callable[[str], ColumnElement[bool]]:
     )
 
 
-def _of_own_application(table: Table) -> Callable[[str], ColumnElement[bool]]:
-    return lambda subject_id: table.c.application_id.in_(
-        select(application.c.id).where(application.c.subject_id == subject_id)
-    )
-
-
 def _of_own_erasure(table: Table) -> Callable[[str], ColumnElement[bool]]:
     return lambda subject_id: table.c.case_id.in_(
         select(erasure.c.id).where(erasure.c.subject_id == subject_id)
