@@ -28,6 +28,7 @@ NOUNS = {
     "policy": "Policies of identity proofing: list, show, check, compare; requirements of NSIS.",
     "cert": "Certificates: issue, show, status, hold, release, revoke, export, lint, verify.",
     "revocation": "Many certificates at once: plan a revocation, run it, watch it.",
+    "duty": "Duties to revoke: list, open, revoke, dismiss with a second officer.",
     "crl": "Certificate revocation lists: issue and show.",
     "directory": "X.500 directories: publish, compare, mend, and what waits for them.",
     "static-files": "What relying parties fetch, as files for a web server; nginx's configuration.",

@@ -1,5 +1,6 @@
 """`tillid directory`: publish, compare, mend, and look at what waits."""
 
+import sys
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from server.directory_checks import Found
 
 _SHOWN = 20
+_BATCH = 500
 _NAME = click.argument("name", required=False, metavar="[DIRECTORY]")
 
 
@@ -57,30 +59,91 @@ def _list() -> Result:
     return Result({"directories": found}, none, Table(head, rows) if found else None)
 
 
-@verb(group, example="tillid directory publish main")
+@verb(group, example="tillid directory publish main --all")
 @_NAME
-def publish(name: str | None) -> Result:
-    """Publish and withdraw now what is due, whether or not the service runs."""
-    from server.directories import serve_directory
+@click.option("--all", "everything", is_flag=True, help="Also what was public before it was added.")
+@click.option("--dry-run", is_flag=True, help="Say how much there is, and change nothing.")
+def publish(name: str | None, everything: bool, dry_run: bool) -> Result:  # noqa: FBT001 - click's way
+    """Publish and withdraw now what is due, whether or not the service runs.
 
+    With --all, a directory that was added later gets the certificates in force of all who
+    consented, too. Whoever is interrupted calls it again, and it goes on.
+    """
     with installation() as parts:
-        done = {each: serve_directory(parts, each) for each in _names(parts, name)}
-        waiting = {each: len(parts.directory_desk.waiting(each)) for each in done}
+        names = _names(parts, name)
+        if dry_run:
+            return _plan(parts, names, everything=everything)
+        asked = {each: _fill(parts, each) if everything else 0 for each in names}
+        done = {each: _serve(parts, each) for each in names}
+        waiting = {each: len(parts.directory_desk.waiting(each)) for each in names}
     rows = tuple((each, str(count), str(waiting[each])) for each, count in done.items())
     return Result(
-        {"done": done, "waiting": waiting},
+        {"asked": asked, "done": done, "waiting": waiting},
         table=Table(("Directory", "Done", "Still waiting"), rows),
         exit_code=ExitCode.PARTLY_DONE if any(waiting.values()) else ExitCode.DONE,
     )
 
 
+def _plan(parts: "Assembly", names: list[str], *, everything: bool) -> Result:
+    absent = {each: _absent(parts, each) if everything else 0 for each in names}
+    waiting = {each: len(parts.directory_desk.waiting(each)) for each in names}
+    rows = tuple((each, str(waiting[each]), str(absent[each])) for each in names)
+    head = ("Directory", "Waiting", "To be added")
+    return Result({"absent": absent, "waiting": waiting}, table=Table(head, rows))
+
+
+def _absent(parts: "Assembly", name: str) -> int:
+    """How many certificates are public, and were never to go there."""
+    from server.clock import utc_now
+
+    if not parts.settings.directories[name].certificates:
+        return 0
+    return parts.directory_backfill.count(name, utc_now())
+
+
+def _fill(parts: "Assembly", name: str) -> int:
+    """Make due what is public and was never to go there; how many certificates."""
+    from server.clock import utc_now
+
+    total, done = _absent(parts, name), 0
+    while total and (count := parts.directory_backfill.put(name, _BATCH, OPERATOR, utc_now())):
+        done += count
+        if sys.stderr.isatty():
+            click.echo(f"{name}: {done:,} of {total:,} certificates are due", err=True)
+    return done
+
+
+def _serve(parts: "Assembly", name: str) -> int:
+    """Do what is due until no more of it can be done; how much it was."""
+    from server.directories import serve_directory
+
+    done = 0
+    while count := serve_directory(parts, name):
+        done += count
+        if sys.stderr.isatty():
+            click.echo(f"{name}: {done:,} done", err=True)
+    return done
+
+
 @verb(group, example="tillid directory diff main --json")
 @_NAME
 def diff(name: str | None) -> Result:
-    """Compare directories and records, both ways, on every replica; exits with 9 if they differ."""
+    """Compare directories and records, both ways, on every replica; exits with 9 if they differ.
+
+    It also counts what is public and was never to go there, since the directory was added later.
+    """
     with installation() as parts:
-        found = [_look(parts, each) for each in _names(parts, name)]
-    return _difference(found)
+        names = _names(parts, name)
+        found = _difference([_look(parts, each) for each in names])
+        absent = {each: count for each in names if (count := _absent(parts, each))}
+    said = tuple(
+        f"{each}: {count:,} certificates were public before it was added:"
+        f" tillid directory publish {each} --all"
+        for each, count in absent.items()
+    )
+    code = ExitCode.CHECK_SAYS_NO if absent else found.exit_code
+    value = {**found.value, "absent": absent}
+    return Result(value, (*found.sentences, *said), found.table, code)
 
 
 @verb(group, example="tillid directory repair main --dry-run")

@@ -31,7 +31,7 @@ PROGRAMS = {
     "ldapsearch": "ldap-utils",
     "slapd": "slapd",
 }
-_READY_SECONDS = 30
+_READY_SECONDS = 90
 # A failpoint of a test is meant for the service, not for the tools of its users.
 _FAILPOINT = "TILLID_FAILPOINT"
 
@@ -187,8 +187,10 @@ class Stage:
             raise CommandFailed(f"POST /api/v1/{path.split('/', maxsplit=1)[0]}", document)
         return document
 
-    def wait_for(self, what: str, seen: Callable[[], bool], seconds: float = 40) -> float:
-        """Look until something is seen; gives the seconds it took.
+    def wait_for(
+        self, what: str, seen: Callable[[], bool], seconds: float = 40, rest: float = 0.1
+    ) -> float:
+        """Look until something is seen, with a rest (seconds) between; gives the seconds it took.
 
         Raises:
             NotSeen: it was not, in time; or the service has died.
@@ -199,7 +201,7 @@ class Stage:
                 raise ServerFailed("tillid serve", self.state / "logs" / "serve.log")
             if time.monotonic() - started > seconds:
                 raise NotSeen(what, seconds)
-            self.pause.wait(0.1)
+            self.pause.wait(rest)
         return time.monotonic() - started
 
     def _failed(self, program: str, ran: Ran) -> Exception:
@@ -224,6 +226,17 @@ def _tillid() -> list[str]:
 def _which(program: str) -> str | None:
     places = [*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/sbin"]
     return next((p for p in places if os.access(f"{p}/{program}", os.X_OK)), None)
+
+
+_PROCESSORS = """# Written by `tillid demo`: who handles personal data for the controller.
+[[processor]]
+name = "this machine"
+role = "directory"
+purpose = "The public directory of the demo"
+region = "DK"
+agreement = "None: it is the controller's own"
+directory = "main"
+"""
 
 
 def _settings_text(slapd: PrivateSlapd) -> str:

@@ -14,7 +14,7 @@ from demo.stage import Stage
 
 Chapter = Iterator[str]
 ADMINISTRATORS = ("security_administrator", "second_administrator")
-_SECONDS = 90
+_SECONDS = 150
 
 
 def backup(stage: Stage) -> Chapter:
@@ -158,7 +158,7 @@ def _approved(stage: Stage) -> None:
 
 
 def _reached(stage: Stage, state: str) -> None:
-    stage.wait_for(f"the state {state}", lambda: _case(stage)["state"] == state, _SECONDS)
+    stage.wait_for(f"the state {state}", lambda: _case(stage)["state"] == state, _SECONDS, rest=1)
 
 
 def _crl_number(done: Any, when: str) -> str:

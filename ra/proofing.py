@@ -310,17 +310,28 @@ def _differs_from_evidence(zone: MachineReadableZone, claim: ClaimedIdentity) ->
 def _differs_from_register(
     person: RegisteredPerson, zone: MachineReadableZone, claim: ClaimedIdentity
 ) -> tuple[str, ...]:
-    born = () if person.birth_date == zone.birth_date else ("birth_date",)
-    return (*_names_differ(person, claim), *born)
+    agreement = {
+        **_names_registered(claim, person),
+        "birth_date": person.birth_date == zone.birth_date,
+    }
+    return tuple(field for field, agrees in agreement.items() if not agrees)
 
 
 def _names_differ(person: RegisteredPerson, claim: ClaimedIdentity) -> tuple[str, ...]:
-    wanted, known = _words(claim.given_name), _words(person.given_name)
-    agreement = {
-        "surname": _words(claim.surname) == _words(person.surname),
-        "given_name": _stand_in_order(wanted, known),
-    }
+    agreement = _names_registered(claim, person)
     return tuple(field for field, agrees in agreement.items() if not agrees)
+
+
+def _names_registered(claim: ClaimedIdentity, person: RegisteredPerson) -> dict[str, bool]:
+    return {
+        "surname": _words(claim.surname) == _words(person.surname),
+        "given_name": _stand_in_order(_words(claim.given_name), _words(person.given_name)),
+    }
+
+
+def names_are_registered(claim: ClaimedIdentity, person: RegisteredPerson) -> bool:
+    """Whether a claimed name is the registered one under the rule NAMES-1."""
+    return all(_names_registered(claim, person).values())
 
 
 def names_agree(given_name: PersonName, surname: PersonName, zone: MachineReadableZone) -> bool:

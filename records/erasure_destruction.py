@@ -27,6 +27,7 @@ from records.tables import (
     directory_debt,
     publication,
     retention_order,
+    revocation_duty,
     subject,
 )
 
@@ -40,6 +41,9 @@ def destroy_all(
 ) -> dict[str, int]:
     """Delete what is not kept; gives how much of what, and in `left` what stays."""
     counts = {"owed": _owe(tx, of, case_id, policies, now)}
+    counts["duties"] = tx.execute(
+        delete(revocation_duty).where(revocation_duty.c.subject_id == of)
+    ).rowcount
     ended = or_(certificate.c.keep_until.is_(None), certificate.c.keep_until <= now)
     gone = and_(certificate.c.subject_id == of, ended)
     counts["certificates"] = tx.execute(delete(certificate).where(gone)).rowcount

@@ -1,7 +1,8 @@
 """What the database itself refuses, whoever asks and whatever the program believes.
 
 The codes are PKI (certificates, keys and publication), KEY (keys on their way out of the key
-store), REV (bulk revocation), RA (applications, officers, four eyes), PER (proofing persons), CASE
+store), REV (bulk revocation), DTR (duties to revoke), RA (applications, officers, four eyes), PER
+(proofing persons), CASE
 (data-subject cases), ERA (erasures), RET (orders about keeping), CON and DIS (consents and
 disclosures), ORG (legal persons and mandates), ASC (associations), DEL (delivery and activation),
 DUT (separation of duties) and AUD (the log); PKI19 stands for every table at once.
@@ -17,6 +18,7 @@ from records.guards_bulk import BULK_GUARDS
 from records.guards_cases import CASE_GUARDS
 from records.guards_consents import CONSENT_EFFECTS, CONSENT_GUARDS
 from records.guards_delivery import DELIVERY_GUARDS
+from records.guards_duties import DUTY_DONE, DUTY_GUARDS
 from records.guards_erasure import ERASURE_GUARDS
 from records.guards_organisations import ORGANISATION_GUARDS
 from records.guards_persons import PERSON_GUARDS
@@ -35,6 +37,7 @@ GUARDS = (
     *CASE_GUARDS,
     *PERSON_GUARDS,
     *CONSENT_GUARDS,
+    *DUTY_GUARDS,
     *ERASURE_GUARDS,
     *ORGANISATION_GUARDS,
     *DELIVERY_GUARDS,
@@ -123,6 +126,7 @@ EFFECTS = (
         "DELETE FROM ocsp_response WHERE issuer = OLD.issuer AND serial = OLD.serial",
     ),
     *CONSENT_EFFECTS,
+    DUTY_DONE,
     KEY_DOOMED,
 )
 

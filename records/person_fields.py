@@ -47,6 +47,8 @@ APPLICATION_MEMBERS: tuple[tuple[str, tuple[RecordClass, Source] | None], ...] =
     ("applicant.claim.email", (RecordClass.CONTACT, Source.DATA_SUBJECT)),
     ("applicant.claim", (RecordClass.PROOFING_EVIDENCE, Source.DATA_SUBJECT)),
     ("applicant", (RecordClass.PROOFING_EVIDENCE, Source.SYSTEM)),
+    ("authenticator", (RecordClass.PROOFING_EVIDENCE, Source.OFFICER)),
+    ("contact", (RecordClass.CONTACT, Source.DATA_SUBJECT)),
     ("requested", (RecordClass.AGREEMENT_FILE, Source.DATA_SUBJECT)),
     ("acceptances", (RecordClass.AGREEMENT_FILE, Source.DATA_SUBJECT)),
     ("evidence", (RecordClass.PROOFING_EVIDENCE, Source.OFFICER)),

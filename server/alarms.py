@@ -42,6 +42,7 @@ class AlarmName(StrEnum):
     CASE_DAY_20 = "CASE_DAY_20"
     CASE_DAY_27 = "CASE_DAY_27"
     CASE_OVERDUE = "CASE_OVERDUE"
+    REVOCATION_DUTY_OVERDUE = "REVOCATION_DUTY_OVERDUE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,8 @@ class Observations:
     late_erasures: tuple[tuple[str, datetime], ...] = ()
     """Cases without an answer from the day on which somebody has to look, with that time."""
     cases: tuple[CaseSeen, ...] = ()
+    late_duties: tuple[tuple[str, datetime], ...] = ()
+    """Duties to revoke that are open past their deadline, with that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,11 @@ def alarms(seen: Observations, limits: Limits, now: datetime) -> list[Alarm]:
         said = "The month for an answer to a request for erasure runs out (GDPR 12(3))."
         way = f"See tillid erase receipt show {case}, which says what it waits for."
         found.append(Alarm(AlarmName.ERASURE_LATE, f"erasure.{case.lower()}", since, said, way))
+    for duty, since in seen.late_duties:
+        said = f"Duty {duty} to revoke is overdue (NSIS 3.2.3(4))."
+        way = "Revoke, or have a second officer dismiss the duty: tillid duty list."
+        name = AlarmName.REVOCATION_DUTY_OVERDUE
+        found.append(Alarm(name, f"duty.{duty.lower()}", since, said, way))
     if seen.disk.free < seen.disk.wanted:
         free = f"{seen.disk.free // 1_000_000} MB are free in the state directory."
         way = "Make room: without it no CRL can be written and, on SQLite, nothing be recorded."

@@ -18,6 +18,7 @@ from server.api_case_requesters import register_case_requesters
 from server.api_cases import register_cases
 from server.api_consents import register_consents
 from server.api_delivery import register_delivery
+from server.api_duties import register_duties
 from server.api_erasures import register_erasures, register_retention
 from server.api_mandates import register_mandates
 from server.api_models import (
@@ -52,6 +53,7 @@ def api(parts: Assembly) -> APIBlueprint:
         _certificates,
         register_statuses,
         register_revocations,
+        register_duties,
         register_subjects,
         register_consents,
         register_cases,

@@ -174,7 +174,7 @@ def _gathering(blueprint: APIBlueprint, parts: Assembly) -> None:
         return _view(resume(parts, path.case_id, officer, utc_now()))
 
     @blueprint.post("/cases/<case_id>/preparation", summary="Collect, and hand to the approvers")
-    def preparation(path: SubjectCasePath) -> Response:
+    def case_preparation(path: SubjectCasePath) -> Response:
         officer = _handler(parts, path.case_id)
         case, statuses = prepare(parts, path.case_id, officer, utc_now())
         view = case_view(case, utc_now().date())

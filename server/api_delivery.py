@@ -100,7 +100,7 @@ def _staff(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.get(
         "/applications/<application_id>/duties/<task>", summary="What an officer signs for a task"
     )
-    def statement(path: DutyPath) -> Response:
+    def duty_statement(path: DutyPath) -> Response:
         acting_officer(parts, request, Act.SEE_APPLICATIONS)
         octets = statement_of(parts, path.application_id, Task(path.task))
         return Response(octets, mimetype="application/json")
@@ -109,7 +109,7 @@ def _staff(blueprint: APIBlueprint, parts: Assembly) -> None:
         "/applications/<application_id>/duties/<task>",
         summary="Sign a proofing, or a check of the person at the activation",
     )
-    def duty(path: DutyPath, body: DutyBody) -> tuple[Response, int]:
+    def sign_duty(path: DutyPath, body: DutyBody) -> tuple[Response, int]:
         hand = _hand(acting_officer(parts, request, Act.PROVE), body.signature)
         done = record_duty(parts, path.application_id, Task(path.task), hand, utc_now())
         return jsonify({done.task.value: done.officer}), 201
@@ -124,7 +124,7 @@ def _staff(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.post(
         "/applications/<application_id>/codes", summary="Make an activation code and send it"
     )
-    def code(path: ApplicationPath, body: CodeBody) -> tuple[Response, int]:
+    def dispatch(path: ApplicationPath, body: CodeBody) -> tuple[Response, int]:
         hand = _hand(acting_officer(parts, request, Act.DISPATCH_CODES), body.signature)
         channel = CodeChannel(body.channel)
         sent = dispatch_code(parts, path.application_id, channel, hand, utc_now())
@@ -134,14 +134,14 @@ def _staff(blueprint: APIBlueprint, parts: Assembly) -> None:
 
 def _holders(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.get("/applications/<application_id>/credential", summary="How the credential stands")
-    def show_credential(path: ApplicationPath) -> Response:
+    def credential(path: ApplicationPath) -> Response:
         officer_or_applicant(parts, path.application_id)
         return jsonify(_view(parts, path.application_id))
 
     @blueprint.post(
         "/applications/<application_id>/activation", summary="The holder activates the credential"
     )
-    def activation(path: ApplicationPath, body: ActivationBody) -> Response:
+    def activate_own(path: ApplicationPath, body: ActivationBody) -> Response:
         applicant_only(parts, request, path.application_id)
         claim = Claim(body.code, body.login, body.receipt)
         after = activate(parts, path.application_id, claim, utc_now())
@@ -150,7 +150,7 @@ def _holders(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.post(
         "/applications/<application_id>/contact", summary="The applicant is reached elsewhere"
     )
-    def contact(path: ApplicationPath, body: ContactBody) -> Response:
+    def change_contact(path: ApplicationPath, body: ContactBody) -> Response:
         applicant_only(parts, request, path.application_id)
         moved = contact_of(body.email, body.phone)
         return jsonify(application_view(move_contact(parts, path.application_id, moved, utc_now())))
@@ -173,13 +173,13 @@ def _letters(blueprint: APIBlueprint, parts: Assembly) -> None:
         return jsonify([_letter_view(each) for each in parts.letters.waiting()])
 
     @blueprint.get("/letters/<letter_id>", summary="One letter, encrypted to the printer")
-    def letter(path: LetterPath) -> Response:
+    def one_letter(path: LetterPath) -> Response:
         officer = acting_officer(parts, request, Act.DISPATCH_CODES)
         octets = parts.letters.fetch(path.letter_id, officer.id, utc_now())
         return Response(octets, content_type=MEDIA_TYPE)
 
     @blueprint.post("/letters/<letter_id>/confirmation", summary="It is printed; it is purged here")
-    def confirmation(path: LetterPath) -> Response:
+    def confirm_letter(path: LetterPath) -> Response:
         officer = acting_officer(parts, request, Act.DISPATCH_CODES)
         return jsonify(_letter_view(parts.letters.confirm(path.letter_id, officer.id, utc_now())))
 

@@ -37,6 +37,7 @@ from records.credentials import Credentials
 from records.crls import Crls
 from records.database import Database
 from records.directory_authorities import AuthorityPublications
+from records.directory_backfill import DirectoryBackfill
 from records.directory_debts import DirectoryDebts
 from records.directory_desk import DirectoryDesk
 from records.erasure_work import ErasureWork
@@ -54,6 +55,7 @@ from records.person_files import PersonFiles
 from records.personal_data import PersonalData
 from records.publication_consents import Consents
 from records.publications import Publications
+from records.revocation_duties import RevocationDuties
 from records.revocation_secrets import RevocationSecrets
 from records.schema import check_schema
 from records.sealing import Vault
@@ -73,6 +75,7 @@ from server.errors import IssuerOffline, NoRegisters
 from server.held_pins import AskPin
 from server.notices import NoNotifier
 from server.person_parts import PersonParts, joined, kept_catalogue, person_parts
+from server.processors import require_processors
 from server.published_watch import PublishedWatch
 from server.replica import ReplicaResponses
 from server.settings import Settings
@@ -110,6 +113,7 @@ class Assembly:
     letters: Letters
     publications: Publications
     directory_desk: DirectoryDesk
+    directory_backfill: DirectoryBackfill
     directory_authorities: AuthorityPublications
     erasures: Erasures
     erasure_work: ErasureWork
@@ -126,6 +130,7 @@ class Assembly:
     deliveries: Deliveries
     subject_acts: SubjectActs
     persons: PersonParts
+    duties: RevocationDuties
     policy: ProofingPolicy
     clock: ClockWatch
     seal_pace: SealPace
@@ -303,7 +308,10 @@ def assembled(
     Raises:
         MalformedRequest: the list of compromised keys cannot be read.
         DatabaseUnavailable: the database is not there, not durable, or of another schema.
+        SettingsRefused: the register of processors lacks who runs a directory.
     """
+    run_by = {name: table.processor for name, table in settings.directories.items()}
+    require_processors(run_by, settings.controller.processors_file)
     assembly = _join(
         settings, Database(settings.database.url.reveal()), Tokens(settings.hsm, ask_pin)
     )
@@ -375,6 +383,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         letters=Letters(database),
         publications=Publications(database, personal),
         directory_desk=DirectoryDesk(database),
+        directory_backfill=DirectoryBackfill(database),
         directory_authorities=AuthorityPublications(database),
         erasures=Erasures(database, crls, erasure_rules(settings), search.forget),
         erasure_work=ErasureWork(database),
@@ -392,6 +401,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         deliveries=Deliveries(database, personal),
         subject_acts=SubjectActs(database),
         persons=person_parts(settings, database, personal),
+        duties=RevocationDuties(database),
         clock=ClockWatch(database),
         delivery_ports=fake_ports(utc_now()) if settings.registers.adapter == "fake" else None,
         decisions=_decisions(settings),

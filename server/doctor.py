@@ -25,6 +25,7 @@ from records.personal_data import PersonalData
 from records.schema import check_schema
 from revocation.publication import CrlScope, crl_is_due
 from server.assembly import crl_policy
+from server.doctor_directories import examine_directories
 from server.doctor_vault import Finding, examine_vault
 from server.ntp import NoTime, clock_offset
 from server.settings import Settings
@@ -62,6 +63,7 @@ def examine(settings: Settings, now: datetime, *, fix: bool = False) -> Iterator
                 if record.answers_ocsp:
                     yield from _ocsp_signer(settings, database, record, now)
         yield from examine_vault(settings, database)
+        yield from examine_directories(settings, database)
     yield from _staff_listener(settings, now)
 
 

@@ -36,6 +36,7 @@ from server.crls import publish_crl, renew_crl
 from server.delivery import awaits_activation
 from server.delivery_jobs import end_activations
 from server.directory_jobs import check_directories, publish_entries
+from server.duty_jobs import duty_work
 from server.erasure_nights import (
     is_first_tonight,
     look_after,
@@ -278,6 +279,7 @@ JOBS: dict[str, Job] = {
     "retention": apply_retention,
     "close-cases": lambda parts, _, now: _each(case_work(parts, now), lambda act: act()),
     "lapse-applications": lambda parts, _, now: lapse_applications(parts, now),
+    "revocation-duties": lambda parts, _, now: _each(duty_work(parts, now), lambda act: act()),
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,
 }

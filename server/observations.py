@@ -12,6 +12,7 @@ from cryptography import x509
 from audit.events import parse_header
 from ca.issuers import IssuerRecord, IssuerState
 from gdpr_erasure.pace import DAY_TO_WARN, is_late
+from ra.revocation_duties import DutyState
 from records.audit_log import audit_log
 from records.visibility import Channel
 from revocation.publication import COMPLETE, DELTA
@@ -68,6 +69,11 @@ def look(parts: Assembly, now: datetime) -> Observations:
             (case, asked + timedelta(days=DAY_TO_WARN))
             for case, asked, state in parts.erasure_work.unanswered()
             if is_late(asked, state, now)
+        ),
+        late_duties=tuple(
+            (duty.id, duty.deadline)
+            for duty in parts.duties.all(DutyState.OPEN)
+            if duty.is_overdue(now)
         ),
         cases=tuple(CaseSeen(case.id, case.clock) for case in parts.cases.open_cases()),
     )

@@ -5,6 +5,7 @@ settings that it runs, if it runs one.
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -84,6 +85,30 @@ def read_processors(file: Path) -> tuple[Processor, ...]:
             (".".join(map(str, each["loc"])) or file.name, each["msg"]) for each in error.errors()
         ]
         raise _refused(file, faults) from None
+
+
+def without_processor(directories: Mapping[str, str], file: Path) -> list[str]:
+    """The directories, given with who runs each, of which the register does not know that.
+
+    Raises: SettingsRefused, where the register cannot be read.
+    """
+    register = read_processors(file) if directories else ()
+    names = {each.name for each in register}
+    run = {each.directory for each in register}
+    return [of for of, processor in directories.items() if not {of} & run | {processor} & names]
+
+
+def require_processors(directories: Mapping[str, str], file: Path) -> None:
+    """Nothing goes to a directory whose processor is not in the register (GDPR Art. 28, 30).
+
+    Raises: SettingsRefused naming each.
+    """
+    absent = without_processor(directories, file)
+    if absent:
+        said = f"names a processor that the register {file} does not have (GDPR Art. 28)"
+        way_out = "Add a table [[processor]] for it: docs/privacy.md shows one."
+        faults = [SettingsFault(f"directories.{of}", "tillid.toml", said, way_out) for of in absent]
+        raise SettingsRefused(tuple(faults))
 
 
 def _tuple(found: dict[str, object]) -> dict[str, object]:

@@ -34,6 +34,7 @@ from records.tables.delivery import (
     revocation_secret,
 )
 from records.tables.directories import authority_publication, directory_check, publication
+from records.tables.duties import revocation_duty
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
 from records.tables.organisations import (
     association,
@@ -132,6 +133,7 @@ __all__ = [
     "publication",
     "resolution",
     "retention_order",
+    "revocation_duty",
     "revocation_residue",
     "revocation_secret",
     "status_change",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ca.identifiers import SerialNumber
+from ca.identifiers import IssuerName, SerialNumber
 from commands.exit_codes import ExitCode
 from demo.slapd import PrivateSlapd
 from publish_ldap.directory import Directory
@@ -16,7 +16,7 @@ from server.clock import utc_now
 from tests.support.directory_certificates import Published, an_entry
 from tests.support.installation import an_installation
 from tests.support.operator import Operator, environment_of
-from tests.support.slapd import own_slapd
+from tests.support.slapd import ldapsearch, own_slapd
 from tests.support.softhsm import SoftHsm
 from tests.support.staff import an_officer, certified
 
@@ -89,6 +89,31 @@ def test_a_directory_is_published_compared_and_mended_by_hand(
     assert tillid("directory", "diff").code == ExitCode.DONE
 
 
+def test_a_directory_that_is_added_later_gets_what_is_public_already(
+    parts: Assembly, tillid: Operator, own_slapd: PrivateSlapd
+) -> None:
+    serial = a_person(parts)
+    tillid("directory", "publish")
+    later = SETTINGS.format(slapd=own_slapd).replace("main", "later")
+    # Of the same server: what counts is what was asked of the directory by this name.
+    with (parts.settings.state / "tillid.toml").open("a") as settings:
+        settings.write(later)
+    differs = tillid("directory", "diff", "later")
+    assert (differs.code, differs.result["absent"]) == (ExitCode.CHECK_SAYS_NO, {"later": 1})
+    planned = tillid("directory", "publish", "later", "--all", "--dry-run")
+    assert planned.result == {"absent": {"later": 1}, "waiting": {"later": 0}}
+    assert tillid("directory", "diff", "later").code == ExitCode.CHECK_SAYS_NO
+    filled = tillid("directory", "publish", "later", "--all")
+    assert (filled.code, filled.result["asked"]) == (ExitCode.DONE, {"later": 1})
+    states = parts.publications.of_certificate(IssuerName("issuing"), serial)
+    assert {one.directory: one.state for one in states} == {
+        "main": "published",
+        "later": "published",
+    }
+    assert tillid("directory", "publish", "later", "--all").result["asked"] == {"later": 0}
+    assert tillid("directory", "diff", "later").code == ExitCode.DONE
+
+
 def test_what_was_set_aside_is_told_tried_again_or_given_up(
     parts: Assembly, tillid: Operator
 ) -> None:
@@ -127,3 +152,26 @@ def test_a_directory_that_is_down_is_a_dependency_that_is_down(
 ) -> None:
     own_slapd.stop()
     assert tillid("directory", "diff").code == ExitCode.UNAVAILABLE
+
+
+def seen(tillid: Operator) -> dict[str, bool]:
+    findings = tillid("doctor").result["findings"]
+    return {one["check"]: one["ok"] for one in findings if "director" in one["check"]}
+
+
+def test_the_doctor_looks_at_directories(
+    parts: Assembly, tillid: Operator, own_slapd: PrivateSlapd
+) -> None:
+    checks = ("processors of directories", "directory main", "queue of directory main")
+    a_person(parts)
+    (task,) = (one.id for one in parts.directory_desk.waiting("main"))
+    failed = Failed(task, "objectClassViolation", utc_now(), set_aside=True)
+    parts.publications.failed_all([failed], utc_now())
+    before = ldapsearch(own_slapd, "(objectClass=*)", scope="base")
+    assert seen(tillid) == dict(zip(checks, (True, True, False), strict=True))
+    assert ldapsearch(own_slapd, "(objectClass=*)", scope="base") == before
+    own_slapd.stop()
+    parts.settings.controller.processors_file.unlink()
+    assert seen(tillid) == dict(zip(checks, (False, False, False), strict=True))
+    refused = tillid("directory", "list")
+    assert refused.code == ExitCode.USAGE

@@ -182,6 +182,7 @@ def test_nothing_is_issued_that_could_not_be_written(
         (("cert", "revoke", "issuing/01ab", "--reason", "superseded", "--yes"), 3),
         (("cert", "issue", "--profile", "tls-server", "--csr", "/nowhere", "--out", "-"), 3),
         (("application", "list", "--identity", "/nowhere"), 3),
+        (("duty", "list", "--identity", "/nowhere"), 3),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, tuple) else str(x),
 )

@@ -32,7 +32,7 @@ KILLS = (
     ("postgresql", "destroyed"),
     ("postgresql", "done"),
 )
-_RECOVERY_SECONDS = 60
+_RECOVERY_SECONDS = 120
 
 
 def killed_at(story: Requested, step: str) -> None:

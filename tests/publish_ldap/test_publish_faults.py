@@ -108,7 +108,7 @@ def test_a_server_that_hangs_up_in_the_middle_is_unavailable_and_gets_the_rest_l
         with Directory(settings) as directory:
             proxy.after, proxy.strike = 4000, proxy.hang_up
             outcomes = directory.add_certificates(wanted)
-            assert {type(one) for one in outcomes} == {DirectoryUnavailable}
+            assert DirectoryUnavailable in {type(one) for one in outcomes}
             again = directory.add_certificates(wanted)
     assert {type(one) for one in again} == {str}
     held = [e["userCertificate;binary"] for e in ldapsearch(fast, "(userCertificate=*)")]

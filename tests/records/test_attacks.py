@@ -18,6 +18,7 @@ from tests.support.attacks_bulk import BULK_ATTACKS
 from tests.support.attacks_cases import CASE_ATTACKS
 from tests.support.attacks_consents import CONSENT_ATTACKS
 from tests.support.attacks_delivery import DELIVERY_ATTACKS
+from tests.support.attacks_duties import DUTY_ATTACKS
 from tests.support.attacks_erasure import ERASURE_ATTACKS
 from tests.support.attacks_organisations import ORGANISATION_ATTACKS
 from tests.support.attacks_persons import PERSON_ATTACKS
@@ -86,7 +87,9 @@ ATTACKS = [
         CASE_ATTACKS,
         PERSON_ATTACKS,
         DELIVERY_ATTACKS,
+        DUTY_ATTACKS,
         ORGANISATION_ATTACKS,
+        DELIVERY_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements

@@ -24,6 +24,8 @@ APPLICATION = "/api/v1/applications/A-ABCDEFGHIJ"
 CERTIFICATE = "/api/v1/certificates/issuing/01abcdef0123456789abcdef"
 LETTER = "/api/v1/letters/letter-0123456789abcdef"
 BULK = "/api/v1/revocations/bulk-0123456789abcdef"
+DUTY = "/api/v1/duties/D-0123456789abcdef"
+NEW_DUTY = {"issuer": "issuing", "serial": "01abcdef0123456789abcdef", "cause": "death"}
 ERASURE = "/api/v1/erasures/E-0123456789abcdef"
 ORDER = "/api/v1/retention/orders/K-0123456789abcdef"
 SUBJECT = "/api/v1/subjects/subject-0123456789abcdef"
@@ -120,6 +122,10 @@ BY_OFFICERS = {
     ("get", "/api/v1/revocations"): (Act.REVOKE, None),
     ("get", BULK): (Act.REVOKE, None),
     ("post", f"{BULK}/beginning"): (Act.REVOKE, {"sha256": DIGEST}),
+    ("get", "/api/v1/duties"): (Act.REVOKE, None),
+    ("post", "/api/v1/duties"): (Act.REVOKE, NEW_DUTY),
+    ("post", f"{DUTY}/revocation"): (Act.REVOKE, None),
+    ("post", f"{DUTY}/dismissal"): (Act.REVOKE, {"no_reason": "other_person"}),
     ("get", "/api/v1/erasures"): (Act.ERASE, None),
     ("get", ERASURE): (Act.ERASE, None),
     ("get", f"{APPLICATION}/erasure-plan"): (Act.ERASE, None),
@@ -259,9 +265,8 @@ def ask(
     client: FlaskClient, operation: tuple[str, str], environ: dict[str, str] | None = None
 ) -> TestResponse:
     method, path = operation
-    others = BY_ANYONE.get(operation) or BY_APPLICANT.get(operation)
+    others = BY_ANYONE.get(operation) or BY_APPLICANT.get(operation) or BY_HOLDER.get(operation)
     _, body = BY_OFFICERS.get(operation, (None, others))
-    body = BY_HOLDER.get(operation, body)
     if operation == ("post", f"{CASE}/application"):
         body = APPLY
     body = BY_APPLICANT.get(operation, body)
@@ -299,6 +304,7 @@ def test_the_matrix_knows_every_operation(client: FlaskClient) -> None:
             .replace("letter-0123456789abcdef", "{letter_id}")
             .replace("duties/proofing", "duties/{task}")
             .replace("K-0123456789abcdef", "{order_id}")
+            .replace("D-0123456789abcdef", "{duty_id}")
             .replace("9999999", "{sequence}")
             .replace("issuing/01abcdef0123456789abcdef", "{issuer}/{serial}"),
         )

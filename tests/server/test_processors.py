@@ -18,7 +18,7 @@ from server.privacy_sheets import (
     record_of_processing,
 )
 from server.privacy_words import Language
-from server.processors import Processor, read_processors
+from server.processors import Processor, read_processors, require_processors
 from server.settings_sources import load_settings
 
 GOOD = """
@@ -123,3 +123,15 @@ def test_differences_between_two_exports_are_named(tmp_path: Path) -> None:
         "new: processors.Drift A/S",
     ]
     assert list(differences(after, before))[1] == "gone: processors.Drift A/S"
+
+
+def test_who_runs_a_directory_stands_in_the_register(tmp_path: Path) -> None:
+    file = written(tmp_path, f'{GOOD}directory = "by-name"\n')
+    (processor,) = read_processors(file)
+    require_processors({"main": processor.name, "by-name": "another"}, file)
+    with pytest.raises(SettingsRefused) as refused:
+        require_processors({"main": processor.name, "south": "another"}, file)
+    assert [fault.key for fault in refused.value.faults] == ["directories.south"]
+    require_processors({}, tmp_path / "none.toml")
+    with pytest.raises(SettingsRefused):
+        require_processors({"main": processor.name}, tmp_path / "none.toml")

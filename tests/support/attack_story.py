@@ -37,6 +37,7 @@ from server.clock import utc_now
 from tests.support.case_story import tell_cases
 from tests.support.consents import consent_story
 from tests.support.delivery_story import tell_delivery
+from tests.support.duties import duty_story
 from tests.support.erasures import administrators, ready, requested, to_sealed
 from tests.support.organisation_story import OrganisationStory
 from tests.support.person_story import tell_persons
@@ -100,6 +101,7 @@ class Story:
         self._issuers(now)
         self._bulk_revocations(now)
         consent_story(self.stores, self.names, now)
+        duty_story(self.stores, self.names, now)
         live = str(self.names["live_subject"])
         self.names |= tell_delivery(self.stores, now)
         self.names |= tell_cases(self.stores, live, self.proofer, now)

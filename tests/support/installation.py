@@ -15,6 +15,15 @@ from server.watch import open_changes
 from tests.support.softhsm import SoftHsm
 
 ORGANISATION = "Tillid Test"
+REGISTER = """
+[[processor]]
+name = "this machine"
+role = "directory"
+purpose = "Directories of tests"
+region = "DK"
+agreement = "Contract 1"
+"""
+"""Who runs the directories of tests."""
 
 
 class Unpaced(Pace):
@@ -29,6 +38,9 @@ class Unpaced(Pace):
 def an_installation(softhsm: SoftHsm, state: Path, **environment: str) -> Iterator[Assembly]:
     """Settings, database, tokens and both issuers; `environment` as TILLID_SECTION__KEY."""
     state.mkdir(mode=0o700, exist_ok=True)
+    given = state / "tillid.toml"
+    if given.exists() and "[directories." in given.read_text():
+        (state / "processors.toml").write_text(REGISTER)
     settings = load_settings(
         {
             "TILLID_STATE": str(state),

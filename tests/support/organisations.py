@@ -28,6 +28,7 @@ from server.assembly import Assembly
 from server.clock import utc_now
 from server.registration import application_package, approve_application, profile_reference
 from tests.support.api import an_application, armoured, presenting, problem
+from tests.support.high_office import HighOffice
 from tests.support.ra_builders import a_new_request_der, claimed
 from tests.support.staff import EnrolledOfficer, Office
 
@@ -70,6 +71,7 @@ class Registry:
     office: Office
     app: Flask
     _citizens: dict[tuple[str, AssuranceLevel], Citizen] = field(default_factory=dict)
+    _high: list[HighOffice] = field(default_factory=list)
 
     @property
     def parts(self) -> Assembly:
@@ -84,7 +86,10 @@ class Registry:
     def new_citizen(
         self, number: str, level: AssuranceLevel = SUBSTANTIAL, *, without_number: bool = False
     ) -> Citizen:
-        """Somebody proven at a level, whatever evidence that takes, and issued by the use cases."""
+        """Somebody proven at a level; below High whatever evidence that takes."""
+        if level is HIGH:
+            done = self.high_office().activated(number)
+            return Citizen(done, self.certificate_of(done.id))
         parts, now = self.parts, utc_now()
         clerk = self.office.staff[Role.REGISTRATION_OFFICER].officer
         approver = self.office.staff[Role.APPROVING_OFFICER]
@@ -108,6 +113,12 @@ class Registry:
             parts, proven.id, approver.sign(package), approver.officer, utc_now()
         )
         return Citizen(done, self.certificate_of(done.id))
+
+    def high_office(self) -> HighOffice:
+        """The officers of every task that High asks for, made when first needed."""
+        if not self._high:
+            self._high.append(HighOffice(self.parts))
+        return self._high[0]
 
     def certificate_of(self, application_id: str) -> x509.Certificate:
         (found,) = self.parts.certificates.find(application_id=application_id)

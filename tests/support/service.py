@@ -25,9 +25,10 @@ import pytest
 from demo.processes import is_free, start_child
 from demo.slapd import PrivateSlapd
 from tests.support.command_line import ROOT, clean_environment
+from tests.support.installation import REGISTER
 
 ORGANISATION = "Tillid Test"
-_READY_SECONDS = 30
+_READY_SECONDS = 90
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Service:
         """Settings, database and both issuers; nothing runs yet."""
         state.mkdir(mode=0o700)
         (state / "tillid.toml").write_text(_settings(slapd))
+        if slapd is not None:
+            (state / "processors.toml").write_text(REGISTER)
         environment = {
             "TILLID_STATE": str(state),
             "TILLID_PUBLIC__PORT": str(quiet_port()),

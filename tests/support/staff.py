@@ -122,10 +122,15 @@ def vetted(
 
 
 def certified(
-    parts: Assembly, officer: Officer, approver: EnrolledOfficer, *, published: bool = False
+    parts: Assembly,
+    officer: Officer,
+    approver: EnrolledOfficer,
+    number: str = NANCY,
+    *,
+    published: bool = False,
 ) -> Application:
     """An application whose certificate is issued."""
-    application = vetted(parts, officer, published=published)
+    application = vetted(parts, officer, number, published=published)
     signature = approver.sign(application_package(application))
     return approve_application(parts, application.id, signature, approver.officer, utc_now())
 

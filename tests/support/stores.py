@@ -39,6 +39,7 @@ from records.orders import Orders
 from records.personal_data import PersonalData
 from records.publication_consents import Consents
 from records.publications import Publications
+from records.revocation_duties import RevocationDuties
 from records.statuses import Statuses
 from records.tables import metadata
 from records.visibility import Visibility
@@ -93,6 +94,7 @@ class Stores:
         self.orders = Orders(self.database)
         self.debts = DirectoryDebts(self.database)
         self.consents = Consents(self.database, self.personal, (DIRECTORY,))
+        self.duties = RevocationDuties(self.database)
         self.cases = Cases(self.database, self.personal)
         self.case_contents = CaseContents(self.database, self.personal)
         self.deliveries = Deliveries(self.database, self.personal)
