@@ -1,7 +1,7 @@
 """The port to registered addresses: where a letter goes, fetched when it is sent (ISS-DEL-S2f).
 
 Nobody types an address, and none is kept: it goes into the letter and is forgotten. Any adapter
-must pass `tests/support/address_contract.py`.
+must pass `AddressRegisterContract` in `tests/support/port_contracts.py`.
 """
 
 from collections.abc import Mapping

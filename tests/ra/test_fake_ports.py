@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from ra.addresses import FakeAddresses
 from ra.attestations import KeyOrigin, device_part
 from ra.biometrics import Asked, ComparatorReport, compared_part, report_findings
 from ra.case import (
@@ -18,8 +19,9 @@ from ra.case import (
 from ra.case_assessment import CaseAssessment, Outcome, assess_case
 from ra.evidence import EvidenceKind
 from ra.fake_companies import FakeCvr
+from ra.fake_registers import FakeCpr
 from ra.fake_services import SILENT, FakeAttestation, FakeComparator, FakeLogins, FakeNotifier
-from ra.identity import Personal
+from ra.identity import CprNumber, Personal
 from ra.legal_persons import Company, CvrNumber
 from ra.levels import AssuranceLevel
 from ra.logins import Login, derived_part
@@ -27,6 +29,7 @@ from ra.policies import STANDARD, shipped_policy
 from ra.registers import NoAnswer
 from tests.support.port_contracts import (
     NOW,
+    AddressRegisterContract,
     AttestationVerifierContract,
     BiometricComparatorContract,
     CompanyRegisterContract,
@@ -43,6 +46,15 @@ LOGIN = Login(
     is_dynamic=True,
     assertion_sha256="ab" * 32,
 )
+
+
+class TestFakeAddresses(AddressRegisterContract):
+    known = CprNumber("2512489996")
+    without = CprNumber("3103979995")
+    silent = CprNumber("1502779995")
+
+    def register(self) -> FakeAddresses:
+        return FakeAddresses(FakeCpr(NOW))
 
 
 class TestFakeCvr(CompanyRegisterContract):

@@ -93,7 +93,6 @@ def test_destruction_deletes_everything_and_leaves_the_residue(
         "left": 0,
         "owed": 0,
         "payloads_dropped": 1,
-        "proofings": 0,
         "publications": 1,
     }
     assert isinstance(stores.statuses.status_of(*person.place), Revoked)
@@ -135,7 +134,6 @@ def test_what_a_duty_keeps_stays_under_its_own_key_and_goes_later(
         "left": 1,
         "owed": 0,
         "payloads_dropped": 1,
-        "proofings": 0,
         "publications": 1,
     }
     part = stores.erasures.finish(to_sealed(stores, part, NOW), "the first", NOW)
@@ -185,7 +183,6 @@ def test_a_certificate_that_is_kept_until_its_expiry_stays_revoked(
         "left": 1,
         "owed": 0,
         "payloads_dropped": 1,
-        "proofings": 0,
         "publications": 1,
     }
     assert isinstance(stores.statuses.status_of(*person.place), Revoked)

@@ -207,7 +207,14 @@ BY_REQUESTER = {
     ("get", f"{CASE}/own"),
     *(
         ("post", f"{CASE}/{step}")
-        for step in ("own-identity", "own-withdrawal", "download", "receipt", "application")
+        for step in (
+            "own-identity",
+            "own-withdrawal",
+            "own-answer",
+            "download",
+            "receipt",
+            "application",
+        )
     ),
 }
 NAMED = {name: APPLY[name] for name in ("certificate_request", "terms", "security_notice")}

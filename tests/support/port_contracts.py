@@ -8,17 +8,53 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import get_args
 
+from ra.addresses import (
+    AddressAnswer,
+    AddressRegister,
+    NoRegisteredAddress,
+    RegisteredAddress,
+)
 from ra.attestations import AttestationVerifier, KeyOrigin, NotAttested
 from ra.biometrics import BiometricComparator, ComparatorReport
 from ra.case import CodeChannel, SourceStatus
 from ra.companies import CompanyAnswer, CompanyRegister, NoCompany
-from ra.identity import Personal
+from ra.identity import CprNumber, Personal
 from ra.legal_persons import Company, CvrNumber
 from ra.logins import Login, LoginProvider, LoginRefused
 from ra.notices import Notice, NoticeKind, Notifier, Sending
 from ra.registers import NoAnswer
 
 NOW = datetime(2026, 1, 15, 9, tzinfo=UTC)
+
+
+class AddressRegisterContract:
+    """Cases for an adapter to a register of addresses."""
+
+    known: CprNumber
+    without: CprNumber
+    silent: CprNumber
+
+    def register(self) -> AddressRegister:
+        raise NotImplementedError
+
+    def test_it_names_itself_as_a_source(self) -> None:
+        assert self.register().source_id
+
+    def test_an_address_has_lines_and_is_never_shown_by_accident(self) -> None:
+        answer = self.register().address_of(self.known, NOW)
+        assert isinstance(answer, RegisteredAddress)
+        assert all(line.strip() for line in answer.value.split("\n"))
+        assert answer.value not in repr(answer)
+
+    def test_who_has_no_address_is_an_answer_of_its_own(self) -> None:
+        assert self.register().address_of(self.without, NOW) == NoRegisteredAddress()
+
+    def test_silence_is_an_answer_and_not_an_exception(self) -> None:
+        assert self.register().address_of(self.silent, NOW) == NoAnswer()
+
+    def test_the_answers_are_the_closed_set(self) -> None:
+        for number in (self.known, self.without, self.silent):
+            assert isinstance(self.register().address_of(number, NOW), get_args(AddressAnswer))
 
 
 class CompanyRegisterContract:
