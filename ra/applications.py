@@ -241,12 +241,17 @@ def record_acceptance(
     return replace(application, acceptances=(*application.acceptances, acceptance), updated_at=now)
 
 
+_TO_TAKE_UP = frozenset({ApplicationState.SUBMITTED, ApplicationState.REFERRED})
+
+
 def start_proofing(application: Application, officer: Officer, now: datetime) -> Application:
     """An officer takes the application up, or takes it up again after it waited.
 
     Raises: Refused (REG-IDN-L7) when the officer is the subject; Conflict.
     """
     require_not_subject(officer, application)
+    if application.state not in _TO_TAKE_UP:
+        raise Conflict(application.state)
     taken_up = step(application, ApplicationState.PROOFING, now)
     return replace(taken_up, officer=officer, findings=())
 

@@ -155,3 +155,9 @@ def test_the_public_key_is_taken_from_the_request() -> None:
             RequestedCertificate.read(
                 "natural-person", AssuranceLevel.LOW, octets, publication_consent=False
             )
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {State.SUBMITTED, State.REFERRED}))
+def test_nobody_takes_up_what_another_has_in_hand_or_has_vetted(state: ApplicationState) -> None:
+    with pytest.raises(Conflict):
+        start_proofing(replace(drafted(), state=state), PROOFER, NOW)
