@@ -12,6 +12,8 @@ from commands.output import Result, Table, verb
 ROLES = (
     "registration_officer",
     "approving_officer",
+    "personalisation_operator",
+    "code_dispatcher",
     "security_administrator",
     "auditor",
     "case_manager",
