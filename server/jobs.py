@@ -219,11 +219,13 @@ def apply_retention(parts: Assembly, _: Metrics, now: datetime) -> int:
 
 def seal_audit_log(parts: Assembly, metrics: Metrics, now: datetime) -> int:
     """Sign a head over the newest events, and put a copy where anyone can keep it."""
-    digest = digest_in_force(parts.database)
-    key = parts.tokens.service_key(AUDIT_KEY)
     with audit_log(parts.database) as log:
-        metrics.audit_events.set(log.size())
-        head = make_head(log, key, now, digest, AUDIT_ORIGIN)
+        size, latest = log.size(), log.latest_head()
+        metrics.audit_events.set(size)
+        if latest is not None and latest.size == size:
+            return 0  # before the schema is read, which costs as much as all else in a tick
+        digest = digest_in_force(parts.database)
+        head = make_head(log, parts.tokens.service_key(AUDIT_KEY), now, digest, AUDIT_ORIGIN)
     if head is None:
         return 0
     folder = parts.settings.state / "public" / "audit"
