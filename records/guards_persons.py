@@ -168,8 +168,9 @@ PERSON_GUARDS = (
         "PER09",
         "application",
         "UPDATE",
-        "NEW.state = 'lapsed' AND OLD.state <> 'lapsed'"
+        # An approved one ends with the window of its activation, which may be minutes.
+        "NEW.state = 'lapsed' AND OLD.state NOT IN ('lapsed', 'approved')"
         f" AND OLD.created_at > {{now}} - {LEAST_DAYS * _DAY}",
-        "no application lapses in its first week",
+        "no application lapses in its first week unless it was approved",
     ),
 )

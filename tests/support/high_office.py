@@ -21,7 +21,6 @@ from ra.fake_services import FakeAttestation, FakeLogins, FakeNotifier
 from ra.identity import CprNumber
 from ra.levels import AssuranceLevel
 from ra.logins import Login
-from ra.terms import TermsKind
 from records.officers import Role
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -37,7 +36,7 @@ from server.registration import (
     record_document,
 )
 from tests.support.ra_builders import NANCY, a_new_request_der, claimed, passport_of
-from tests.support.staff import EnrolledOfficer, an_officer
+from tests.support.staff import EnrolledOfficer, an_officer, shown
 
 PROFILE = "natural-person-high"
 PHONE = "+4520123456"
@@ -96,10 +95,10 @@ class HighOffice:
     def applied(
         self, number: str = NANCY, device: str | None = "card", profile: str = PROFILE
     ) -> Application:
-        answers: dict[str, dict[str, object]] = {}
-        for kind in TermsKind:
-            (offered,) = self.parts.policy.terms.in_force(kind, utc_now())
-            answers[kind.value] = {"read": True, "accepted": True, "sha256": offered.sha256}
+        session, digests = shown(self.parts)
+        answers: dict[str, dict[str, object]] = {
+            kind: {"read": True, "accepted": True, "sha256": each} for kind, each in digests.items()
+        }
         request = a_new_request_der()
         new = NewApplication(
             profile=profile,
@@ -107,6 +106,7 @@ class HighOffice:
             request=request,
             acceptances=answers,
             publication_consent=False,
+            session=session,
             device=device,
             attestation=FakeAttestation.attest(_spki_sha256(request)),
             contact=Contact(phone=PhoneNumber(PHONE)),
