@@ -124,6 +124,8 @@ class Vault:
         """
         if token in {each.name for each in self.keys.tokens}:
             raise Conflict(f"token {token}", "still named in the settings")
+        if self.keys.facts() is None:
+            return 0  # no key was ever made
         with self.keys.sealing():
             count = write_off(self.keys, token, now)
             if count:

@@ -276,6 +276,8 @@ def ask(
     _, body = BY_OFFICERS.get(operation, (None, others))
     if operation == ("post", f"{CASE}/application"):
         body = APPLY
+    if operation == ("post", f"{CASE}/own-answer"):
+        body = {"answer": "yes"}
     body = BY_APPLICANT.get(operation, body)
     return client.open(path, method=method.upper(), json=body, environ_base=environ or {})
 
