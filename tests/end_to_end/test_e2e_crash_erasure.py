@@ -92,8 +92,7 @@ def check_receipt(story: Requested) -> None:
 def nothing_personal_is_left(story: Requested) -> bool:
     # The keys of officers, and the one under which numbers are hashed, belong to nobody erased.
     officers = (
-        "(SELECT subject_id FROM officer"
-        " UNION SELECT id FROM subject WHERE kind = 'keyed_digests')"
+        "(SELECT subject_id FROM officer UNION SELECT id FROM subject WHERE kind = 'keyed_digests')"
     )
     people = [
         rows(story.service, f"SELECT id FROM subject WHERE id NOT IN {officers}"),  # noqa: S608
