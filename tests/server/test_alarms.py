@@ -63,6 +63,12 @@ def received(days: int) -> dict[str, object]:
 # What was observed, what it is an alarm about, and since when it is one.
 ON: list[tuple[dict[str, object], AlarmName, str, datetime]] = [
     (
+        {"late_duties": (("D-0123456789ABCDEF", NOW - HOUR),)},
+        AlarmName.REVOCATION_DUTY_OVERDUE,
+        "duty.d-0123456789abcdef",
+        NOW - HOUR,
+    ),
+    (
         {"changes": (ChangeSeen("issuing", Channel.OCSP, NOW - 3 * MINUTE),)},
         AlarmName.PUBLICATION_OVERDUE,
         "ocsp.issuing",
