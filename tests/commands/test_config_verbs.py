@@ -50,7 +50,7 @@ def test_explain_tells_one_key(capsys: pytest.CaptureFixture[str]) -> None:
         "Kind: whole number, 1 to 65535. Default: 8080",
         "Environment: TILLID_PUBLIC__PORT",
     ]
-    code, answer = _json(capsys, "explain", "directory.url")
+    code, answer = _json(capsys, "explain", "directories.NAME.url")
     assert (code, answer["ok"]) == (0, True)
 
 
