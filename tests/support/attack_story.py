@@ -316,7 +316,7 @@ class Story:
             "kept_subject": kept.subject_id,
             "sued_subject": sued.subject_id,
             "sued_serial": sued.place[1].hex,
-            "bare_subject": "subject-0",
+            "untouched_subject": "subject-0",
             "held_subject": held.subject_id,
             "held_serial": held.place[1].hex,
             "hold": hold.id,

@@ -120,7 +120,7 @@ ERASURE_ATTACKS = {
         "DELETE FROM application WHERE subject_id = :sued_subject",
         "DELETE FROM certificate WHERE serial = :sued_serial",
         "DELETE FROM data_key WHERE subject_id = :sued_subject AND purpose = 'evidence'",
-        "DELETE FROM subject WHERE id = :bare_subject",
+        "DELETE FROM subject WHERE id = :untouched_subject",
     ),
     "PKI35": ("DELETE FROM data_key WHERE subject_id = :kept_subject AND purpose = 'evidence'",),
     "RET01": (
