@@ -81,6 +81,8 @@ class Stage:
         os.environ["TILLID_STATE"] = str(state)
         if not (state / "tillid.toml").exists():
             (state / "tillid.toml").write_text(_settings_text(slapd) + further, encoding="utf-8")
+        if not (state / "processors.toml").exists():
+            (state / "processors.toml").write_text(_PROCESSORS, encoding="utf-8")
         stage = cls(state, load_settings(os.environ, Path.cwd()), slapd, facts)
         stage.remember()
         return stage
@@ -236,6 +238,16 @@ purpose = "The public directory of the demo"
 region = "DK"
 agreement = "None: it is the controller's own"
 directory = "main"
+"""
+
+
+_PROCESSORS = """# Written by `tillid demo`: who handles personal data for the controller.
+[[processor]]
+name = "this machine"
+role = "directory"
+purpose = "The public directory of the demo"
+region = "DK"
+agreement = "None: it is the controller's own"
 """
 
 
