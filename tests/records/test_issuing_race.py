@@ -82,5 +82,5 @@ def test_an_issuer_after_the_eraser_is_refused(stores: Stores) -> None:
     application = approved(stores)
     assert was_destroyed(stores, application.subject_id)
 
-    with pytest.raises(RuleBroken, match="PKI1[38]"):
+    with pytest.raises(RuleBroken, match=r"PKI1[38]"):
         stores.intend(order_of(application), utc_now())

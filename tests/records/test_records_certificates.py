@@ -259,6 +259,7 @@ def test_a_body_whose_key_is_gone_is_erased(stores: Stores) -> None:
     person = a_person(stores, NOW)
     with stores.database.write() as tx:
         take_away(tx, "pki15")
+        take_away(tx, "pki35")
         stores.personal.destroy(tx, person.subject_id)
 
     with pytest.raises(Erased):
