@@ -30,7 +30,9 @@ def _verbs() -> list[tuple[str, ...]]:
         group = importlib.import_module(f"commands.{noun.replace('-', '_')}").group
         found.append((noun,))
         if isinstance(group, click.Group):
-            found += [(noun, verb) for verb in group.commands]
+            for verb, command in group.commands.items():
+                inner = command.commands if isinstance(command, click.Group) else None
+                found += [(noun, verb, each) for each in inner] if inner else [(noun, verb)]
     return found
 
 
