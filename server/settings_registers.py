@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from server.settings_section import Section
-from server.settings_types import StatePath
+from server.settings_types import OptionalPath
 
 
 class Registers(Section):
@@ -14,6 +14,6 @@ class Registers(Section):
     adapter: Literal["none", "fake"] = Field(
         default="none", description="Register to ask; fake is test equipment and knows nobody real."
     )
-    catalogue_file: StatePath | None = Field(
+    catalogue_file: OptionalPath = Field(
         default=None, description="Approved sources and equivalence assessments; without, none is."
     )
