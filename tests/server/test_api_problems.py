@@ -7,8 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import prometheus_client
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 from records.database import Database
 from records.officers import Officers, Role
 from server.logs import get_logger, log_to
-from server.metrics import Metrics, exposition, share_under
+from server.metrics import DIRECTORY, Metrics, exposition, share_under
 from server.staff import MAX_BODY, staff_app
 from tests.support.api import as_officer, problem
 from tests.support.command_line import ROOT
@@ -248,8 +250,18 @@ def _references(value: object) -> Iterator[str]:
             yield from _references(each)
 
 
-def test_metrics_of_all_processes_are_shown(office: Office, client: FlaskClient) -> None:
-    share_under(office.parts.settings.state / "metrics", fresh=True)
+@pytest.fixture
+def shared(office: Office, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which the values of all processes are, for as long as one test runs."""
+    folder = office.parts.settings.state / "metrics"
+    monkeypatch.setenv(DIRECTORY, str(folder))
+    monkeypatch.setattr(prometheus_client.values, "ValueClass", None)
+    share_under(folder, fresh=True)
+    return folder
+
+
+@pytest.mark.usefixtures("shared")
+def test_metrics_of_all_processes_are_shown(client: FlaskClient) -> None:
     metrics = Metrics.of_process()
     metrics.requests.labels("public", "/ocsp", "200").inc()
     metrics.audit_events.set(7)
@@ -259,9 +271,7 @@ def test_metrics_of_all_processes_are_shown(office: Office, client: FlaskClient)
     assert b"tillid_audit_events 7.0" in exposition()
 
 
-def test_a_worker_that_was_killed_signs_with_no_standby(office: Office) -> None:
-    folder = office.parts.settings.state / "metrics"
-    share_under(folder, fresh=True)
+def test_a_worker_that_was_killed_signs_with_no_standby(shared: Path) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path\n"
         "from server.metrics import Metrics, share_under\n"
@@ -269,9 +279,9 @@ def test_a_worker_that_was_killed_signs_with_no_standby(office: Office) -> None:
         "Metrics.of_process().standby_in_use.labels('issuing').set(1)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", script, folder], cwd=ROOT, check=False)
+    done = subprocess.run([sys.executable, "-c", script, shared], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
-    assert len(list(folder.glob("gauge_livemax_*.db"))) == 1
+    assert len(list(shared.glob("gauge_livemax_*.db"))) == 1
     Metrics.of_process().standby_in_use.labels("issuing").set(0)
     assert b'tillid_token_standby_in_use{token="issuing"} 0.0' in exposition()
 
