@@ -26,6 +26,7 @@ from records.tables import (
     data_key,
     directory_debt,
     publication,
+    renewal,
     retention_order,
     revocation_duty,
     subject,
@@ -59,6 +60,7 @@ def destroy_all(
     ).rowcount
     forget_associations(tx, of, ids)
     counts["proofings"] = forget_proofing(tx, ids)
+    tx.execute(delete(renewal).where(renewal.c.application_id.in_(ids)))
     counts["applications"] = tx.execute(delete(application).where(gone)).rowcount
     counts["cases"] = forget_cases(tx, of)
     bodies, files = remaining(tx, of)

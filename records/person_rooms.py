@@ -39,6 +39,7 @@ from records.tables import (
     officer_certificate,
     one_time_link,
     publication,
+    renewal,
     resolution,
     retention_order,
     revocation_duty,
@@ -178,7 +179,7 @@ ROOMS: tuple[Room, ...] = (
     ),
     *(
         Room(table, _of_own_application(table), ("application_id",), record_class=_EVIDENCE)
-        for table in (failed_attempt, resolution, derivation, derivation_review)
+        for table in (failed_attempt, resolution, derivation, derivation_review, renewal)
     ),
     Room(training, _of_own_person(training), ("id",), record_class=_OFFICERS),
     Room(

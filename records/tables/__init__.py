@@ -62,7 +62,7 @@ from records.tables.persons import (
     resolution,
     training,
 )
-from records.tables.registration import application, approval
+from records.tables.registration import application, approval, renewal
 from records.tables.status import crl, crl_piece, ocsp_response, status_change, status_observation
 from records.tables.subject_cases import (
     case_approval,
@@ -131,6 +131,7 @@ __all__ = [
     "print_job",
     "proofing_nonce",
     "publication",
+    "renewal",
     "resolution",
     "retention_order",
     "revocation_duty",

@@ -19,7 +19,6 @@ TABLE = requirements()
 PLANNED = frozenset(
     {
         "REG-APP-L4",
-        "REG-APP-L5",
         "REG-APP-L7",
         "REG-IDN-L6",
         "REG-IDN-L8",
@@ -34,13 +33,7 @@ PLANNED = frozenset(
         "ISS-DEL-S2b",
         "ISS-REV-L4c",
         "ISS-REV-L5",
-        "ISS-REN-L1a",
-        "ISS-REN-L1b",
-        "ISS-REN-S1c",
-        "ISS-REN-H2",
         "ISS-REN-L3",
-        "ISS-REN-L5",
-        "ISS-REN-L6",
         "USE-AUT-L1",
         "USE-AUT-S4",
         "USE-AUT-S5",
