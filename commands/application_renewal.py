@@ -71,12 +71,24 @@ def _add_replace(group: click.Group) -> None:
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="The root certificate, in PEM.",
     )
-    def replace(application: str, loss: str, request_file: Path, staff: str, trust: Path) -> Result:
+    @click.option(
+        "--secret-file",
+        type=click.Path(path_type=Path),
+        help="Secret of the application: a file, fd:N or credential:NAME; asked for without.",
+    )
+    def replace(application: str, loss: str, request_file: Path, **of: Any) -> Result:
         """Ask for another credential in place of that of an application, by its secret."""
-        secret = click.prompt("Secret of the application", hide_input=True, err=True)
         body = {"certificate_request": read_text(request_file), "loss": loss}
-        client = StaffClient(staff, trust, secret=secret)
+        client = StaffClient(of["staff"], of["trust"], secret=_secret(of["secret_file"]))
         return _opened(client.post(f"applications/{application}/replacement", body))
+
+
+def _secret(source: Path | None) -> str:
+    from hsm.pins import read_pin
+
+    if source is not None:
+        return read_pin(source)
+    return str(click.prompt("Secret of the application", hide_input=True, err=True))
 
 
 def _opened(found: dict[str, Any]) -> Result:
