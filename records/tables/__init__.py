@@ -36,6 +36,7 @@ from records.tables.delivery import (
 from records.tables.directories import authority_publication, directory_check, publication
 from records.tables.duties import revocation_duty
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
+from records.tables.notices import holder_notice
 from records.tables.organisations import (
     association,
     call_back,
@@ -112,6 +113,7 @@ __all__ = [
     "erasure_notice",
     "erasure_receipt",
     "failed_attempt",
+    "holder_notice",
     "incident",
     "issuer",
     "issuer_certificate",

@@ -1,4 +1,4 @@
-"""Attacks on renewals and replacements, by the code that refuses."""
+"""Attacks on renewals, replacements and notices, by the code that refuses."""
 
 from tests.support.story_sql import copied, over
 
@@ -27,4 +27,16 @@ RENEWAL_ATTACKS = {
         "DELETE FROM renewal",
     ),
     "REN04": ("UPDATE application SET state = 'fulfilled' WHERE id = :renewed_application",),
+}
+NOTICE_ATTACKS = {
+    "NOT01": (
+        "UPDATE holder_notice SET at = 0 WHERE state = 'due'",
+        "UPDATE holder_notice SET occasion = 'issued' WHERE occasion = 'suspended'",
+        "UPDATE holder_notice SET application_id = :bare_application WHERE state = 'due'",
+        (
+            "UPDATE holder_notice SET state = 'due', channel = NULL, ended_at = NULL"
+            " WHERE state = 'sent'"
+        ),
+    ),
+    "NOT02": ("DELETE FROM holder_notice WHERE application_id = :renewed_application",),
 }

@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from ra.applications import Application
+from ra.case import CodeChannel
 from ra.levels import AssuranceLevel
 from ra.renewals import Basis, Loss, Renewal
+from records.holder_notices import HolderNotices
 from records.officers import Role
 from tests.support.renewal_examples import SAYS
 from tests.support.stores import SECRET, Person, Stores, a_person, approval_by, submitted, verified
@@ -52,6 +54,9 @@ def renewal_story(stores: Stores, names: dict[str, object], now: datetime) -> No
     stores.statuses.hold(*held.place, "system:operator", now)
     of_held = replace(renewing(held, Basis.RENEWAL, now), renewal=None)
     stores.applications.add(of_held, SECRET, now)
+    notices = HolderNotices(stores.database)
+    told = next(each for each in notices.due(1000, now) if each.application_id == approved.id)
+    notices.end(told, CodeChannel.EMAIL, now)
     names |= {
         "renewed_application": approved.id,
         "renewed_serial": first.place[1].hex,
