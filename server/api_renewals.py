@@ -1,4 +1,4 @@
-"""API operations of a holder who renews a credential, or replaces one that is lost."""
+"""API operations of a holder who renews a credential, replaces one that is lost, or ends it all."""
 
 from typing import Annotated, Literal
 
@@ -10,6 +10,7 @@ from ra.errors import Refused
 from ra.renewals import Loss
 from ra.requirements import finding
 from server.access import applicant_only, officer_of, presented_certificate
+from server.agreements import end_agreement
 from server.api_contacts import attestation_of, contact_of
 from server.api_models import ApplicationPath, Body, TermsAnswer, Text
 from server.api_views import application_view
@@ -69,6 +70,15 @@ def register_renewals(blueprint: APIBlueprint, parts: Assembly) -> None:
             parts, path.application_id, Loss(body.loss), asked, utc_now()
         )
         return jsonify({**application_view(application), "secret": secret}), 201
+
+    @blueprint.post(
+        "/applications/<application_id>/agreement-end", summary="The holder ends the agreement"
+    )
+    def agreement_end(path: ApplicationPath) -> tuple[Response, int]:
+        applicant_only(parts, request, path.application_id)
+        duties = end_agreement(parts, path.application_id, utc_now())
+        view = application_view(parts.applications.get(path.application_id))
+        return jsonify({**view, "duties": list(duties)}), 202
 
 
 def _asked(body: NextBody, changes: dict[str, str]) -> Asked:

@@ -198,6 +198,7 @@ BY_APPLICANT = {
     ("post", f"{APPLICATION}/contact"): {},
     ("post", f"{APPLICATION}/revocation-secret"): None,
     ("post", f"{APPLICATION}/withdrawal"): None,
+    ("post", f"{APPLICATION}/agreement-end"): None,
     ("post", f"{APPLICATION}/replacement"): {"certificate_request": "", "loss": "lost"},
     ("post", f"{APPLICATION}/nonces"): {"purpose": "login"},
     ("post", f"{APPLICATION}/biometrics"): {"capture": "face", "nonce": "n", "method": "m"},

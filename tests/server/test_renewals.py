@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 from cryptography import x509
@@ -14,12 +15,14 @@ from ra.errors import Conflict, Refused
 from ra.fake_services import FakeNotifier
 from ra.renewals import Loss
 from ra.requirements import finding
+from ra.revocation_duties import DutyCause
 from records.certificate_rows import CertificateRecord
 from records.errors import NotFound
 from records.officers import Role
 from records.renewals import holder_of
 from records.statuses import Place
 from revocation.causes import Cause, Grounds
+from server.agreements import end_agreement
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.errors import NotSignedIn
@@ -33,6 +36,7 @@ from server.registration import (
     reject_application,
 )
 from server.renewals import Asked, renew, replace_lost
+from server.revocation_duties import due_by_itself
 from server.staff import staff_app
 from tests.support.api import bearer, presenting, problem
 from tests.support.ra_builders import NANCY, a_new_request_der, passport_of
@@ -333,3 +337,38 @@ def test_no_officer_replaces_a_credential_in_the_holders_name(
     )
     assert "REG-APP-S4e" in str(problem(answer))
     assert desk.record(old).status == "issued"
+
+
+def test_an_agreement_that_its_holder_ends_is_a_duty_to_revoke(
+    desk: Desk, client: FlaskClient
+) -> None:
+    old = desk.holder()
+    made = client.post(
+        "/api/v1/renewals",
+        json={"certificate_request": a_request_pem()},
+        environ_base=presenting(desk.certificate(old)),
+    )
+    assert made.json is not None
+    path, secret = f"/api/v1/applications/{made.json['id']}/agreement-end", made.json["secret"]
+    done = desk.approved(desk.parts.applications.get(made.json["id"]))
+
+    ended = client.post(path, headers=bearer(secret))
+
+    assert ended.status_code == 202
+    assert ended.json is not None
+    (duty,) = ended.json["duties"]
+    found = desk.parts.duties.get(duty)
+    assert (found.cause, found.opened_by) == (DutyCause.AGREEMENT_ENDED, holder_of(done.id))
+    again = client.post(path, headers=bearer(secret))
+    assert again.json is not None
+    assert again.json["duties"] == []
+    due = due_by_itself(desk.parts, utc_now() + timedelta(hours=25))
+    assert duty in {each.id for each in due}
+
+
+def test_an_agreement_that_ends_before_there_is_a_certificate_ends_the_application(
+    desk: Desk,
+) -> None:
+    of = applied(desk.parts)
+    assert end_agreement(desk.parts, of.id, utc_now()) == ()
+    assert desk.parts.applications.get(of.id).state is ApplicationState.WITHDRAWN
