@@ -21,6 +21,7 @@ PLANNED = frozenset(
         "REG-APP-L4",
         "REG-APP-L7",
         "REG-IDN-L6",
+        "ISS-REV-L5",
         "ISS-STR-L1",
         "ISS-STR-L2",
         "ISS-STR-S2c",
