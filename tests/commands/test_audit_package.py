@@ -1,7 +1,9 @@
 """`tillid audit export --package`: what an auditor is given, and what is nobody else's business."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -150,6 +152,7 @@ def test_a_sample_names_nobody(tillid: Operator, audited: Audited, tmp_path: Pat
     export = ("audit", "export", "--package", folder, "--sample", 2)
     assert tillid(*export, "--identity", audited.identity(Role.AUDITOR)).code == 0
     names = {name for number in (NANCY, DEAD) for name in persona_name(CprNumber(number))}
+    assert len(list((folder / "cases").iterdir())) == 4
     canaries = {NANCY, DEAD, passport_of(NANCY).mrz_lines[1][:9], *names, "Officer Test", "+4520"}
     for path in folder.rglob("*.*"):
         if path.is_file():
@@ -192,6 +195,38 @@ def test_what_is_refused_writes_nothing_and_tells_nothing(
         assert (ended.code, ended.answer["ok"]) == (code, False), arguments
     assert audited.size() == size
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine"]
+
+
+def _past_the_guards(audited: Audited, statement: str, value: bytes) -> None:
+    path = audited.parts.settings.state / "tillid.sqlite"
+    with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
+        guards = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            " AND tbl_name = 'audit_event'"
+        ).fetchall()
+        for name, _ in guards:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(statement, (value,))
+        for _, text in guards:
+            connection.execute(text)
+
+
+def test_a_broken_log_is_written_down_with_its_place(
+    tillid: Operator, audited: Audited, tmp_path: Path
+) -> None:
+    statement = "UPDATE audit_event SET leaf_sha256 = ? WHERE sequence = 3"
+    with audit_log(audited.parts.database) as log:
+        (entry,) = log.page(3, 4)
+    who = ("--identity", audited.identity(Role.AUDITOR))
+    _past_the_guards(audited, statement, bytes(32))
+    try:
+        ended = tillid("audit", "export", "--package", tmp_path / "package", "--sample", 1, *who)
+    finally:
+        _past_the_guards(audited, statement, entry.leaf_hash)
+    assert (ended.code, ended.result["log_whole"]) == (9, False)
+    found = json.loads((tmp_path / "package" / "log" / "verification.json").read_text())
+    assert (found["whole"], found["broken_at"]) == (False, 3)
+    assert "BROKEN at event 3" in (tmp_path / "package" / "index.md").read_text()
 
 
 def test_every_query_is_of_a_verb_and_of_keys_that_there_are(
