@@ -127,7 +127,7 @@ def attestation(request: Path) -> str:
     return b64encode(FakeAttestation.attest(hashlib.sha256(spki).hexdigest())).decode()
 
 
-def fetch_certificate(stage: Stage, name: str, made: Any) -> Path:
+def fetch_certificate(stage: Stage, name: str, made: Any) -> None:
     """The certificate in a file of this name, and the holder's identity file beside it."""
     of, secret = made["id"], made["secret"]
 
@@ -136,12 +136,10 @@ def fetch_certificate(stage: Stage, name: str, made: Any) -> Path:
 
     stage.wait_for("the certificate", issued)
     pem = stage.api(f"applications/{of}/certificate", secret=secret)
-    certificate = stage.folder / f"{name}.pem"
-    certificate.write_text(pem)
+    (stage.folder / f"{name}.pem").write_text(pem)
     key = (stage.folder / f"{name}.key").read_text()
     lines = f"Staff: {stage.settings.staff.url}\nTrust: root.pem\n"
     holder(stage, name).write_text(f"{lines}{key}{pem}")
-    return certificate
 
 
 def holder(stage: Stage, name: str) -> Path:

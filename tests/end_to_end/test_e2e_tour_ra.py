@@ -97,7 +97,7 @@ def test_the_tour_is_played_and_left_in_the_middle_and_nothing_stays(tour: Tour)
 
     # A second run begins anew, and Ctrl-C in the middle of it leaves nothing running.
     run, output = tour.begin()
-    until("the service", lambda: "public listener:" in output.read_text(), 200)
+    until("the directory", lambda: "directory: ldap://" in output.read_text(), 200)
     os.killpg(run.pid, signal.SIGINT)
     assert run.wait(120) != 0
     left = Service(state, {}).processes() | Service(state.parent, {}).processes()
