@@ -33,11 +33,11 @@ def _checkpoint(group: click.Group) -> None:
 
         with installation() as parts:
             with audit_log(parts.database) as log:
-                head = _latest(log)
+                head = latest_head(log)
             key = parts.tokens.service_key(AUDIT_KEY).public_key()
         return Result(
             {"head": head.text, "size": head.size, **_key_facts(key)},
-            (*head.text.splitlines(), *_pem(key).splitlines()),
+            (*head.text.splitlines(), *public_key_pem(key).splitlines()),
         )
 
 
@@ -85,7 +85,7 @@ def _proof(event: int | None, old: int | None) -> Result:
     with installation() as parts:
         key = parts.tokens.service_key(AUDIT_KEY).public_key()
         with audit_log(parts.database) as log:
-            head = _latest(log)
+            head = latest_head(log)
             leaves = log.leaves(head.size)
             made: Proof
             if event is None:
@@ -139,7 +139,8 @@ def _checked(path: Path, key_file: Path | None) -> Result:
     )
 
 
-def _latest(log: "AuditLog") -> "Head":
+def latest_head(log: "AuditLog") -> "Head":
+    """The latest signed head; NotFound while there is none."""
     from records.errors import NotFound
 
     head = log.latest_head()
@@ -148,7 +149,8 @@ def _latest(log: "AuditLog") -> "Head":
     return head
 
 
-def _pem(key: "ec.EllipticCurvePublicKey") -> str:
+def public_key_pem(key: "ec.EllipticCurvePublicKey") -> str:
+    """A public key in PEM."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -158,4 +160,4 @@ def _key_facts(key: "ec.EllipticCurvePublicKey") -> dict[str, object]:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return {"public_key": _pem(key), "key_sha256": hashlib.sha256(der).hexdigest()}
+    return {"public_key": public_key_pem(key), "key_sha256": hashlib.sha256(der).hexdigest()}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FOLLOW_SECONDS = 1.0
 _PAGE = 1000
+_CASES = 25
 
 
 def add_to(group: click.Group) -> None:
@@ -61,26 +62,59 @@ def _follow(database: "Database", size: int) -> None:
 
 
 def _export(group: click.Group) -> None:
-    @verb(group, example="tillid audit export --out log.jsonl")
-    @click.option("--out", required=True, type=OutFile(stdout=False), help="Where it goes.")
-    @click.option("--from", "start", default=0, type=click.IntRange(0), help="The first event.")
-    def export(out: Path, start: int) -> Result:
+    @verb(
+        group,
+        example="tillid audit export --package assessment --sample 25 --identity auditor.pem",
+    )
+    @click.option("--out", type=OutFile(stdout=False), help="The file that the log goes to.")
+    @click.option("--from", "start", type=click.IntRange(0), help="With --out: the first event.")
+    @click.option(
+        "--package",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Instead: the folder for all that an assessment asks for; new, or empty.",
+    )
+    @click.option("--sample", type=click.IntRange(1, 100), help="Cases of each level and outcome.")
+    @click.option("--seed", help="Gives the same sample again; without it, a new one is drawn.")
+    @click.option(
+        "--identity",
+        type=click.Path(path_type=Path),
+        help="With --package: identity file of the auditor who draws the sample.",
+    )
+    def export(out: Path | None, package: Path | None, **asked: Any) -> Result:
         """Write events and signed heads as lines of JSON; headers only, nothing personal.
 
         A line is {"sequence", "leaf_sha256", "header"}, the header as it is hashed or null when it
         was dropped, or {"head"}. Whoever has the file can verify the tree with the public key.
-        """
-        from records.audit_log import audit_log
 
-        with (
-            installation() as parts,
-            audit_log(parts.database) as log,
-            out.open("w", encoding="utf-8") as file,
-        ):
-            events = _write(file, (_exported(entry) for entry in log.entries(start)))
-            heads = _write(file, ({"head": head.text} for head in log.heads()))
-        said = f"{out}: {events} events and {heads} heads."
-        return Result({"out": str(out), "events": events, "heads": heads}, (said,))
+        With --package: requirements with what meets and what shows them, sampled cases, policies in
+        force and the verified log, with a signed manifest and index.md to begin with.
+        """
+        from commands.audit_package import write_package
+
+        if package is not None and out is None:
+            if asked["start"] is not None or asked["identity"] is None:
+                raise click.UsageError("--package goes with --identity FILE, and not with --from.")
+            count = asked["sample"] or _CASES
+            return write_package(package, asked["identity"], count, asked["seed"])
+        if out is None or package is not None:
+            raise click.UsageError("Name one of: --out FILE, --package DIR.")
+        if any(asked[name] is not None for name in ("sample", "seed", "identity")):
+            raise click.UsageError("--sample, --seed and --identity go with --package.")
+        return _lines(out, asked["start"] or 0)
+
+
+def _lines(out: Path, start: int) -> Result:
+    from records.audit_log import audit_log
+
+    with (
+        installation() as parts,
+        audit_log(parts.database) as log,
+        out.open("w", encoding="utf-8") as file,
+    ):
+        events = _write(file, (_exported(entry) for entry in log.entries(start)))
+        heads = _write(file, ({"head": head.text} for head in log.heads()))
+    said = f"{out}: {events} events and {heads} heads."
+    return Result({"out": str(out), "events": events, "heads": heads}, (said,))
 
 
 def _write(file: IO[str], lines: Iterator[dict[str, object]]) -> int:

@@ -7,7 +7,7 @@ from server.problems import Problem, ProblemRaised
 
 @click.command(epilog="Example: tillid demo --once")
 @click.option("--once", is_flag=True, help="End after the story instead of staying.")
-@click.option("--tour", metavar="NAME", default="", help="Play a tour instead: erasure.")
+@click.option("--tour", metavar="NAME", default="", help="Play a tour instead: erasure, ra.")
 def group(once: bool, tour: str) -> None:  # noqa: FBT001 - click's way
     """Play one credential's whole life: proved, issued, published, checked, revoked, erased.
 

@@ -94,14 +94,20 @@ def _list() -> Result:
     return Result(
         {
             "officers": [
-                {"officer": o.id, "name": name, "role": o.role, "state": o.state}
+                {
+                    "officer": o.id,
+                    "person": o.person_id,
+                    "name": name,
+                    "role": o.role,
+                    "state": o.state,
+                }
                 for o, name in found
             ]
         },
         () if found else ("There are no officers yet: tillid officer invite.",),
         Table(
-            ("Officer", "Name", "Role", "State"),
-            tuple((o.id, name, o.role.label, o.state) for o, name in found),
+            ("Officer", "Person", "Name", "Role", "State"),
+            tuple((o.id, o.person_id, name, o.role.label, o.state) for o, name in found),
         ),
     )
 

@@ -1,5 +1,6 @@
 """`tillid organisation`: mandates to act for legal persons, and their seals, by the staff API."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -209,13 +210,21 @@ def incidents(identity: Path) -> Result:
 
 
 def apply_named(path: str, request: Path, identity: Path, *, accept: bool) -> Result:
-    """Apply for a certificate that names an organisation; prints the secret of the application."""
-    client = StaffClient.as_officer(identity)
-    answers = {
-        kind: {"sha256": text["sha256"], "read": accept, "accepted": accept}
-        for kind, text in client.get("terms").items()
-    }
-    found = client.post(path, {"certificate_request": read_text(request), **answers})
+    """Apply for a certificate that names an organisation; prints the secret of the application.
+
+    With `accept` terms and notice are shown in full first, on standard error.
+    """
+    client, pem = StaffClient.as_officer(identity), read_text(request)
+    shown = client.post("presentations", {"language": "en"})
+    session, answers = shown["session"], {}
+    for kind in ("terms", "security_notice"):
+        digest = shown[kind]["sha256"]
+        if accept:
+            click.echo(shown[kind]["text"], err=True)
+            replace(client, secret=session).post("presentations/completion", {"sha256": digest})
+        answers[kind] = {"sha256": digest, "read": accept, "accepted": accept}
+    body = {"certificate_request": pem, "session": session, **answers}
+    found = client.post(path, body)
     told = f"{found['id']}: {found['state']}, level {found['level']}"
     return Result(found, (told, f"Keep this secret of the application: {found['secret']}"))
 

@@ -6,7 +6,7 @@ happened. What a later run needs to know is remembered with the stage.
 
 import hashlib
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from cryptography import x509
 
 from demo import direct_sql
 from demo.errors import CommandFailed, DemoError
+from demo.identities import environment_of, sign_command
 from demo.relying_party import RelyingParty
 from demo.stage import Stage, line
 from ra.fake_registers import persona_name, specimen_passport
@@ -30,7 +31,10 @@ STAFF = {
     "second_administrator": "Bo Dahl",
     "auditor": "Åse Bøgh",
 }
-ROLES = {"second_administrator": "security_administrator"}
+ROLES = {
+    "second_administrator": "security_administrator",
+    "counter_officer": "registration_officer",
+}
 """The role of whoever is not called by it."""
 FEATURES = ("hologram", "microprint", "optically-variable-ink")
 
@@ -49,33 +53,43 @@ def ceremony(stage: Stage) -> Chapter:
 
 def staff(stage: Stage) -> Chapter:
     """Directory and service start; five officers are invited, each with a card of their own."""
+    yield from service(stage)
+    yield from enrol(stage, STAFF)
+
+
+def service(stage: Stage) -> Chapter:
+    """Directory and service start."""
     stage.start_directory()
     yield f"directory: {stage.slapd.url}, base {stage.slapd.suffix}"
     stage.start_service()
     yield f"public listener: {stage.settings.public.url}, staff: {stage.settings.staff.url}"
     RelyingParty(stage).fetch_issuers()
+
+
+def enrol(stage: Stage, staff: Mapping[str, str]) -> Chapter:
+    """Invite and enrol whoever of these is missing; names by what the story calls them."""
     people = stage.facts.setdefault("officers", {})
-    missing = [role for role in STAFF if role not in people]
+    missing = [called for called in staff if called not in people]
     try:
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda role: _enrol(stage, role), missing))
+            list(pool.map(lambda called: _enrol(stage, called, staff[called]), missing))
     finally:
         stage.remember()
-    for role in STAFF:
-        officer = people[role]
-        yield f"{role.replace('_', ' ')}: {officer}, key in a card (SoftHSM token)"
+    for called in staff:
+        officer = people[called]
+        yield f"{called.replace('_', ' ')}: {officer}, key in a card (SoftHSM token)"
 
 
-def _enrol(stage: Stage, role: str) -> None:
-    card = stage.folder / "cards" / role
+def _enrol(stage: Stage, called: str, name: str) -> None:
+    card, role = stage.folder / "cards" / called, ROLES.get(called, called)
     card.mkdir(parents=True, exist_ok=True, mode=0o700)
-    invited = stage.tillid("officer", "invite", STAFF[role], "--role", ROLES.get(role, role))
+    invited = stage.tillid("officer", "invite", name, "--role", role)
     arguments = ["officer", "enrol", invited["link"], "--trust", str(stage.folder / "root.pem")]
-    stage.tillid(*arguments, "--card", str(card), "--out", str(identity(stage, role)))
+    stage.tillid(*arguments, "--card", str(card), "--out", str(identity(stage, called)))
     if role == "registration_officer":
         last = (utc_now() + timedelta(days=365)).date()
         stage.tillid("officer", "train", invited["officer"], "--until", last.isoformat())
-    stage.facts["officers"][role] = invited["officer"]
+    stage.facts["officers"][called] = invited["officer"]
 
 
 def application(stage: Stage) -> Chapter:
@@ -294,12 +308,7 @@ def _altered(stage: Stage, of: str, officer: Path) -> str:
     octets = bytearray(package.read_bytes())
     octets[len(octets) // 2] ^= 1
     package.write_bytes(octets)
-    told = dict(part.split(": ", 1) for part in officer.read_text().splitlines() if ": " in part)
-    command = ["openssl", "cms", "-sign", "-binary", "-md", "sha256", "-outform", "PEM"]
-    command += ["-engine", "pkcs11", "-keyform", "engine", "-inkey", told["Key"]]
-    command += ["-signer", who, "-in", str(package), "-out", str(signature)]
-    environment = {"PKCS11_MODULE_PATH": told["Module"], "SOFTHSM2_CONF": told["SoftHSM"]}
-    stage.tool(command, environment)
+    stage.tool(sign_command(officer, package, signature), environment_of(officer))
     package.unlink()
     why = _refused(
         stage, "application", "approve", of, "--signature", str(signature), "--identity", who

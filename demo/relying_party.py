@@ -13,6 +13,8 @@ class RelyingParty:
     """Looks from outside, with nothing but the public addresses and a trust anchor."""
 
     stage: Stage
+    holder: str = "applicant"
+    """Whose certificate it looks at, by the name of the file."""
 
     @property
     def _folder(self) -> Path:
@@ -20,7 +22,7 @@ class RelyingParty:
 
     @property
     def _certificate(self) -> Path:
-        return self._folder / "applicant.pem"
+        return self._folder / f"{self.holder}.pem"
 
     def fetch_issuers(self) -> None:
         """Fetch both CA certificates over plain HTTP, as PEM."""

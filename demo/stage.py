@@ -19,6 +19,7 @@ from threading import Event
 from typing import Any
 
 from demo.errors import CommandFailed, NotSeen, ProgramMissing, ServerFailed
+from demo.identities import curl_options, environment_of
 from demo.processes import free_port, is_free, start_child, stop_child
 from demo.slapd import PrivateSlapd
 from server.settings import Settings
@@ -164,8 +165,34 @@ class Stage:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def api(self, path: str, body: object | None = None, secret: str = "") -> Any:
-        """Call the API as the applicant does, by curl; CommandFailed with the problem."""
+    def api(
+        self,
+        path: str,
+        body: object | None = None,
+        secret: str = "",
+        identity: Path | None = None,
+    ) -> Any:
+        """Call the API by curl, as applicant with a secret, or with an identity file.
+
+        Raises:
+            CommandFailed: with the problem.
+        """
+        answer = self.fetch(path, body, secret, identity)
+        if not answer.startswith((b"{", b"[")):
+            return answer.decode()
+        document = json.loads(answer)
+        if isinstance(document, dict) and str(document.get("type", "")).startswith("/problems/"):
+            raise CommandFailed(f"POST /api/v1/{path.split('/', maxsplit=1)[0]}", document)
+        return document
+
+    def fetch(
+        self,
+        path: str,
+        body: object | None = None,
+        secret: str = "",
+        identity: Path | None = None,
+    ) -> bytes:
+        """The octets that the API answers with."""
         options = [
             "silent",
             f'url = "{self.settings.staff.url}/api/v1/{path}"',
@@ -177,17 +204,18 @@ class Stage:
         if body is not None:
             sent.write_text(json.dumps(body), encoding="utf-8")
             options += [f'data-binary = "@{sent}"', 'header = "Content-Type: application/json"']
-        config = self.folder / "curl.conf"
-        config.write_text("\n".join(options), encoding="utf-8")
-        answer = self.tool(["curl", "--config", str(config)])
-        sent.unlink(missing_ok=True)
-        config.unlink()
-        if not answer.startswith(("{", "[")):
-            return answer
-        document = json.loads(answer)
-        if isinstance(document, dict) and str(document.get("type", "")).startswith("/problems/"):
-            raise CommandFailed(f"POST /api/v1/{path.split('/', maxsplit=1)[0]}", document)
-        return document
+        if identity is not None:
+            options += curl_options(identity)
+        config, answer = self.folder / "curl.conf", self.folder / "answer"
+        config.write_text("\n".join([*options, f'output = "{answer}"']), encoding="utf-8")
+        card = {} if identity is None else environment_of(identity)
+        answer.write_bytes(b"")
+        self.tool(["curl", "--config", str(config)], card)
+        for each in (sent, config):
+            each.unlink(missing_ok=True)
+        octets = answer.read_bytes()
+        answer.unlink()
+        return octets
 
     def wait_for(
         self, what: str, seen: Callable[[], bool], seconds: float = 40, rest: float = 0.1

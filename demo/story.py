@@ -9,7 +9,6 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from demo.chapters import STAFF
 from demo.stage import Stage
 from demo.tours import TOURS
 
@@ -61,9 +60,8 @@ def _ending(stage: Stage, console: Console, seconds: float) -> dict[str, object]
     officers = stage.facts["officers"]
     links = stage.tillid("officer", "link", *officers.values())["links"]
     console.print(f"\nOne-time links to the pages ({settings.links.minutes} minutes, once each):")
-    for role in STAFF:
-        officer = officers[role]
-        console.print(f"   {role.replace('_', ' '):24} {links[officer]}", soft_wrap=True)
+    for called, officer in officers.items():
+        console.print(f"   {called.replace('_', ' '):24} {links[officer]}", soft_wrap=True)
     trust = stage.folder / "root.pem"
     console.print(
         f"\nYour browser asks about the certificate: its trust anchor is {trust}", soft_wrap=True

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from demo.chapters import CHAPTERS
 from demo.stage import Stage
 from demo.tour_erasure import ERASURE
+from demo.tour_ra import REGISTRATION
 
 Chapter = Callable[[Stage], Iterator[str]]
 
@@ -24,6 +25,7 @@ class Tour:
 TOURS = {
     "": Tour(CHAPTERS),
     "erasure": Tour(ERASURE, "tour-erasure", '[retention]\npolicies = "nsis"\n'),
+    "ra": Tour(REGISTRATION, "tour-ra"),
 }
 """By name; the story has none."""
 NAMES = tuple(name for name in TOURS if name)

@@ -106,11 +106,15 @@ class Mandates:
 
     def held_by(self, subject_id: str, cvr: CvrNumber) -> tuple[Mandate, ...]:
         """The granted mandates that a person holds for a legal person."""
+        return tuple(each for each in self.granted(cvr) if each.holder == subject_id)
+
+    def granted(self, cvr: CvrNumber) -> tuple[Mandate, ...]:
+        """The mandates that are granted for a legal person, the oldest first."""
         query = (
             select(mandate)
             .join(organisation, organisation.c.id == mandate.c.organisation_id)
-            .where(mandate.c.holder == subject_id, organisation.c.cvr == cvr.value)
-            .where(mandate.c.state == MandateState.GRANTED)
+            .where(organisation.c.cvr == cvr.value, mandate.c.state == MandateState.GRANTED)
+            .order_by(mandate.c.opened_at)
         )
         with self._database.read() as tx:
             return tuple(self._mandate(tx, row) for row in tx.execute(query).all())

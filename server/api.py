@@ -4,6 +4,7 @@ Officers come with their certificate (mutual TLS), applicants with the secret of
 """
 
 import json
+from secrets import token_hex
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Response, jsonify, request
@@ -11,6 +12,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from records.audit_log import audit_log
 from records.audit_payloads import Opening, open_for
+from records.audit_samples import Drawing
 from server.access import Act, acting_officer, officer_of
 from server.api_applications import register_applications
 from server.api_associations import register_associations
@@ -23,6 +25,7 @@ from server.api_erasures import register_erasures, register_retention
 from server.api_mandates import register_mandates
 from server.api_models import (
     AuditQuery,
+    AuditSampleBody,
     CertificatePath,
     CertificateQuery,
     EnrolmentBody,
@@ -37,6 +40,7 @@ from server.api_subjects import register_subjects
 from server.api_trainings import register_trainings
 from server.api_views import certificate_view
 from server.assembly import Assembly
+from server.audit_samples import sampled_cases
 from server.clock import utc_now
 from server.errors import NotSignedIn
 from server.staffing import enrol_officer
@@ -118,6 +122,18 @@ def _audit(blueprint: APIBlueprint, parts: Assembly) -> None:
         found = open_for(parts.database, parts.personal, path.sequence, opening)
         payloads = [{"number": each.number, "content": json.loads(each.content)} for each in found]
         return jsonify({"sequence": path.sequence, "payloads": payloads}), 201
+
+    @blueprint.post("/audit/samples", summary="Cases drawn by lot, with what decided them")
+    def samples(body: AuditSampleBody) -> tuple[Response, int]:
+        officer = acting_officer(parts, request, Act.AUDIT)
+        drawing = Drawing(
+            officer_id=officer.id,
+            count=body.count,
+            seed=body.seed or token_hex(8),
+            reference=f"sample-{token_hex(8)}",
+            at=utc_now(),
+        )
+        return jsonify(sampled_cases(parts, drawing)), 201
 
     @blueprint.get("/audit/head", summary="The latest signed head")
     def head() -> Response:

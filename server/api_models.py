@@ -334,6 +334,13 @@ class OpeningBody(Body):
     purpose: Purpose
 
 
+class AuditSampleBody(Body):
+    """How many cases of each level and outcome; the seed gives the same ones again."""
+
+    count: Annotated[int, Field(ge=1, le=100)]
+    seed: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] | None = None
+
+
 class CertificateQuery(BaseModel):
     """Certificates by what is known of them."""
 

@@ -184,6 +184,7 @@ BY_OFFICERS = {
     ("get", "/api/v1/associations?cvr=99000007"): (Act.SEE_APPLICATIONS, None),
     ("get", "/api/v1/audit/events"): (Act.AUDIT, None),
     ("get", "/api/v1/audit/head"): (Act.AUDIT, None),
+    ("post", "/api/v1/audit/samples"): (Act.AUDIT, {"count": 1}),
     ("post", "/api/v1/audit/events/9999999/openings"): (Act.OPEN_PAYLOADS, {"purpose": "dispute"}),
 }
 BY_OFFICER_OR_APPLICANT = {

@@ -1,0 +1,319 @@
+"""A tour of the registration authority: six ways to a certificate, and who gets none, and why.
+
+It is played from its beginning each time. The people are personas of the test registers.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from demo.applicants import (
+    Applicant,
+    apply,
+    approve,
+    attestation,
+    conclude,
+    fetch_certificate,
+    holder,
+    make_request,
+    passport,
+    reasons,
+    refusal,
+    show_passport,
+    sign_duty,
+    signed,
+)
+from demo.chapters import ceremony, enrol, identity, service
+from demo.errors import DemoError
+from demo.letters import make_printer, read_code
+from demo.relying_party import RelyingParty
+from demo.stage import Stage
+from demo.tour_ra_refusals import people, traces
+from server.clock import utc_now
+
+Chapter = Iterator[str]
+STAFF = {
+    "registration_officer": "Rikke Holm",
+    "approving_officer": "Anders Lund",
+    "counter_officer": "Mette Friis",
+    "personalisation_operator": "Jens Toft",
+    "code_dispatcher": "Lise Ravn",
+}
+SOEREN = Applicant("low", "0108589995")
+NANCY = Applicant("director", "2512489996")
+KIRSTEN = Applicant("high", "2911829996")
+ANDERS = Applicant("emigrated", "3103979995")
+ASTA = Applicant("employee", "0707614285")
+COMPANY, JOINT, CEASED = "99000007", "99000015", "99000031"
+FOUNDATION, SILENT = "99000066", "99000082"
+_DIGEST = sha256(b"as filed").hexdigest()
+
+
+def five_people(stage: Stage) -> Chapter:
+    """At High five people sign for one credential, and a file outside the database names them."""
+    yield from service(stage)
+    yield from enrol(stage, STAFF)
+    listed = {each["officer"]: each for each in stage.tillid("officer", "list")["officers"]}
+    tables = []
+    for called, officer in stage.facts["officers"].items():
+        pem = identity(stage, called).read_bytes()
+        der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+        lines = f'person = "{listed[officer]["person"]}"\n'
+        tables.append(f'[[officer]]\n{lines}certificate_sha256 = "{sha256(der).hexdigest()}"\n')
+    until = (utc_now() + timedelta(days=300)).date().isoformat()
+    tables.append(
+        '[[risk_assessment]]\nprofile = "natural-person-high"\nreference = "RA-1"\n'
+        f'approved_by = "security board"\nvalid_until = {until}\n'
+    )
+    decisions = stage.folder / "decisions.toml"
+    decisions.write_text("\n".join(tables))
+    settings = stage.state / "tillid.toml"
+    settings.write_text(
+        f'{settings.read_text()}\n[delivery]\ndecisions_file = "{decisions}"\n'
+        f'printer_certificate = "{make_printer(stage)}"\n'
+    )
+    stage.stop_service()
+    stage.start_service()
+    yield f"whose signatures count at High, and what was assessed: {decisions}"
+
+
+def at_low(stage: Stage) -> Chapter:
+    """A passport that nobody compared with a face is enough at Low, and only there."""
+    made = apply(stage, SOEREN, "low", make_request(stage, SOEREN.name))
+    show_passport(stage, made["id"], passport(SOEREN), face=None)
+    yield from _certified(stage, SOEREN, made)
+
+
+def at_substantial(stage: Stage) -> Chapter:
+    """At Substantial something has to stand against somebody else's applying."""
+    request = make_request(stage, NANCY.name)
+    made = apply(stage, NANCY, "substantial", request, publication_consent=True)
+    stage.remember(director=made["id"])
+    show_passport(stage, made["id"], passport(NANCY), face=None)
+    yield f"the same evidence: refused, {refusal(conclude, stage, made['id'])}"
+    show_passport(stage, made["id"], passport(NANCY))
+    clerk, approver = (identity(stage, f"{who}_officer") for who in ("registration", "approving"))
+    for act, who in (("conclude", clerk), ("approve", approver)):
+        found = stage.tillid("application", act, made["id"], "--identity", str(who))
+        yield f"$ tillid application {act} {made['id']} --identity {who.name}: {found['state']}"
+    yield _looked_at(stage, NANCY.name, made)
+    party = RelyingParty(stage, NANCY.name)
+    stage.wait_for("the directory entry", lambda: party.directory_values() == 1)
+    yield "the directory holds the certificate, with the consent of its holder"
+
+
+def at_high(stage: Stage) -> Chapter:
+    """At High the key is in a device, a letter brings the code, and five people signed."""
+    made = _applied_at_high(stage, KIRSTEN)
+    show_passport(stage, made["id"], passport(KIRSTEN), face=None)
+    yield f"without a comparison: refused, {refusal(conclude, stage, made['id'])}"
+    _approved_at_high(stage, KIRSTEN, made)
+    yield "verified, the proofing signed by one officer and the package by another"
+    _prepare(stage, made)
+    _send_code(stage, made)
+    code = _printed(stage)
+    yield "the code goes to the address of the register, in a letter for the printer alone"
+    activate = partial(_activate, stage, made, code)
+    yield f"activated before anybody checked the person: refused, {refusal(activate)}"
+    by = partial(_duty, stage, made, "personal_check", "registration_officer")
+    yield f"the officer who proved would check the person, too: refused, {refusal(by)}"
+    _duty(stage, made, "personal_check", "counter_officer")
+    yield f"checked at the counter by a fifth person; the holder activates: {activate()['state']}"
+    yield _looked_at(stage, KIRSTEN.name, made)
+    made = _applied_at_high(stage, ANDERS)
+    _approved_at_high(stage, ANDERS, made)
+    _prepare(stage, made)
+    yield f"a letter to somebody who emigrated: refused, {refusal(_send_code, stage, made)}"
+
+
+def director(stage: Stage) -> Chapter:
+    """A director registers a company and gets its seal."""
+    who = holder(stage, NANCY.name)
+    asked = ("organisation", "ask", COMPANY, "--level", "Substantial", "--by-role")
+    mandate = stage.tillid(*asked, "--identity", str(who))
+    yield f"$ tillid {' '.join(asked)} --identity {who.name}: {mandate['state']}"
+    yield f"mandate {mandate['id']}: {_granted(stage, mandate)}, by the role in the register"
+    yield from _sealed(stage, COMPANY, who, "seal")
+
+
+def employee(stage: Stage) -> Chapter:
+    """An employee, proven and associated, gets the certificate of the role."""
+    own = apply(stage, ASTA, "substantial", make_request(stage, ASTA.name))
+    show_passport(stage, own["id"], passport(ASTA))
+    yield from _certified(stage, ASTA, own)
+    boss, person = (holder(stage, who.name) for who in (NANCY, ASTA))
+    appointed = {"act": "administer", "administrator": stage.facts["director"], "by_role": True}
+    mandate = _asked(stage, COMPANY, boss, **appointed)
+    yield f"mandate {mandate['id']}: {_granted(stage, mandate)}, to administer the company's people"
+    body = {
+        "cvr": COMPANY,
+        "application_id": own["id"],
+        "level": "Substantial",
+        "basis": "administrator",
+    }
+    made = stage.api("associations", body, identity=boss)
+    of = f"associations/{made['id']}"
+    activate = partial(stage.api, f"{of}/activation", {}, identity=boss)
+    yield f"activated before the person agreed: refused, {refusal(activate)}"
+    stage.api(f"{of}/consent", {}, identity=person)
+    yield f"association {made['id']}: {activate()['state']}, the person agreed"
+    asked = ("association", "apply", made["id"], str(make_request(stage, "role")), "--accept")
+    applied = stage.tillid(*asked, "--identity", str(person))
+    yield f"$ tillid association apply {made['id']} … --accept: {applied['state']}"
+    conclude(stage, applied["id"])
+    approve(stage, applied["id"])
+    yield _looked_at(stage, "role", applied)
+
+
+def foundation(stage: Stage) -> Chapter:
+    """A foundation's charter and minutes show who may act, up to Substantial."""
+    who = holder(stage, NANCY.name)
+    high = _asked(stage, FOUNDATION, who, level="High")
+    _filed(stage, high)
+    yield f"at High: refused, {refusal(_concluded, stage, high)}"
+    mandate = _asked(stage, FOUNDATION, who)
+    _filed(stage, mandate)
+    yield f"mandate {mandate['id']}: {_granted(stage, mandate)}, by charter and minutes"
+    yield from _sealed(stage, FOUNDATION, who, "foundation")
+
+
+def companies(stage: Stage) -> Chapter:
+    """Companies that get nothing, each with the requirement."""
+    who = holder(stage, NANCY.name)
+    told = {JOINT: "two directors sign jointly, and one asks", CEASED: "the company has ceased"}
+    for cvr, what in told.items():
+        mandate = _asked(stage, cvr, who, by_role=True)
+        yield f"{what}: refused, {refusal(_concluded, stage, mandate)}"
+    waiting = _concluded(stage, _asked(stage, SILENT, who, by_role=True))
+    yield f"the register is silent: {waiting['state']}, {reasons(waiting)}"
+    for cvr, what in (("99000104", "no such company"), ("12345678", "a wrong check digit")):
+        yield f"{what}: refused, {refusal(_asked, stage, cvr, who)}"
+    sealing = partial(_sealed, stage, COMPANY, holder(stage, ASTA.name), "stolen")
+    yield f"an employee applies for the seal: refused, {refusal(lambda: list(sealing()))}"
+
+
+def _certified(stage: Stage, who: Applicant, made: Any) -> Chapter:
+    concluded = conclude(stage, made["id"])
+    yield f"application {made['id']}: {concluded['state']} at NSIS {concluded['level']}"
+    approve(stage, made["id"])
+    yield f"a second officer signs the package: {_looked_at(stage, who.name, made)}"
+
+
+def _looked_at(stage: Stage, name: str, made: Any) -> str:
+    """What OCSP says of the certificate, which has to be good."""
+    fetch_certificate(stage, name, made)
+    said = RelyingParty(stage, name).ocsp_says()
+    if ": good (verified)" not in said:
+        raise DemoError(f"the certificate is not active: {said}")
+    return said
+
+
+def _duty(stage: Stage, made: Any, task: str, officer: str) -> None:
+    body = {"signature": sign_duty(stage, made["id"], task, officer)}
+    path = f"applications/{made['id']}/duties/{task}"
+    stage.api(path, body, identity=identity(stage, officer))
+
+
+def _prepare(stage: Stage, made: Any) -> None:
+    who = "personalisation_operator"
+    body = {
+        "channel": "online",
+        "signature": sign_duty(stage, made["id"], "personalisation", who),
+    }
+    path = f"applications/{made['id']}/preparation"
+    stage.api(path, body, identity=identity(stage, who))
+
+
+def _applied_at_high(stage: Stage, who: Applicant) -> Any:
+    request = make_request(stage, who.name)
+    return apply(stage, who, "high", request, device="card", attestation=attestation(request))
+
+
+def _approved_at_high(stage: Stage, who: Applicant, made: Any) -> None:
+    show_passport(stage, made["id"], passport(who))
+    conclude(stage, made["id"])
+    _duty(stage, made, "proofing", "registration_officer")
+    approve(stage, made["id"])
+
+
+def _send_code(stage: Stage, made: Any) -> None:
+    who = identity(stage, "code_dispatcher")
+    signature = sign_duty(stage, made["id"], "code_dispatch", "code_dispatcher")
+    body = {"channel": "post", "signature": signature}
+    stage.api(f"applications/{made['id']}/codes", body, identity=who)
+
+
+def _printed(stage: Stage) -> str:
+    """The one letter that waits is printed and confirmed; gives the code that its reader reads."""
+    who = identity(stage, "code_dispatcher")
+    (letter,) = stage.api("letters", identity=who)
+    code = read_code(stage, stage.fetch(f"letters/{letter['id']}", identity=who))
+    stage.api(f"letters/{letter['id']}/confirmation", {}, identity=who)
+    return code
+
+
+def _activate(stage: Stage, made: Any, code: str) -> Any:
+    body = {"code": code, "receipt": True}
+    return stage.api(f"applications/{made['id']}/activation", body, made["secret"])
+
+
+def _asked(stage: Stage, cvr: str, who: Path, level: str = "Substantial", **how: object) -> Any:
+    return stage.api("mandates", {"cvr": cvr, "level": level, **how}, identity=who)
+
+
+def _filed(stage: Stage, mandate: Any) -> None:
+    body = {
+        "charter": "charter 1",
+        "charter_sha256": _DIGEST,
+        "minutes": "minutes 1",
+        "minutes_sha256": _DIGEST,
+        "role": "chair",
+        "held_on": (utc_now() - timedelta(days=30)).date().isoformat(),
+        "quorum": True,
+        "accepted": True,
+    }
+    clerk = identity(stage, "registration_officer")
+    stage.api(f"mandates/{mandate['id']}/documents", body, identity=clerk)
+
+
+def _concluded(stage: Stage, mandate: Any) -> Any:
+    clerk = identity(stage, "registration_officer")
+    return stage.api(f"mandates/{mandate['id']}/conclusion", {}, identity=clerk)
+
+
+def _granted(stage: Stage, mandate: Any) -> str:
+    _concluded(stage, mandate)
+    by, path = identity(stage, "approving_officer"), f"mandates/{mandate['id']}"
+    signature = signed(stage, stage.fetch(f"{path}/package", identity=by), by)
+    approved = stage.api(f"{path}/approval", {"signature": signature}, identity=by)
+    return str(approved["state"])
+
+
+def _sealed(stage: Stage, cvr: str, who: Path, name: str) -> Chapter:
+    request = make_request(stage, name)
+    asked = ("organisation", "seal", cvr, str(request), "--accept", "--identity", str(who))
+    made = stage.tillid(*asked)
+    conclude(stage, made["id"])
+    approve(stage, made["id"])
+    yield f"the seal of {cvr}: {_looked_at(stage, name, made)}"
+
+
+REGISTRATION = (
+    ("The key ceremony", ceremony),
+    ("Service, directory, and five officers", five_people),
+    ("An applicant at Low", at_low),
+    ("An applicant at Substantial", at_substantial),
+    ("An applicant at High", at_high),
+    ("A company director", director),
+    ("An employee", employee),
+    ("A foundation", foundation),
+    ("People who get no certificate", people),
+    ("Companies that get none", companies),
+    ("What is left behind", traces),
+)
