@@ -269,16 +269,6 @@ directory = "main"
 """
 
 
-_PROCESSORS = """# Written by `tillid demo`: who handles personal data for the controller.
-[[processor]]
-name = "this machine"
-role = "directory"
-purpose = "The public directory of the demo"
-region = "DK"
-agreement = "None: it is the controller's own"
-"""
-
-
 def _settings_text(slapd: PrivateSlapd) -> str:
     public = 8080 if is_free(8080) else free_port()
     staff = 8443 if is_free(8443) else free_port()
