@@ -163,7 +163,6 @@ def grant(tx: Connection) -> None:
 
 
 def _grants(role: str) -> Iterator[str]:
-    yield f"GRANT USAGE ON SCHEMA public TO {role}"
     yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"
     by_rights: dict[frozenset[str], list[str]] = {}
     for table, held in rights(role).items():
@@ -220,6 +219,7 @@ def setting_up(database: str, owner: str, login: str) -> tuple[str, ...]:
         f"GRANT CONNECT ON DATABASE {name} TO {everybody};",
         f"GRANT CREATE ON DATABASE {name} TO {owned_by};",
         "REVOKE ALL ON SCHEMA public FROM PUBLIC;",
+        f"GRANT USAGE ON SCHEMA public TO {', '.join(ROLES)};",
         f"GRANT USAGE, CREATE ON SCHEMA public TO {owned_by};",
     )
 

@@ -101,8 +101,9 @@ def test_an_erasure_on_postgresql_dies_at_its_hardest_steps_and_ends_once(
     softhsm: SoftHsm, postgres: PrivatePostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("torture-postgresql")
-    url = postgres.create("torture")
-    with an_erasure_town(softhsm, folder, TILLID_DATABASE__URL=url) as town:
+    url, owner = postgres.create_for_service("torture")
+    addresses = {"TILLID_DATABASE__URL": url, "TILLID_DATABASE__OWNER_URL": owner}
+    with an_erasure_town(softhsm, folder, **addresses) as town:
         hardest = ["erase.revoked", "erase.deleted", "seal.rewrapped", "seal.destroyed"]
         of = town.asked()
         town.crashes = [*hardest]

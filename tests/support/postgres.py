@@ -136,6 +136,12 @@ class PrivatePostgres:
         self.administer(f"CREATE DATABASE {database} TEMPLATE {template}")
         return self.url(database)
 
+    def create_for_service(self, database: str) -> tuple[str, str]:
+        """A new database with the roles set up; gives the URLs of the service and the owner."""
+        self.create(database)
+        self.set_up_roles(database)
+        return self.url(database, SERVICE), self.url(database, OWNER)
+
     def drop(self, database: str) -> None:
         """Remove a database and whoever is still connected to it."""
         self.administer(f"DROP DATABASE {database} WITH (FORCE)")
