@@ -4,8 +4,8 @@ The codes are PKI (certificates, keys and publication), KEY (keys on their way o
 store), REV (bulk revocation), DTR (duties to revoke), RA (applications, officers, four eyes), PER
 (proofing persons), CASE (data-subject cases), ERA (erasures), RET (orders about keeping), CON and
 DIS (consents and disclosures), ORG (legal persons and mandates), ASC (associations), DEL (delivery
-and activation), DUT (separation of duties) and AUD (the log); PKI19 stands for every table at once, and ROL01 is no guard but a right that the
-role of a connection lacks (`records.roles`).
+and activation), DUT (separation of duties) and AUD (the log); PKI19 stands for every table at once.
+ROL01 is no guard but a right that the role of a connection lacks (`records.roles`).
 Whoever owns the database can take a guard away, which `records.schema` notices, or write what the
 program would have written.
 """
