@@ -13,7 +13,6 @@ from cryptography.x509.ocsp import OCSPCertStatus
 from tests.support.nodes import (
     crl_number,
     issue,
-    node,
     public_node,
     reader_of,
     revoke,
@@ -108,13 +107,6 @@ def test_a_node_that_may_only_read_answers_what_was_made_ahead_and_writes_the_cr
     with workshop.verified("postgresql") as story, ExitStack() as stack:
         whole = story.service.start()
         serial = issue(whole, tmp_path)
-        auditor = node(whole, whole.state, TILLID_DATABASE__URL=reader_of(whole))
-        assert auditor.verb("audit", "verify")["events"] > 0
-        diff = ("directory", "diff", "--json")
-        assert auditor.tillid(*diff).stdout == whole.tillid(*diff).stdout
-        revoking = ("cert", "revoke", f"issuing/{serial:036x}", "--yes", "--reason", "superseded")
-        refused = auditor.tillid(*revoking, "--json")
-        assert (refused.returncode, "ROL01" in refused.stdout) == (4, True)
         public = public_node(whole, tmp_path / "public-node", reader_of(whole))
         stack.callback(public.discard)
         public.start()

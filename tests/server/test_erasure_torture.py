@@ -1,24 +1,28 @@
 """An erasure dies at every step, and again while it recovers; real directories, CRL and OCSP."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from cryptography.x509.ocsp import OCSPCertStatus
 from sqlalchemy import delete
 
+from audit.log import verify_log
 from gdpr_erasure.erasures import ErasureState
 from publish_ldap.directory import Directory
 from records.audit_log import audit_log
+from records.database import Database
 from records.errors import RuleBroken
 from records.tables import publication
+from server.assembly import AUDIT_ORIGIN
 from server.clock import utc_now
 from server.erasure_nights import look_after
+from server.tokens import AUDIT_KEY
 from tests.support.canaries import canaries, found_in, found_in_rows
 from tests.support.directory_certificates import an_entry
 from tests.support.erasure_town import Asked, ErasureTown, an_erasure_town, shown
-from tests.support.postgres import a_postgres
+from tests.support.postgres import AUDITOR, a_postgres
 from tests.support.softhsm import SoftHsm
 
 _STEPS = (
@@ -134,6 +138,9 @@ def test_an_erasure_on_postgresql_dies_at_its_hardest_steps_and_ends_once(
         assert town.until_done(of) == hardest
         assert town.case(of).state is ErasureState.DONE
         town.check_receipt(of)
+        key = town.parts.tokens.service_key(AUDIT_KEY).public_key()
+        with closing(Database(postgres.url("torture", AUDITOR))) as read, audit_log(read) as log:
+            verify_log(log, key, AUDIT_ORIGIN)
         postgres.administer("CHECKPOINT")
         data = postgres.folder / "data"
         files = [path for part in ("base", "pg_wal") for path in (data / part).rglob("*")]
