@@ -13,6 +13,7 @@ from audit.retention import Retention, RetentionPeriods, balance_of, declared_dr
 from records.audit_log import AuditLog, append
 from records.database import Database
 from records.errors import Conflict
+from records.roles import erasing
 from records.tables import audit_event, audit_payload, audit_retention
 
 
@@ -46,7 +47,16 @@ def retain(database: Database, periods: RetentionPeriods, actor: str, now: datet
                 headers_below=plan.headers_below,
             )
         )
-        old = audit_payload.c.sequence < plan.payloads_below
+        gone, emptied = _drop(tx, plan)
+        if (gone, emptied) != (plan.payloads, plan.headers):
+            raise Conflict("the audit log", "shortened by somebody else")
+    return plan
+
+
+def _drop(tx: Connection, plan: Retention) -> tuple[int, int]:
+    """Delete the payloads and empty the headers; gives how many of each."""
+    old = audit_payload.c.sequence < plan.payloads_below
+    with erasing(tx):
         gone = tx.execute(delete(audit_payload).where(old)).rowcount
         emptied = tx.execute(
             update(audit_event)
@@ -54,9 +64,7 @@ def retain(database: Database, periods: RetentionPeriods, actor: str, now: datet
             .where(func.length(audit_event.c.header) > 0)
             .values(header=b"")
         ).rowcount
-        if (gone, emptied) != (plan.payloads, plan.headers):
-            raise Conflict("the audit log", "shortened by somebody else")
-    return plan
+    return gone, emptied
 
 
 def _bounds(log: AuditLog, periods: RetentionPeriods, now: datetime) -> Retention:
@@ -81,7 +89,8 @@ def _lock_payloads(tx: Connection, below: int) -> int:
     """Keep an erasure from taking payloads that are about to be declared; how many there are."""
     at = audit_payload.c
     query = select(at.sequence).where(at.sequence < below).order_by(at.sequence, at.number)
-    return len(tx.execute(query.with_for_update()).all())
+    with erasing(tx):
+        return len(tx.execute(query.with_for_update()).all())
 
 
 def _dropped_before(view: Connection) -> tuple[int, int]:

@@ -115,8 +115,9 @@ def load_dump(manifest: Manifest, dump: Path, into: Database) -> None:
                 "Move the old database away, or name an empty one.",
             )
     if into.dialect == "postgresql":
-        _postgres(into, ["pg_restore", "--no-owner", "--exit-on-error", "--single-transaction"],
-                  dump)  # fmt: skip
+        # Rights are given by the migration that follows, to the roles of this server.
+        options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
+        _postgres(into, ["pg_restore", *options], dump)
         return
     into.engine.dispose()
     with closing(sqlite3.connect(dump)) as source, _sqlite_file(into) as target:

@@ -44,6 +44,7 @@ from records.case_rows import (
 from records.database import Database
 from records.errors import Erased, NotFound
 from records.personal_data import PersonalData
+from records.roles import erasing
 from records.tables import (
     application,
     case_approval,
@@ -340,7 +341,8 @@ class Cases:
         ).rowcount
         if ended:
             self._personal.destroy(tx, subject_id)
-            tx.execute(delete(subject).where(subject.c.id == subject_id))
+            with erasing(tx):
+                tx.execute(delete(subject).where(subject.c.id == subject_id))
 
     def _text(self, tx: Connection, case: Case, text: CaseText) -> bytes:
         return self._seal(tx, case, text_octets(text))

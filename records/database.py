@@ -34,6 +34,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _RULE = re.compile(r"([A-Z]{2,4}\d\d): ([^\n]+)")
 _CONSTRAINT = re.compile(r"constraint failed: (\S+)|constraint \"(\w+)\"|column \"(\w+)\"")
 _TAKEN = frozenset({"23505", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"})
+_NO_RIGHT = "42501"
 BUSY_SECONDS = 20
 # For a transaction that reads and for one that writes.
 _BEGIN = {
@@ -215,6 +216,9 @@ def _errors_named(dbapi: Any) -> Iterator[None]:
 
 def _named(dbapi: Any, error: BaseException | None) -> RecordsError | None:
     """What a driver's error means to a caller; None for a mistake of ours."""
+    if getattr(error, "sqlstate", None) == _NO_RIGHT:
+        sentence = "the role of this connection to the database has no right to do this"
+        return RuleBroken("ROL01", sentence)
     if isinstance(error, dbapi.IntegrityError):
         return _refusal(error)
     if isinstance(error, dbapi.OperationalError | dbapi.InterfaceError):

@@ -25,6 +25,7 @@ from gdpr_erasure.erasures import Erasure
 from records.audit_log import append
 from records.database import Database
 from records.erasure_rows import case_in
+from records.roles import erasing
 from records.tables import crl, directory_debt, erasure_receipt, issuer, revocation_residue
 from revocation.publication import COMPLETE
 
@@ -110,7 +111,8 @@ class DirectoryDebts:
                 insert(erasure_receipt).values(case_id=case.id, number=number, text=receipt, at=now)
             )
             done = (of.case_id == case.id, of.verified_at.is_not(None))
-            tx.execute(delete(directory_debt).where(*done))
+            with erasing(tx):
+                tx.execute(delete(directory_debt).where(*done))
             append(tx, Event("erasure.settled", _JOB, case.id, {"number": number}), now)
 
     def open_count(self) -> int:
@@ -157,7 +159,9 @@ class DirectoryDebts:
             old = tx.execute(_left(past).limit(limit)).all()
         for row in old:
             with self._database.write() as tx:
-                tx.execute(delete(of).where(of.c.issuer == row.issuer, of.c.serial == row.serial))
+                with erasing(tx):
+                    own = (of.c.issuer == row.issuer, of.c.serial == row.serial)
+                    tx.execute(delete(of).where(*own))
                 told = Event("erasure.forgotten", _JOB, str(row.issuer), {"residues": 1})
                 append(tx, told, now)
         return len(old)

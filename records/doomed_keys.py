@@ -11,6 +11,7 @@ from audit.events import Detail, Event
 from gdpr_erasure.erasures import ErasureState, SealEvidence
 from records.audit_log import append
 from records.database import Database, from_microseconds
+from records.roles import erasing
 from records.tables import data_key, doomed_key, erasure, vault_seal
 from records.triggers import NOW
 
@@ -86,11 +87,12 @@ class DoomedKeys:
                         tokens=json.dumps(seal.tokens),
                     )
                 )
-            for start in range(0, len(ended), _PAGE):
-                page = doomed_key.c.key_ref.in_(ended[start : start + _PAGE])
-                unmarked = page & doomed_key.c.epoch.is_(None)
-                tx.execute(update(doomed_key).where(unmarked).values(epoch=seal.epoch))
-                tx.execute(delete(doomed_key).where(page))
+            with erasing(tx):
+                for start in range(0, len(ended), _PAGE):
+                    page = doomed_key.c.key_ref.in_(ended[start : start + _PAGE])
+                    unmarked = page & doomed_key.c.epoch.is_(None)
+                    tx.execute(update(doomed_key).where(unmarked).values(epoch=seal.epoch))
+                    tx.execute(delete(doomed_key).where(page))
             if is_new:
                 details: dict[str, Detail] = {"tokens": ",".join(seal.tokens), "keys": len(ended)}
                 event = Event("vault.sealed", "system:job", f"vault/{seal.epoch}", details)

@@ -37,6 +37,7 @@ from records.erasure_inventory import inventory, mark_kept
 from records.erasure_rows import case_in, case_of, move, places_of_subject
 from records.errors import NotFound
 from records.orders import written_off
+from records.roles import erasing
 from records.statuses import revoke_all
 from records.tables import (
     certificate,
@@ -299,7 +300,8 @@ class Erasures:
             if not may_be_destroyed(tx, of):
                 return None
             places = places_of_subject(tx, of)
-            counts = destroy_all(tx, of, case.id, self._rules.directories, now)
+            with erasing(tx):
+                counts = destroy_all(tx, of, case.id, self._rules.directories, now)
             sequence = append(tx, Event("erasure.destroyed", _JOB, case.id, dict(counts)), now)
             move(
                 tx,

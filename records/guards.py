@@ -5,8 +5,9 @@ store), REV (bulk revocation), DTR (duties to revoke), RA (applications, officer
 (proofing persons), CASE (data-subject cases), ERA (erasures), RET (orders about keeping), CON and
 DIS (consents and disclosures), ORG (legal persons and mandates), ASC (associations), DEL (delivery
 and activation), DUT (separation of duties), REN (renewal and replacement), NOT (notices) and AUD
-(the log); PKI19 stands for every table at once. Whoever owns the database can take a guard away,
-which `records.schema` notices, or write what the program would have written.
+(the log); PKI19 stands for every table at once. ROL01 is no guard but a right that the role of a
+connection lacks (`records.roles`). Whoever owns the database can take a guard away, which
+`records.schema` notices, or write what the program would have written.
 """
 
 import hashlib

@@ -21,6 +21,7 @@ from records.errors import Erased
 from records.key_store import KeyStore, NewKey
 from records.key_wrapping import DamagedData
 from records.prepared import Prepared
+from records.roles import erasing
 from records.tables import data_key, subject
 
 __all__ = ["PURPOSES", "DamagedData", "PersonalData"]
@@ -163,7 +164,8 @@ class PersonalData:
             for purpose in purposes:
                 _place(subject_id, purpose)
             of_subject = of_subject.where(data_key.c.purpose.in_(purposes))
-        return tx.execute(of_subject).rowcount
+        with erasing(tx):
+            return tx.execute(of_subject).rowcount
 
     def _existing_key(self, tx: Connection, subject_id: str, purpose: str) -> bytes:
         ref = _reference(tx, subject_id, purpose)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.guards import digest, expected, triggers
+from records.roles import grant
 from records.schema_shape import definitions, expected_shape, shape_in_force
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _PRESENT = {
     "postgresql": (
         "SELECT c.relname, t.tgname, CASE t.tgenabled WHEN 'A' THEN '' ELSE 'not always: ' END"
         " || pg_get_triggerdef(t.oid, true) || ' '"
+        " || CASE WHEN p.prosecdef THEN 'SECURITY DEFINER ' ELSE '' END"
         " || COALESCE(array_to_string(p.proconfig, ' '), '') || p.prosrc"
         " FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
         " JOIN pg_class c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal"
@@ -35,7 +37,10 @@ _PRESENT = {
 
 
 def migrate(database: Database) -> None:
-    """Apply every migration that the database lacks, and its guards, in one transaction."""
+    """Apply every migration that the database lacks, its guards and rights, in one transaction.
+
+    On PostgreSQL whoever is connected owns what it makes (`records.roles`).
+    """
     from alembic import command  # noqa: PLC0415 - slow to load, needed by this verb only
 
     with database.write() as connection:
@@ -43,6 +48,7 @@ def migrate(database: Database) -> None:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7418456)")
         command.upgrade(_config(connection), "head")
         _install_guards(connection)
+        grant(connection)
 
 
 def check_schema(database: Database) -> None:

@@ -68,24 +68,7 @@ class SearchIndex:
         """Use an SQLite file of its own, or the records' PostgreSQL database."""
         self._database = database
         self._wrapping_key = wrapping_key
-        unlogged = database.dialect == "postgresql"
-        metadata = MetaData(schema=INDEX_SCHEMA if unlogged else None)
-        prefixes = ["UNLOGGED"] if unlogged else []
-        self._key_table = Table(
-            "index_key",
-            metadata,
-            Column("id", Integer, primary_key=True, autoincrement=False),
-            Column("wrapped", LargeBinary, nullable=False),
-            prefixes=prefixes,
-        )
-        self._entry = Table(
-            "entry",
-            metadata,
-            Column("digest", LargeBinary, nullable=False),
-            Column("subject_id", String(40), nullable=False, index=True),
-            PrimaryKeyConstraint("digest", "subject_id"),
-            prefixes=prefixes,
-        )
+        self._key_table, self._entry = _tables(database.dialect)
 
     @property
     def database(self) -> Database:
@@ -107,13 +90,13 @@ class SearchIndex:
     def forget(self, subject_id: str) -> None:
         """Let a person no longer be found; before the transaction that erases the person."""
         with self._database.write() as tx:
-            self._prepare(tx)
+            prepare_index(tx)
             tx.execute(delete(self._entry).where(self._entry.c.subject_id == subject_id))
 
     def rebuild(self, people: Mapping[str, Terms]) -> int:
         """Make it anew, under a new key, from everybody who is there; gives their number."""
         with self._database.write() as tx:
-            self._prepare(tx)
+            prepare_index(tx)
             tx.execute(delete(self._entry))
             tx.execute(delete(self._key_table))
             self._add(tx, self._key(tx), people)
@@ -136,7 +119,7 @@ class SearchIndex:
             tx.execute(insert(self._entry), rows)
 
     def _key(self, tx: Connection) -> bytes:
-        self._prepare(tx)
+        prepare_index(tx)
         wrapped = tx.execute(select(self._key_table.c.wrapped)).scalar()
         if wrapped is not None:
             return self._wrapping_key().decrypt(wrapped, _PLACE)
@@ -147,16 +130,46 @@ class SearchIndex:
         tx.execute(insert(self._key_table).values(id=1, wrapped=wrapped))
         return key
 
-    def _prepare(self, tx: Connection) -> None:
-        """Make the tables where they are not there; two who do it at once queue up."""
-        if tx.dialect.name == "postgresql":
-            tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-            tx.execute(CreateSchema(INDEX_SCHEMA, if_not_exists=True))
-        if not inspect(tx).has_table("entry", schema=self._entry.schema):
-            for table in (self._key_table, self._entry):
-                tx.execute(CreateTable(table, if_not_exists=True))
-                for index in table.indexes:
-                    index.create(tx)
+
+def prepare_index(tx: Connection) -> None:
+    """Make the tables where they are not there; two who do it at once queue up.
+
+    In PostgreSQL the owner of the records does, who alone may make a schema.
+    """
+    tables = _tables(tx.dialect.name)
+    if tx.dialect.name == "postgresql":
+        tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    if inspect(tx).has_table("entry", schema=tables[0].schema):
+        return
+    if tx.dialect.name == "postgresql":
+        tx.execute(CreateSchema(INDEX_SCHEMA, if_not_exists=True))
+    for table in tables:
+        tx.execute(CreateTable(table, if_not_exists=True))
+        for index in table.indexes:
+            index.create(tx)
+
+
+def _tables(dialect: str) -> tuple[Table, Table]:
+    """The index key and the entries, as they are in that engine."""
+    unlogged = dialect == "postgresql"
+    metadata = MetaData(schema=INDEX_SCHEMA if unlogged else None)
+    prefixes = ["UNLOGGED"] if unlogged else []
+    key = Table(
+        "index_key",
+        metadata,
+        Column("id", Integer, primary_key=True, autoincrement=False),
+        Column("wrapped", LargeBinary, nullable=False),
+        prefixes=prefixes,
+    )
+    entry = Table(
+        "entry",
+        metadata,
+        Column("digest", LargeBinary, nullable=False),
+        Column("subject_id", String(40), nullable=False, index=True),
+        PrimaryKeyConstraint("digest", "subject_id"),
+        prefixes=prefixes,
+    )
+    return key, entry
 
 
 def index_database(records: Database, state: Path) -> Database:

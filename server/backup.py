@@ -76,7 +76,7 @@ def put_in_place(settings: Settings, path: Path, key: bytes, now: datetime) -> M
     with _nobody_serves(settings.state), opened_backup(path, key) as (manifest, dump):
         _drop_doomed(settings)
         _make_room(settings, now)
-        with closing(Database(settings.database.url.reveal())) as database:
+        with closing(Database(settings.database.owner.reveal())) as database:
             load_dump(manifest, dump, database)
             migrate(database)
     return manifest

@@ -22,6 +22,7 @@ from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.issuers import Issuers
 from records.personal_data import PersonalData
+from records.roles import APPLICATION, VERIFIER, excess
 from records.schema import check_schema
 from revocation.publication import CrlScope, crl_is_due
 from server.assembly import crl_policy
@@ -52,6 +53,7 @@ def examine(settings: Settings, now: datetime, *, fix: bool = False) -> Iterator
             yield Finding("database", ok=False, sentence=f"{error.why}.")
             return
         yield Finding("database", ok=True, sentence="Schema and guards are this version's.")
+        yield from _database_role(settings, database)
         yield _clock(database, now)
         yield _time_server(settings)
         for record in Issuers(database).all():
@@ -121,6 +123,17 @@ def _token_objects(store: SoftHsmStore, *, fix: bool) -> Finding:
         )
     said = f"Put back from its copy: {', '.join(restored)}." if restored else "None is lost."
     return Finding("token.object", ok=True, sentence=said)
+
+
+def _database_role(settings: Settings, database: Database) -> Iterator[Finding]:
+    """What the service could do to its database if somebody else had its login."""
+    if database.dialect != "postgresql":
+        return
+    role = VERIFIER if settings.public.only else APPLICATION
+    beyond = excess(database, role)
+    said = f"It {'; it '.join(beyond)}." if beyond else f"It may do what {role} may, no more."
+    way_out = "Give it a login of its own: tillid db roles prints how." if beyond else ""
+    yield Finding("database role", not beyond, said, way_out)
 
 
 def _clock(database: Database, now: datetime) -> Finding:

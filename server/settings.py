@@ -16,13 +16,13 @@ from pydantic import (
 )
 
 from server.settings_audit import Audit
+from server.settings_database import Database
 from server.settings_delivery import Delivery
 from server.settings_directories import Directories, DirectorySection
 from server.settings_erasure import Erasure, Retention
 from server.settings_registers import Registers
 from server.settings_section import Section
 from server.settings_types import (
-    DatabaseAddress,
     DatabaseUrl,
     Host,
     OptionalPath,
@@ -93,15 +93,6 @@ class Staff(Listener):
     port: Port = Field(default=8443, description="TCP port of the staff listener.")
     url: Annotated[Text, AfterValidator(lambda url: check_url(url, ("https",)))] = Field(
         default_factory=_own_url("https"), description="Address that officers open."
-    )
-
-
-class Database(Section):
-    """Where the records are."""
-
-    url: DatabaseAddress = Field(
-        default="sqlite:///tillid.sqlite",  # type: ignore[assignment]  # read like a given one
-        description="Database: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.",
     )
 
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -164,6 +164,21 @@ class DatabaseUrl:
         """The whole address, for the database library only."""
         return self._text
 
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether it is one of PostgreSQL, which knows roles."""
+        return self._text.startswith(_POSTGRESQL)
+
+    @property
+    def database(self) -> str:
+        """The name of the database in its server, or the file."""
+        return unquote(urlsplit(self._text).path.removeprefix("/"))
+
+    @property
+    def user(self) -> str:
+        """The role that it signs in as; empty when the address names none."""
+        return unquote(urlsplit(self._text).username or "")
+
     def __str__(self) -> str:
         user_hidden = re.sub(r"//([^:/@]*):.*@", r"//\1:***@", self._text)
         return re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1***", user_hidden, flags=re.IGNORECASE)
@@ -191,3 +206,11 @@ DatabaseAddress = Annotated[
     DatabaseUrl, BeforeValidator(_database_url), WithJsonSchema({"type": "string"})
 ]
 """SQLite (a relative file is relative to the state directory) or PostgreSQL."""
+
+OptionalDatabaseAddress = Annotated[
+    DatabaseUrl | None,
+    BeforeValidator(_database_url),
+    BeforeValidator(_empty_is_none),
+    WithJsonSchema({"type": "string"}),
+]
+"""As `DatabaseAddress`; the empty text means that there is none."""

@@ -29,6 +29,8 @@ from tests.support.databases import Databases, take_away
 from tests.support.erasures import administrators, ready
 from tests.support.stores import ISSUING, Person, Stores, a_person, place_of, server_order
 
+pytestmark = pytest.mark.served
+
 KEY = bytes(range(32))
 
 

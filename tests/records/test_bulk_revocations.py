@@ -36,6 +36,8 @@ from tests.support.at_once import at_once
 from tests.support.stores import ALONE, ISSUING, Place, Stores, a_person, place_of, server_order
 from tests.support.story_sql import copied
 
+pytestmark = pytest.mark.served
+
 NOW = utc_now()
 SECOND = NOW.replace(microsecond=0)
 LATER = NOW + timedelta(minutes=10)

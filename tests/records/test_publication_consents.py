@@ -22,6 +22,8 @@ from server.clock import utc_now
 from tests.support.consents import said
 from tests.support.stores import DIRECTORY, Person, Stores, a_person, approved, order_of
 
+pytestmark = pytest.mark.served
+
 GIVEN, WITHDRAWN = ConsentState.GIVEN, ConsentState.WITHDRAWN
 
 

@@ -40,6 +40,8 @@ from tests.support.case_records import (
 from tests.support.erasures import administrators, ready
 from tests.support.stores import Person, Stores, a_person
 
+pytestmark = pytest.mark.served
+
 NOW = utc_now()
 REFUSAL = Refusal("Ikke Dem", "Datatilsynet", "Byretten")
 

@@ -46,6 +46,8 @@ from tests.support.stores import (
 )
 from tests.support.stores import approved as approved_application
 
+pytestmark = pytest.mark.served
+
 NOW = utc_now()
 NSIS = (BUILT_IN["nsis"],)
 UNTIL_EXPIRY = (BUILT_IN["keep_until_expiry"],)

@@ -20,6 +20,8 @@ from server.clock import utc_now
 from tests.support.databases import Databases
 from tests.support.vault import VaultSite, a_vault
 
+pytestmark = pytest.mark.served
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

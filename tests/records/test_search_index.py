@@ -11,6 +11,8 @@ from sqlalchemy import text
 from records.database import Database
 from records.search_index import SearchBy, SearchIndex, index_database, name_terms
 
+pytestmark = pytest.mark.served
+
 NANCY = (*name_terms("Nancy Ann", "Ågård"), (SearchBy.CPR, "251248-9996"))
 
 

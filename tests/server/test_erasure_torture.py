@@ -1,21 +1,28 @@
 """An erasure dies at every step, and again while it recovers; real directories, CRL and OCSP."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 from cryptography.x509.ocsp import OCSPCertStatus
 from sqlalchemy import delete
 
+from audit.log import verify_log
 from gdpr_erasure.erasures import ErasureState
 from publish_ldap.directory import Directory
 from records.audit_log import audit_log
+from records.database import Database
 from records.errors import RuleBroken
 from records.tables import publication
+from server.assembly import AUDIT_ORIGIN
 from server.clock import utc_now
 from server.erasure_nights import look_after
+from server.tokens import AUDIT_KEY
+from tests.support.canaries import canaries, found_in, found_in_rows
 from tests.support.directory_certificates import an_entry
-from tests.support.erasure_town import ErasureTown, an_erasure_town, shown
-from tests.support.postgres import PrivatePostgres
+from tests.support.erasure_town import Asked, ErasureTown, an_erasure_town, shown
+from tests.support.postgres import AUDITOR, a_postgres
 from tests.support.softhsm import SoftHsm
 
 _STEPS = (
@@ -55,6 +62,24 @@ def test_an_erasure_that_dies_again_and_again_is_right_at_each_moment_and_ends_o
     town.check_receipt(of)
     assert [shown(each, of.der) for each in town.directories] == [0, 0, 0]
     assert town.ocsp_status(of) is OCSPCertStatus.REVOKED
+
+
+def test_no_file_of_sqlite_holds_anything_of_an_erased_person_in_plain(town: ErasureTown) -> None:
+    of = town.asked()
+    town.until_done(of)
+
+    assert town.case(of).state is ErasureState.DONE
+    state = town.parts.settings.state
+    require_no_trace(town, of, [path for path in state.glob("*.sqlite*") if path.is_file()])
+
+
+def require_no_trace(town: ErasureTown, of: Asked, files: list[Path]) -> None:
+    """Nothing of the person is in the files, where what names nobody is found by the same look."""
+    wanted = canaries(of.der)
+
+    assert found_in(files, {"case": of.case.encode()}) == {"case"}
+    assert found_in(files, wanted) == set()
+    assert found_in_rows(town.parts.database, wanted) == set()
 
 
 def test_a_directory_that_is_down_holds_up_the_destruction_and_nothing_else(
@@ -98,15 +123,25 @@ def test_what_another_hand_publishes_again_is_found_and_taken_out(town: ErasureT
 
 
 def test_an_erasure_on_postgresql_dies_at_its_hardest_steps_and_ends_once(
-    softhsm: SoftHsm, postgres: PrivatePostgres, tmp_path_factory: pytest.TempPathFactory
+    softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("torture-postgresql")
-    url = postgres.create("torture")
-    with an_erasure_town(softhsm, folder, TILLID_DATABASE__URL=url) as town:
+    with ExitStack() as stack:
+        # A server of its own: its log of changes tells of nobody else.
+        postgres = stack.enter_context(a_postgres())
+        url, owner = postgres.create_for_service("torture")
+        addresses = {"TILLID_DATABASE__URL": url, "TILLID_DATABASE__OWNER_URL": owner}
+        town = stack.enter_context(an_erasure_town(softhsm, folder, **addresses))
         hardest = ["erase.revoked", "erase.deleted", "seal.rewrapped", "seal.destroyed"]
         of = town.asked()
         town.crashes = [*hardest]
         assert town.until_done(of) == hardest
         assert town.case(of).state is ErasureState.DONE
         town.check_receipt(of)
-    postgres.drop("torture")
+        key = town.parts.tokens.service_key(AUDIT_KEY).public_key()
+        with closing(Database(postgres.url("torture", AUDITOR))) as read, audit_log(read) as log:
+            verify_log(log, key, AUDIT_ORIGIN)
+        postgres.administer("CHECKPOINT")
+        data = postgres.folder / "data"
+        files = [path for part in ("base", "pg_wal") for path in (data / part).rglob("*")]
+        require_no_trace(town, of, [path for path in files if path.is_file()])

@@ -111,6 +111,11 @@ def test_three_other_environment_names_are_known(tmp_path: Path) -> None:
             'url = "sqlite:///:memory:"',
             "names no file, and a database in memory cannot be shared",
         ),
+        (
+            "database",
+            'owner_url = "postgresql+psycopg://owner@host/x"',
+            "is of use with PostgreSQL alone",
+        ),
         ("crl", "renew_margin_hours = 24", "is not shorter than crl.validity_hours"),
     ],
 )
@@ -118,6 +123,21 @@ def test_a_wrong_value_is_refused(tmp_path: Path, section: str, line: str, probl
     key = f"{section}.{line.partition(' ')[0]}"
     found = faults(tmp_path, f"[{section}]\n{line}\n")
     assert {name: fault.problem for name, fault in found.items()} == {key: problem}
+
+
+@pytest.mark.parametrize(
+    ("owner", "problem"),
+    [
+        ("sqlite:///tillid.sqlite", "is of use with PostgreSQL alone"),
+        ("postgresql+psycopg://owner@host/y", "names another database than database.url"),
+        ("postgresql+psycopg://service:x@host/x", "signs in as database.url does"),
+    ],
+)
+def test_an_owner_is_another_role_of_the_same_database(
+    tmp_path: Path, owner: str, problem: str
+) -> None:
+    text = f'[database]\nurl = "postgresql+psycopg://service@host/x"\nowner_url = "{owner}"\n'
+    assert faults(tmp_path, text)["database.owner_url"].problem == problem
 
 
 def test_the_listeners_cannot_share_a_port(tmp_path: Path) -> None:

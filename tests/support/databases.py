@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from records.database import Database
 from records.guards import triggers
 from records.schema import migrate
-from tests.support.postgres import PrivatePostgres, a_postgres
+from tests.support.postgres import SERVICE, PrivatePostgres, a_postgres
 
 ENGINES = ("sqlite", "postgresql")
 _TEMPLATE = "migrated"
@@ -29,16 +29,28 @@ class Databases:
 
     def prepare(self) -> None:
         """Migrate one template an engine."""
-        for url in (self._sqlite(_TEMPLATE), self.postgres.create(_TEMPLATE)):
+        address = self.postgres.create(_TEMPLATE)
+        self.postgres.set_up_roles(_TEMPLATE)
+        for url in (self._sqlite(_TEMPLATE), address):
             database = Database(url)
             migrate(database)
             database.close()
 
     @contextmanager
-    def migrated(self, engine: str) -> Iterator[Database]:
-        """A database of the current schema with empty tables."""
+    def migrated(self, engine: str, *, served: bool = False) -> Iterator[Database]:
+        """A database of the current schema with empty tables; `served`: as the service has it.
+
+        Otherwise whoever uses it owns it.
+        """
         with self._made(engine, _TEMPLATE) as database:
-            yield database
+            if not served or engine == "sqlite":
+                yield database
+                return
+            as_service = Database(self.postgres.url(str(database.engine.url.database), SERVICE))
+            try:
+                yield as_service
+            finally:
+                as_service.close()
 
     @contextmanager
     def empty(self, engine: str) -> Iterator[Database]:
@@ -95,7 +107,14 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database(databases: Databases, engine: str) -> Iterator[Database]:
-    """A fresh database of the current schema; the test runs once an engine."""
-    with databases.migrated(engine) as made:
+def database(
+    databases: Databases, engine: str, request: pytest.FixtureRequest
+) -> Iterator[Database]:
+    """A fresh database of the current schema; the test runs once an engine.
+
+    On PostgreSQL as its owner, who can do by direct SQL what a test needs; with the mark `served`
+    as the service, whose rights then have to be enough.
+    """
+    served = request.node.get_closest_marker("served") is not None
+    with databases.migrated(engine, served=served) as made:
         yield made

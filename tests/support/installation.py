@@ -50,7 +50,7 @@ def an_installation(softhsm: SoftHsm, state: Path, **environment: str) -> Iterat
         },
         state,
     )
-    database = Database(settings.database.url.reveal())
+    database = Database(settings.database.owner.reveal())
     migrate(database)
     database.close()
     with assembled(settings) as parts:

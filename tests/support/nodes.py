@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import psycopg
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.ocsp import OCSPCertStatus
 
+from tests.support.postgres import AUDITOR, SERVICE
 from tests.support.request_builders import a_request
 from tests.support.service import Service, quiet_port
 from tests.support.status import crl, ocsp_status
@@ -46,14 +46,8 @@ def public_node(of: Service, state: Path, database: str) -> Service:
 
 
 def reader_of(service: Service) -> str:
-    """The URL of a role that may read everything and write nothing."""
-    url = service.environment["TILLID_DATABASE__URL"]
-    name = f"reader_{url.rpartition('/')[2]}"
-    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'only-reads'")  # type: ignore[call-overload]
-        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}")  # type: ignore[call-overload]
-    _, _, place = url.rpartition("@")
-    return f"postgresql+psycopg://{name}:only-reads@{place}"
+    """The URL of a login that may read everything and write nothing."""
+    return service.environment["TILLID_DATABASE__URL"].replace(f"//{SERVICE}:", f"//{AUDITOR}:")
 
 
 def issue(service: Service, folder: Path) -> int:

@@ -17,9 +17,12 @@ from pathlib import Path
 import psycopg
 
 from demo.processes import free_port, start_child
+from records.roles import setting_up
 
 _PROGRAMS = Path("/usr/lib/postgresql")
 _USER = "tillid"
+OWNER, SERVICE, AUDITOR = "tillid_owner", "tillid_service", "tillid_auditor"
+"""Logins: one for who owns tables, one for the service, one that only reads."""
 _START_SECONDS = 20
 _PAUSE_SECONDS = 0.01
 # A file system in memory makes a new database cheap; what a test asks of durability is that the
@@ -108,14 +111,36 @@ class PrivatePostgres:
         )
         self.restart()
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, user: str = _USER) -> str:
         """The address of one database, as settings give it."""
-        return f"postgresql+psycopg://{_USER}:{self.password}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql+psycopg://{user}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def set_up_roles(self, database: str) -> None:
+        """The roles of the product, as an administrator makes them; all have one password."""
+        statements = [
+            *setting_up(database, OWNER, SERVICE),
+            *setting_up(database, OWNER, AUDITOR),
+            f"REVOKE tillid_application FROM {AUDITOR}",
+            f"GRANT tillid_verifier TO {AUDITOR}",
+            *(
+                f"ALTER ROLE {each} PASSWORD '{self.password}'"
+                for each in (OWNER, SERVICE, AUDITOR)
+            ),
+        ]
+        with psycopg.connect(self._address(database), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[call-overload]
 
     def create(self, database: str, template: str = "template1") -> str:
         """A new database, copied from a template that nobody is connected to; gives its URL."""
         self.administer(f"CREATE DATABASE {database} TEMPLATE {template}")
         return self.url(database)
+
+    def create_for_service(self, database: str) -> tuple[str, str]:
+        """A new database with the roles set up; gives the URLs of the service and the owner."""
+        self.create(database)
+        self.set_up_roles(database)
+        return self.url(database, SERVICE), self.url(database, OWNER)
 
     def drop(self, database: str) -> None:
         """Remove a database and whoever is still connected to it."""

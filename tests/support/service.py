@@ -57,9 +57,12 @@ class Service:
 
     @classmethod
     def prepare(
-        cls, state: Path, slapd: PrivateSlapd | None = None, database: str = ""
+        cls, state: Path, slapd: PrivateSlapd | None = None, database: str = "", owner: str = ""
     ) -> "Service":
-        """Settings, database and both issuers; nothing runs yet."""
+        """Settings, database and both issuers; nothing runs yet.
+
+        `owner` is the address that the database is migrated by, if not `database`.
+        """
         state.mkdir(mode=0o700)
         (state / "tillid.toml").write_text(_settings(slapd))
         if slapd is not None:
@@ -72,7 +75,10 @@ class Service:
         service = cls(state, environment)
         if database:
             environment["TILLID_DATABASE__URL"] = database
+        if owner:
+            environment["TILLID_DATABASE__OWNER_URL"] = owner
         service.verb("db", "migrate")
+        environment.pop("TILLID_DATABASE__OWNER_URL", None)
         service.verb("ceremony", "run", "--organisation", ORGANISATION)
         return service
 

@@ -12,7 +12,7 @@ import psycopg
 
 from demo.slapd import PrivateSlapd
 from tests.support.people import Applied, Office
-from tests.support.postgres import PrivatePostgres, a_postgres
+from tests.support.postgres import SERVICE, PrivatePostgres, a_postgres
 from tests.support.service import Service, quiet_port, until
 from tests.support.softhsm import run_python
 
@@ -101,8 +101,11 @@ class Workshop:
 
     def _prepared(self, engine: str) -> Verified:
         if engine not in self._verified:
-            database = self.postgres.create("verified") if engine == "postgresql" else ""
-            service = Service.prepare(self.folder / f"verified-{engine}", self.slapd, database)
+            database = owner = ""
+            if engine == "postgresql":
+                database, owner = self.postgres.create_for_service("verified")
+            place = self.folder / f"verified-{engine}"
+            service = Service.prepare(place, self.slapd, database, owner)
             self.stack.callback(service.discard)
             office = Office(service.start())
             office.open()
@@ -140,7 +143,8 @@ class Workshop:
         database = ""
         if engine == "postgresql":
             template = service.environment["TILLID_DATABASE__URL"].rpartition("/")[2]
-            database = self.postgres.create(name.replace("-", "_"), template)
+            self.postgres.create(name.replace("-", "_"), template)
+            database = self.postgres.url(name.replace("-", "_"), SERVICE)
         return service.copy(self.folder / name, database)
 
 
