@@ -71,7 +71,7 @@ class DirectoryDesk:
         if directory is not None:
             query = query.where(of.directory == directory)
         if set_aside:
-            query = query.where(of.set_aside_at.is_not(None), of.state == "pending")
+            query = query.where(of.set_aside_at.is_not(None))
         with self._database.read() as tx:
             rows = tx.execute(query.order_by(of.id).limit(limit)).all()
         return [
@@ -84,7 +84,7 @@ class DirectoryDesk:
                 row.attempts,
                 row.error_code,
                 row.retry_at,
-                row.set_aside_at if row.state == "pending" else None,
+                row.set_aside_at,
             )
             for row in rows
         ]
@@ -170,6 +170,14 @@ class DirectoryDesk:
             row = tx.execute(query).first()
         return row is not None and record_of(row).status == "issued"
 
+    def is_nobodys(self, issuer: IssuerName, serial: SerialNumber) -> bool:
+        """Whether a certificate is of a device or a host, which no consent is asked of."""
+        of = certificate.c
+        query = select(of.subject_id).where(of.issuer == issuer, of.serial == serial.hex)
+        with self._database.read() as tx:
+            row = tx.execute(query).first()
+        return row is not None and row.subject_id is None
+
     def again(self, tasks: Collection[int], state: str, actor: str, now: datetime) -> int:
         """Make publications (`pending`) or withdrawals (`withdrawing`) due that were done before.
 
@@ -211,7 +219,8 @@ class DirectoryDesk:
             rows = tx.execute(
                 update(publication)
                 .where(of.id.in_(tasks), of.state.in_(("pending", "published")))
-                .values(state="withdrawing", retry_at=now, attempts=0, returns=0, verified_at=None)
+                .values(state="withdrawing", retry_at=now, attempts=0, returns=0)
+                .values(verified_at=None, set_aside_at=None)
                 .returning(of.issuer, of.serial, of.directory)
             ).all()
             events = [

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, func, literal, or_, select, update
 
 from audit.events import Event
 from ca.errors import CaError
 from ca.identifiers import IssuerName, SerialNumber
 from ca.store_hashes import store_hashes
 from publish_ldap.entry import Holder
-from publish_ldap.publication import Action, Done, Failed, PublicationTask
+from publish_ldap.publication import TRIES, Action, Done, Failed, PublicationTask
 from records.audit_log import append, append_all
 from records.database import Database
 from records.errors import Erased, NotFound
@@ -20,7 +20,6 @@ from records.personal_data import DamagedData, PersonalData
 from records.tables import certificate, issuer, publication
 
 _UNREADABLE_DELAY = timedelta(hours=1)
-_TRIES = 5
 _LONGEST_DELAY = timedelta(hours=1)
 _DUE = {"pending": Action.PUBLISH, "withdrawing": Action.WITHDRAW}
 
@@ -51,7 +50,7 @@ class Publications:
                 try:
                     tasks.append(self._task(tx, row))
                 except (DamagedData, Erased, CaError, ValueError):
-                    late = row.attempts + 1 >= _TRIES
+                    late = row.attempts + 1 >= TRIES
                     again = now + _UNREADABLE_DELAY
                     unreadable.append(Failed(row.id, "unreadable", again, late))
         # One that cannot be read must not hold up the others behind it.
@@ -132,7 +131,7 @@ class Publications:
         if row is None:
             return {}
         try:
-            octets = self._personal.open(tx, row.subject_id, "core", row.sealed_der)
+            octets = self._personal.body(tx, row.subject_id, row.sealed_der)
         except (DamagedData, Erased):
             return {}
         hashes = store_hashes(x509.load_der_x509_certificate(octets))
@@ -161,7 +160,7 @@ class Publications:
         )
         with self._database.read() as tx:
             return [
-                self._personal.open(tx, row.subject_id, "core", row.sealed_der)
+                self._personal.body(tx, row.subject_id, row.sealed_der)
                 for row in tx.execute(query).all()
             ]
 
@@ -170,21 +169,27 @@ class Publications:
         self.failed_all([Failed(task_id, code, retry_at)], retry_at)
 
     def failed_all(self, failed: Sequence[Failed], now: datetime) -> None:
-        """Those tasks failed; one that is set aside waits for a person, and the log says so."""
+        """Those tasks failed; one that is set aside waits for a person, and the log says so.
+
+        What has to be withdrawn meanwhile, or was made due anew, is not set aside.
+        """
+        of = publication.c
+        is_last = and_(of.state == "pending", of.set_aside_at.is_(None), of.attempts + 1 >= TRIES)
+        aside = case((is_last, literal(now, of.set_aside_at.type)), else_=of.set_aside_at)
         with self._database.write() as tx:
             for each in failed:
                 row = tx.execute(
                     update(publication)
-                    .where(publication.c.id == each.task_id)
+                    .where(of.id == each.task_id)
                     .values(
                         error_code=each.code[:40],
                         retry_at=each.retry_at,
-                        attempts=publication.c.attempts + 1,
-                        **({"set_aside_at": now} if each.set_aside else {}),
+                        attempts=of.attempts + 1,
+                        **({"set_aside_at": aside} if each.set_aside else {}),
                     )
                     .returning(publication)
                 ).first()
-                if row is not None and each.set_aside:
+                if row is not None and row.set_aside_at is not None:
                     details = {"directory": row.directory, "code": each.code[:40]}
                     named = f"{row.issuer}/{row.serial}"
                     append(tx, Event("directory.set_aside", "system:job", named, details), now)
@@ -216,7 +221,7 @@ class Publications:
         action = _DUE[row.state]
         der = holder = None
         if action is Action.PUBLISH:
-            der = self._personal.open(tx, row.subject_id, "core", row.sealed_der)
+            der = self._personal.body(tx, row.subject_id, row.sealed_der)
             holder = Holder.of(row.profile, x509.load_der_x509_certificate(der))
         return PublicationTask(
             id=row.id,
@@ -232,7 +237,6 @@ class Publications:
 
 
 def _due(directory: str, limit: int, now: datetime) -> Select[tuple[object, ...]]:
-    """Withdrawals are due even when they were set aside: they are tried until they are done."""
     withdrawing = publication.c.state == "withdrawing"
     return (
         select(
@@ -250,7 +254,7 @@ def _due(directory: str, limit: int, now: datetime) -> Select[tuple[object, ...]
         )
         .join(issuer, issuer.c.name == publication.c.issuer)
         .where(publication.c.directory == directory, publication.c.state.in_(_DUE))
-        .where(or_(withdrawing, publication.c.set_aside_at.is_(None)))
+        .where(publication.c.set_aside_at.is_(None))
         # What is due further ahead than anything can be is a leftover of a clock that was set back.
         .where(or_(publication.c.retry_at <= now, publication.c.retry_at > now + _LONGEST_DELAY))
         .order_by(case((withdrawing, 0), else_=1), publication.c.id)

@@ -114,7 +114,10 @@ class _Judge:
         names = self._by_subject.get(issuer)
         if not names:
             return None
-        good = [name for name in names if self._parts.directory_desk.is_valid(name, serial)]
+        desk = self._parts.directory_desk
+        good = [name for name in names if desk.is_valid(name, serial)]
+        if any(desk.is_nobodys(name, serial) for name in good):
+            return None  # whoever has put it there needed nobody's consent
         return (good or names)[0], bool(good)
 
     def subject(self, issuer: str) -> x509.Name:
