@@ -11,7 +11,7 @@ from sqlalchemy import and_, insert, or_, select, update
 
 from audit.events import Event
 from ca.identifiers import IssuerName, SerialNumber
-from publish_ldap.reconciliation import Expected
+from publish_ldap.reconciliation import Drift, Expected
 from records.audit_log import append, append_all
 from records.certificate_rows import record_of
 from records.database import Database
@@ -150,6 +150,15 @@ class DirectoryDesk:
         with self._database.read() as tx:
             for row in tx.execution_options(yield_per=_SOME).execute(query):
                 yield row.fingerprint, Expected(row.id, row.state, row.issuer, row.serial)
+
+    def knows(self, directory: str, drift: Drift) -> bool:
+        """Whether there is a publication of that certificate in a directory by now."""
+        of = publication.c
+        query = select(of.id).where(
+            of.directory == directory, of.issuer == drift.issuer, of.serial == drift.serial
+        )
+        with self._database.read() as tx:
+            return tx.execute(query).first() is not None
 
     def states(self, tasks: Collection[int]) -> dict[int, str]:
         """The states of some publications as they are now."""
