@@ -1,11 +1,25 @@
 """The outbox of directory publication; implements `publish_ldap.publication.PublicationOutbox`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from sqlalchemy import Connection, Row, Select, and_, case, func, literal, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from audit.events import Event
 from ca.errors import CaError
@@ -17,11 +31,30 @@ from records.audit_log import append, append_all
 from records.database import Database
 from records.errors import Erased, NotFound
 from records.personal_data import DamagedData, PersonalData
+from records.prepared import Prepared
 from records.tables import certificate, issuer, publication
 
 _UNREADABLE_DELAY = timedelta(hours=1)
 _LONGEST_DELAY = timedelta(hours=1)
 _DUE = {"pending": Action.PUBLISH, "withdrawing": Action.WITHDRAW}
+# What a state becomes when the directory was seen with the certificate, and without it.
+_ONCE_PUT = {"pending": "published", "withdrawn": "withdrawing"}
+_ONCE_TAKEN = {"withdrawing": "withdrawn", "published": "pending"}
+_HASHES = ("cert_sha1", "name_sha1", "key_sha1")
+
+
+def _seen(*further: str) -> Prepared:
+    values: dict[str, object] = {
+        "error_code": null(),
+        "attempts": literal_column("0"),
+        "set_aside_at": null(),
+    }
+    values |= {each: bindparam(each) for each in ("state", "verified_at", *further)}
+    of_task = publication.c.id == bindparam("of_task")
+    return Prepared(update(publication).where(of_task).values(**values))
+
+
+_PUT, _TAKEN = _seen("entry_uuid", *_HASHES), _seen()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,73 +106,37 @@ class Publications:
         A publication that ends after the withdrawal has put back what was taken away, so the
         withdrawal is due again; and the other way round, when a hold is put on and lifted.
         """
-        gone, events = set(), []
+        told, events = {each.task_id: each.entry_uuid for each in done}, []
+        put, taken = list[dict[str, object]](), list[dict[str, object]]()
         with self._database.write() as tx:
-            for each in done:
-                row = self._keep(tx, each, verified_at)
-                if row is None:
-                    gone.add(each.task_id)
-                    continue
-                kind = "published" if each.entry_uuid is not None else "withdrawn"
-                named = f"{row.issuer}/{row.serial}"
+            rows = tx.execute(_of_tasks(told)).all()
+            for row in rows:
+                entry_uuid = told[row.id]
+                reached = _ONCE_TAKEN if entry_uuid is None else _ONCE_PUT
+                state = reached.get(row.state, row.state)
+                seen = {"of_task": row.id, "state": state, "verified_at": verified_at}
+                if entry_uuid is None:
+                    taken.append(seen)
+                else:
+                    put.append({**seen, "entry_uuid": entry_uuid, **self._hashes(tx, row)})
+                kind = "withdrawn" if entry_uuid is None else "published"
                 details = {"directory": row.directory}
+                named = f"{row.issuer}/{row.serial}"
                 events.append(Event(f"directory.{kind}", "system:job", named, details))
+            for statement, values in ((_PUT, put), (_TAKEN, taken)):
+                if values:
+                    statement.run(tx, values)
             append_all(tx, events, verified_at)
-        return frozenset(gone)
+        return frozenset(told.keys() - {row.id for row in rows})
 
-    def _keep(
-        self, tx: Connection, done: Done, verified_at: datetime
-    ) -> Row[tuple[object, ...]] | None:
-        published = done.entry_uuid is not None
-        reached = (
-            {"pending": "published", "withdrawn": "withdrawing"}
-            if published
-            else {"withdrawing": "withdrawn", "published": "pending"}
-        )
-        values: dict[str, object] = {
-            "verified_at": verified_at,
-            "error_code": None,
-            "attempts": 0,
-            "set_aside_at": None,
-        }
-        if published:
-            values["entry_uuid"] = done.entry_uuid
-            values |= self._hashes(tx, done.task_id)
-        return tx.execute(
-            update(publication)
-            .where(publication.c.id == done.task_id)
-            .values(
-                state=case(reached, value=publication.c.state, else_=publication.c.state),
-                **values,
-            )
-            .returning(publication)
-        ).first()
-
-    def _hashes(self, tx: Connection, task_id: int) -> dict[str, object]:
-        """By what the HTTP store finds it; nothing for one that was erased meanwhile."""
-        row = tx.execute(
-            select(certificate.c.sealed_der, certificate.c.subject_id)
-            .join(
-                publication,
-                and_(
-                    certificate.c.issuer == publication.c.issuer,
-                    certificate.c.serial == publication.c.serial,
-                ),
-            )
-            .where(publication.c.id == task_id)
-        ).first()
-        if row is None:
-            return {}
+    def _hashes(self, tx: Connection, row: Row[tuple[object, ...]]) -> dict[str, object]:
+        """By what the HTTP store finds it; nothing of one that cannot be opened."""
         try:
             octets = self._personal.body(tx, row.subject_id, row.sealed_der)
         except (DamagedData, Erased):
-            return {}
-        hashes = store_hashes(x509.load_der_x509_certificate(octets))
-        return {
-            "cert_sha1": hashes.certificate,
-            "name_sha1": hashes.issuer_and_serial,
-            "key_sha1": hashes.key,
-        }
+            return dict.fromkeys(_HASHES)
+        of = store_hashes(x509.load_der_x509_certificate(octets))
+        return dict(zip(_HASHES, (of.certificate, of.issuer_and_serial, of.key), strict=True))
 
     def published_as(self, column: str, sha1: bytes, limit: int, now: datetime) -> list[bytes]:
         """Certificates in force that a directory shows, by `cert_sha1`, `name_sha1` or `key_sha1`.
@@ -234,6 +231,18 @@ class Publications:
             entry_uuid=row.entry_uuid,
             attempts=row.attempts,
         )
+
+
+def _of_tasks(tasks: Collection[int]) -> Select[tuple[object, ...]]:
+    """Those that are there, with their certificates; nobody else changes them meanwhile."""
+    of, body = publication.c, certificate.c
+    return (
+        select(of.id, of.state, of.directory, of.issuer, of.serial, of.subject_id, body.sealed_der)
+        .join(certificate, and_(body.issuer == of.issuer, body.serial == of.serial))
+        .where(of.id.in_(list(tasks)))
+        .order_by(of.id)
+        .with_for_update(of=publication)
+    )
 
 
 def _due(directory: str, limit: int, now: datetime) -> Select[tuple[object, ...]]:

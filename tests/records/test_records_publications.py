@@ -16,6 +16,7 @@ from records.tables import data_key, disclosure
 from server.clock import utc_now
 from tests.support.consents import said
 from tests.support.databases import take_away
+from tests.support.set_aside import set_aside
 from tests.support.stores import DIRECTORY, ENTRY_UUID, Stores, a_person, place_of, server_order
 
 NOW = utc_now()
@@ -83,9 +84,7 @@ def test_a_withdrawal_asked_for_during_the_fifth_try_is_not_set_aside(stores: St
 def test_what_was_set_aside_is_due_when_a_consent_is_given_anew(stores: Stores) -> None:
     person = a_person(stores, NOW)
     (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
-    failed = Failed(task.id, "objectClassViolation", NOW, set_aside=True)
-    for _ in range(TRIES):
-        stores.publications.failed_all([failed], NOW)
+    set_aside(stores.publications, task.id, NOW)
     assert stores.publications.pending(DIRECTORY, 10, NOW) == []
     for state in (ConsentState.WITHDRAWN, ConsentState.GIVEN):
         stores.consents.say(person.subject_id, said(state), NOW)

@@ -24,7 +24,6 @@ from ca.store_hashes import store_hashes
 from demo.slapd import PrivateSlapd
 from publish_ldap.directory import Directory
 from publish_ldap.errors import DirectoryUnavailable
-from publish_ldap.publication import TRIES, Failed
 from publish_ldap.reconciliation import DriftKind
 from records.errors import Conflict, NotFound
 from records.leases import Leases
@@ -36,6 +35,7 @@ from server.jobs import run_job
 from server.public import PublicApp
 from tests.support.directory_certificates import Published, an_entry
 from tests.support.directory_town import Town, a_town
+from tests.support.set_aside import set_aside
 from tests.support.slapd import ldapsearch, silence
 from tests.support.softhsm import SoftHsm
 from tests.support.staff import certified
@@ -251,12 +251,10 @@ def test_a_slow_directory_gets_everything_once_and_holds_up_nobody(town: Town) -
 
 def test_a_poisoned_certificate_is_set_aside_and_others_go_by(town: Town) -> None:
     town.settle()
-    desk, now = town.parts.directory_desk, utc_now()
+    desk = town.parts.directory_desk
     poisoned = town.person()
     (task,) = (one.id for one in desk.waiting("north"))
-    failed = Failed(task, "objectClassViolation", now, set_aside=True)
-    for _ in range(TRIES):
-        town.parts.publications.failed_all([failed], now)
+    set_aside(town.parts.publications, task, utc_now())
     other = town.person()
     town.go_on_until(lambda: town.states(other)["north"] == "published")
     assert town.states(poisoned)["north"] == "pending"

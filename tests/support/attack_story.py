@@ -21,7 +21,6 @@ from audit.retention import RetentionPeriods
 from ca.identifiers import IssuerName
 from gdpr_erasure.erasures import Approval
 from gdpr_erasure.policies import BUILT_IN
-from publish_ldap.publication import TRIES, Failed
 from ra.applications import Application, refuse
 from ra.requirements import finding
 from records.audit_log import audit_log
@@ -43,6 +42,7 @@ from tests.support.erasures import administrators, ready, requested, to_sealed
 from tests.support.organisation_story import OrganisationStory
 from tests.support.person_story import tell_persons
 from tests.support.ra_builders import NOW
+from tests.support.set_aside import set_aside
 from tests.support.stores import (
     ALONE,
     DIRECTORY,
@@ -267,9 +267,7 @@ class Story:
         refused, waiting = (a_person(self.stores, now) for _ in range(2))
         due = self.stores.publications.pending(DIRECTORY, 100, now)
         (task,) = (each.id for each in due if each.serial == refused.place[1])
-        failed = Failed(task, "objectClassViolation", now, set_aside=True)
-        for _ in range(TRIES):
-            self.stores.publications.failed_all([failed], now)
+        set_aside(self.stores.publications, task, now)
         self.names |= {"waiting": waiting.place[1].hex, "set_aside": refused.place[1].hex}
 
     def _owe(self, person: Person) -> None:
