@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography import x509
 
+from ca.failpoints import reach
 from ca.identifiers import SerialNumber
 from publish_ldap.entry import Entry, Holder
 from publish_ldap.errors import (
@@ -150,6 +151,7 @@ def drain(
                 failed.append(failure(task, outcome, now))
             else:
                 done.append(Done(task.id, outcome))
+        reach("publish.seen")
         if failed:
             outbox.failed_all(failed, now)
         gone = outbox.done_all(done, now) if done else frozenset()
