@@ -79,7 +79,9 @@ def test_a_certificate_stands_in_every_directory_and_replica_until_it_is_revoked
     assert town.states(person) == {"north": "withdrawn", "south": "withdrawn"}
 
 
-def test_authorities_show_their_certificates_and_crls_byte_for_byte(town: Town) -> None:
+def test_authorities_show_their_certificates_and_crls_byte_for_byte(
+    town: Town, tmp_path: Path
+) -> None:
     parts = town.parts
     parts.issuers.configure(ISSUING, IssuerPolicy(crl_deltas=True, crl_shards=2), utc_now())
     run_job("renew-crls", parts, town.metrics)
@@ -101,7 +103,12 @@ def test_authorities_show_their_certificates_and_crls_byte_for_byte(town: Town) 
     assert entry["cACertificate;binary"] == [record.certificate.public_bytes(Encoding.DER)]
     url = f"{town.north.url}/cn={quote(str(name.value))},{town.north.suffix}"
     fetched = curl(f"{url}?certificateRevocationList;binary?base")
-    assert complete in fetched
+    assert fetched == complete
+    files = tmp_path / "issuing.der", tmp_path / "fetched.crl"
+    files[0].write_bytes(record.certificate.public_bytes(Encoding.DER))
+    files[1].write_bytes(fetched)
+    gnutls = ["certtool", "--verify-crl", "--load-ca-certificate", files[0]]
+    subprocess.run([*gnutls, "--inder", "--infile", files[1]], check=True, capture_output=True)
     java = ["java", str(JAVA / "FetchCrl.java"), url]
     said = subprocess.run(java, capture_output=True, check=True, timeout=60).stdout
     assert said.decode().split() == [sha256(complete).hexdigest()]
