@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -24,11 +25,13 @@ from ca.store_hashes import store_hashes
 from demo.slapd import PrivateSlapd
 from publish_ldap.directory import Directory
 from publish_ldap.errors import DirectoryUnavailable
-from publish_ldap.reconciliation import DriftKind
+from publish_ldap.reconciliation import DriftKind, Expected
+from records.directory_desk import DirectoryDesk
 from records.errors import Conflict, NotFound
 from records.leases import Leases
 from server.clock import utc_now
 from server.directories import serve_directory
+from server.directory_checks import check_directory
 from server.directory_jobs import check_directories
 from server.heartbeat import LEASE_LIFE
 from server.jobs import run_job
@@ -184,6 +187,23 @@ def test_every_kind_of_drift_is_found_on_each_server_and_mended(town: Town) -> N
     town.mend("north")
     assert shown(town.north, town.der(missing)) == shown(town.north, town.der(twice)) == 1
     assert shown(town.north, town.der(withdrawn)) == shown(town.north, town.der(quiet)) == 0
+
+
+class Early(DirectoryDesk):
+    """Records read before anything was published."""
+
+    def expected(self, directory: str) -> Iterator[tuple[str, Expected]]:
+        del directory
+        yield from ()
+
+
+def test_what_is_published_during_a_comparison_is_no_drift(town: Town) -> None:
+    person = town.person()
+    town.settle()
+    town.until(lambda: shown(town.replica, town.der(person)) == 1)
+    before = replace(town.parts, directory_desk=Early(town.parts.database))
+    with town.parts.directory("north") as directory:
+        assert check_directory(before, directory).drift == ()
 
 
 def test_what_another_puts_back_after_an_erasure_is_found_every_night(town: Town) -> None:
