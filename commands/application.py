@@ -7,6 +7,7 @@ import click
 
 from commands.application_assess import add_to
 from commands.application_proofing import add_proofing_to
+from commands.application_renewal import add_renewal_to
 from commands.files import OutFile, read_text
 from commands.identity import Identity
 from commands.output import Result, Table, verb
@@ -27,6 +28,7 @@ def group() -> None:
 
 add_to(group)
 add_proofing_to(group)
+add_renewal_to(group)
 
 
 @verb(group, example="tillid application list --identity me.pem")

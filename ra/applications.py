@@ -26,6 +26,7 @@ from ra.evidence import CheckResult, Evidence, Officer, ProofingResult
 from ra.further_evidence import FurtherEvidence
 from ra.legal_persons import NamedOrganisation
 from ra.levels import AssuranceLevel
+from ra.renewals import Renewal
 from ra.requirements import Finding, finding
 from ra.terms import Acceptance
 
@@ -167,6 +168,8 @@ class Application:
     """What is known of where the key lives; None: its holder made it in software."""
     contact: Contact | None = None
     """How an activation code can reach the applicant beside the registered address."""
+    renewal: Renewal | None = None
+    """The credential that gives way to this one; None for a first one."""
 
     @property
     def profile(self) -> str:

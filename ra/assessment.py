@@ -20,6 +20,7 @@ from ra.evidence import Check, CheckResult, Evidence, EvidenceKind, ProofingResu
 from ra.further_facts import with_further
 from ra.levels import AssuranceLevel
 from ra.policies import Policy
+from ra.renewal_rules import renewal_findings
 from ra.requirements import Finding
 from ra.sources import SourceCatalogue
 from ra.terms import TermsLibrary, terms_findings
@@ -88,6 +89,7 @@ def assess_natural_person(
     )
     findings = (
         *_claim_findings(application, policy),
+        *renewal_findings(application, policy.policy.limits, now),
         *_case_findings(case, level, policy),
     )
     if not findings:

@@ -21,6 +21,7 @@ from ra.further_evidence import (
 from ra.logins import Login, derived_part
 from ra.policies import Policy
 from ra.registers import NoAnswer, PersonStatus
+from ra.renewal_rules import is_proven_anew
 from ra.sources import SourceCatalogue
 
 _NAMES = frozenset({"name", "given_name", "surname"})
@@ -34,7 +35,11 @@ def with_further(
     now: datetime,
 ) -> NaturalPersonPart:
     """The part with everything else that is on record about the person."""
-    further = application.further
+    further, renewal = application.further, application.renewal
+    if renewal is not None and not is_proven_anew(application):
+        # What the old credential is worth, `ra.renewal_rules` says.
+        carried = replace(part, source_credential=application.level)
+        return _with_reading(carried, renewal.register, catalogue, now)
     route = _last_route(application)
     if isinstance(route, Derivation):
         return _derived(part, route, catalogue, policy, now)

@@ -84,6 +84,7 @@ def build_package(application: Application, profile: ProfileReference) -> bytes:
     return canonical_json(
         {
             **_organisation(application),
+            **_renewal(application),
             "format": PACKAGE_FORMAT,
             "application": application.id,
             "subject": subject_name(application.applicant),
@@ -145,6 +146,21 @@ def _organisation(application: Application) -> dict[str, object]:
             "association": of.association,
         }
     }
+
+
+def _renewal(application: Application) -> dict[str, object]:
+    """Which credential gives way to it and what carries that, where one does."""
+    of = application.renewal
+    if of is None:
+        return {}
+    named = {
+        "application": of.application,
+        "certificate": of.credential,
+        "basis": of.basis.value,
+        "proven_at": of.proven_at.isoformat(),
+        "commitment": _commitment(application, to_document(of)),
+    }
+    return {"renewal": named}
 
 
 def _authenticator(application: Application) -> dict[str, object] | None:

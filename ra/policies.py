@@ -50,6 +50,8 @@ class Limits:
     minimum_features: int
     """Security features that an officer must see on a document."""
     proofing_age: timedelta
+    renewal_age: timedelta
+    """How long ago the identity of who renews may have been proven by evidence."""
     register_age: timedelta
     """How old the answer of a register may be when a certificate is issued."""
     login_age: timedelta
@@ -109,8 +111,9 @@ class _Limit:
 
 _LIMITS = (
     _Limit("natural_person", "minimum_features", "REG-IDN-S7", 3, more_is_stricter=True, most=20),
-    # The practice statement sets these two, so any value is by the text.
+    # The practice statement sets these three, so any value is by the text.
     _Limit("ages", "proofing_days", "REG-IDN-L12", 3650, most=3650),
+    _Limit("ages", "renewal_days", "ISS-REN-L1a", 3653, most=3653, optional=True),
     _Limit("ages", "register_minutes", "REG-IDN-L12", 100_000),
     _Limit("ages", "application_days", "REG-IDN-L12", 90, most=365, optional=True),
     _Limit("natural_person", "minimum_questions", "REG-IDN-S6d", 3, more_is_stricter=True,
@@ -298,6 +301,7 @@ def _limits(numbers: Mapping[str, int]) -> Limits:
     return Limits(
         minimum_features=numbers["minimum_features"],
         proofing_age=timedelta(days=numbers["proofing_days"]),
+        renewal_age=timedelta(days=numbers["renewal_days"]),
         register_age=timedelta(minutes=numbers["register_minutes"]),
         login_age=timedelta(minutes=numbers["login_minutes"]),
         biometric_age=timedelta(seconds=numbers["biometric_seconds"]),
@@ -323,6 +327,7 @@ def policy_words(policy: Policy) -> dict[str, str]:
         "letter_proves_at_low": "yes" if rules.letter_proves_at_low else "no",
         "minimum_features": str(limits.minimum_features),
         "proofing_age": str(limits.proofing_age),
+        "renewal_age": str(limits.renewal_age),
         "register_age": str(limits.register_age),
         "login_age": str(limits.login_age),
         "biometric_age": str(limits.biometric_age),

@@ -126,11 +126,20 @@ class Applications:
             append_told(tx, [_told(after, actor, payload=_reasons(after))], self._personal, now)
 
     def update_all(
-        self, changes: Sequence[tuple[Application, Application]], actor: str, now: datetime
+        self,
+        changes: Sequence[tuple[Application, Application]],
+        actor: str,
+        now: datetime,
+        also: Callable[[Connection], object] | None = None,
     ) -> None:
-        """Replace applications in one transaction; Conflict if anybody changed one meanwhile."""
+        """Replace applications in one transaction; Conflict if anybody changed one meanwhile.
+
+        `also` writes what belongs to them, before the rows change.
+        """
         with self._database.write() as tx:
             ordered = sorted(changes, key=lambda change: change[0].id)
+            if also is not None:
+                also(tx)
             for before, after in ordered:
                 self._require_unchanged(tx, before)
                 self._write(tx, after)

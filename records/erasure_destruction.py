@@ -25,7 +25,9 @@ from records.tables import (
     certificate,
     data_key,
     directory_debt,
+    holder_notice,
     publication,
+    renewal,
     retention_order,
     revocation_duty,
     subject,
@@ -59,6 +61,8 @@ def destroy_all(
     ).rowcount
     forget_associations(tx, of, ids)
     counts["proofings"] = forget_proofing(tx, ids)
+    tx.execute(delete(holder_notice).where(holder_notice.c.application_id.in_(ids)))
+    tx.execute(delete(renewal).where(renewal.c.application_id.in_(ids)))
     counts["applications"] = tx.execute(delete(application).where(gone)).rowcount
     counts["cases"] = forget_cases(tx, of)
     bodies, files = remaining(tx, of)

@@ -4,9 +4,9 @@ The codes are PKI (certificates, keys and publication), KEY (keys on their way o
 store), REV (bulk revocation), DTR (duties to revoke), RA (applications, officers, four eyes), PER
 (proofing persons), CASE (data-subject cases), ERA (erasures), RET (orders about keeping), CON and
 DIS (consents and disclosures), ORG (legal persons and mandates), ASC (associations), DEL (delivery
-and activation), DUT (separation of duties) and AUD (the log); PKI19 stands for every table at once.
-Whoever owns the database can take a guard away, which `records.schema` notices, or write what the
-program would have written.
+and activation), DUT (separation of duties), REN (renewal and replacement), NOT (notices) and AUD
+(the log); PKI19 stands for every table at once. Whoever owns the database can take a guard away,
+which `records.schema` notices, or write what the program would have written.
 """
 
 import hashlib
@@ -19,10 +19,12 @@ from records.guards_consents import CONSENT_EFFECTS, CONSENT_GUARDS
 from records.guards_delivery import DELIVERY_GUARDS
 from records.guards_duties import DUTY_DONE, DUTY_GUARDS
 from records.guards_erasure import ERASURE_GUARDS
+from records.guards_notices import NOTICE_EFFECTS, NOTICE_GUARDS
 from records.guards_organisations import ORGANISATION_GUARDS
 from records.guards_persons import PERSON_GUARDS
 from records.guards_pki import PKI_GUARDS
 from records.guards_ra import RA_GUARDS
+from records.guards_renewals import RENEWAL_GUARDS
 from records.guards_vault import KEY_DOOMED, KEY_GUARDS
 from records.triggers import Effect, Trigger, render
 
@@ -40,6 +42,8 @@ GUARDS = (
     *ERASURE_GUARDS,
     *ORGANISATION_GUARDS,
     *DELIVERY_GUARDS,
+    *RENEWAL_GUARDS,
+    *NOTICE_GUARDS,
 )
 
 
@@ -126,6 +130,7 @@ EFFECTS = (
     ),
     *CONSENT_EFFECTS,
     DUTY_DONE,
+    *NOTICE_EFFECTS,
     KEY_DOOMED,
 )
 

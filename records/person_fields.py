@@ -49,6 +49,7 @@ APPLICATION_MEMBERS: tuple[tuple[str, tuple[RecordClass, Source] | None], ...] =
     ("applicant", (RecordClass.PROOFING_EVIDENCE, Source.SYSTEM)),
     ("authenticator", (RecordClass.PROOFING_EVIDENCE, Source.OFFICER)),
     ("contact", (RecordClass.CONTACT, Source.DATA_SUBJECT)),
+    ("renewal", (RecordClass.PROOFING_EVIDENCE, Source.SYSTEM)),
     ("requested", (RecordClass.AGREEMENT_FILE, Source.DATA_SUBJECT)),
     ("acceptances", (RecordClass.AGREEMENT_FILE, Source.DATA_SUBJECT)),
     ("evidence", (RecordClass.PROOFING_EVIDENCE, Source.OFFICER)),

@@ -35,10 +35,12 @@ from records.tables import (
     erasure_approval,
     erasure_notice,
     failed_attempt,
+    holder_notice,
     officer,
     officer_certificate,
     one_time_link,
     publication,
+    renewal,
     resolution,
     retention_order,
     revocation_duty,
@@ -178,7 +180,13 @@ ROOMS: tuple[Room, ...] = (
     ),
     *(
         Room(table, _of_own_application(table), ("application_id",), record_class=_EVIDENCE)
-        for table in (failed_attempt, resolution, derivation, derivation_review)
+        for table in (failed_attempt, resolution, derivation, derivation_review, renewal)
+    ),
+    Room(
+        holder_notice,
+        _of_own_application(holder_notice),
+        ("application_id", "occasion", "at"),
+        record_class=RecordClass.REVOCATION_REQUEST,
     ),
     Room(training, _of_own_person(training), ("id",), record_class=_OFFICERS),
     Room(

@@ -30,6 +30,7 @@ from server.api_models import (
     OpeningBody,
 )
 from server.api_persons import register_persons
+from server.api_renewals import register_renewals
 from server.api_revocations import register_revocations
 from server.api_statuses import place_of, register_statuses
 from server.api_subjects import register_subjects
@@ -49,6 +50,7 @@ def api(parts: Assembly) -> APIBlueprint:
         register_persons,
         register_trainings,
         register_delivery,
+        register_renewals,
         _staff,
         _certificates,
         register_statuses,

@@ -5,6 +5,7 @@ from datetime import datetime
 from gdpr_erasure.erasures import Erasure
 from gdpr_erasure.retention import Assessment
 from ra.applications import Application
+from ra.renewals import Renewal
 from records.bulk_revocations import BulkRevocation
 from records.certificate_rows import CertificateRecord
 from records.orders import Order
@@ -22,11 +23,17 @@ def application_view(of: Application) -> JsonObject:
         "created_at": time_view(of.created_at),
         "updated_at": time_view(of.updated_at),
         "package_sha256": of.package_hash,
+        "renews": None if of.renewal is None else renewal_view(of.renewal),
         "findings": [
             {"requirement": f.requirement, "code": f.code, "sentence": f.applicant_sentence}
             for f in of.findings
         ],
     }
+
+
+def renewal_view(of: Renewal) -> JsonObject:
+    """Which certificate gives way to that of an application, and what carries it."""
+    return {"basis": of.basis.value, "application": of.application, "certificate": of.credential}
 
 
 def certificate_view(of: CertificateRecord) -> JsonObject:

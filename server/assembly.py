@@ -43,6 +43,7 @@ from records.directory_desk import DirectoryDesk
 from records.erasure_work import ErasureWork
 from records.erasures import Erasures
 from records.errors import NotFound
+from records.holder_notices import HolderNotices
 from records.holders import Holders
 from records.issuers import Issuers
 from records.job_runs import AlarmBook, JobRuns
@@ -106,6 +107,7 @@ class Assembly:
     officers: Officers
     applications: Applications
     holders: Holders
+    holder_notices: HolderNotices
     mandates: Mandates
     associations: Associations
     credentials: Credentials
@@ -376,6 +378,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         officers=Officers(database, personal),
         applications=Applications(database, personal),
         holders=Holders(database),
+        holder_notices=HolderNotices(database),
         mandates=Mandates(database, personal),
         associations=Associations(database),
         credentials=Credentials(database, personal),

@@ -7,6 +7,7 @@ the others as they are.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import ca.errors
 import ra.errors
@@ -19,9 +20,11 @@ from ra.applications import Application, ApplicationId, fulfil
 from ra.approvals import confirm_approval
 from ra.package import subject_name
 from records.errors import DatabaseUnavailable, RuleBroken
+from records.renewals import end_replaced
 from server.assembly import Assembly
 from server.delivery import require_activated
 from server.organisation_applications import require_standing
+from server.renewal_standing import require_carried
 from server.staff_signatures import StaffSignatures
 
 ACTOR = "system:issuance"
@@ -94,6 +97,7 @@ def _prepare(parts: Assembly, application: Application, now: datetime) -> Prepar
     )
     require_standing(parts, application, now)
     require_activated(parts, approved, now)
+    require_carried(parts, application)
     order = certificate_order(approved.application, signed)
     return prepare(order, parts.issuing(order.profile), now, parts.settings.serial.node)
 
@@ -106,7 +110,9 @@ def _record(
         return {}
     try:
         after = [fulfil(each, now) for each in certified]
-        parts.applications.update_all(list(zip(certified, after, strict=True)), ACTOR, now)
+        changes = list(zip(certified, after, strict=True))
+        ending = partial(end_replaced, fulfilled=after, actor=ACTOR, now=now)
+        parts.applications.update_all(changes, ACTOR, now, ending)
     except (ra.errors.Conflict, RuleBroken) as error:
         if len(certified) == 1:
             return {certified[0].id: error}

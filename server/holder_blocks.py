@@ -7,7 +7,6 @@ hold: that takes another proof (ISS-REV-L3b).
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from hashlib import sha256
 
 import ca.errors
 from ra.activation_codes import HolderSecret
@@ -15,6 +14,7 @@ from ra.applications import Application, ApplicationId, withdraw
 from ra.delivery import Ending
 from ra.errors import MalformedField
 from records.certificate_rows import CertificateRecord
+from records.renewals import holder_of
 from revocation.causes import Cause, Grounds
 from server.assembly import Assembly
 
@@ -53,7 +53,7 @@ def block_credential(parts: Assembly, asked: Asked, now: datetime) -> bool:
         return False
     if not parts.revocation_secrets.fits(application_id, typed, now):
         return False
-    actor = f"holder-{sha256(application_id.encode()).hexdigest()[:16]}"
+    actor = holder_of(application_id)
     found = parts.certificates.find(application_id=application_id)
     issued = [each for each in found if each.issued_at is not None]
     for each in issued:

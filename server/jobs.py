@@ -48,6 +48,7 @@ from server.erasures import carry_on_one, due_cases, saga
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_all
 from server.heartbeat import LEASE, LEASE_LIFE
+from server.holder_notices import tell_holders
 from server.job_health import JobHealth
 from server.job_items import each as _each
 from server.job_items import tell_failures as _tell_failures
@@ -281,6 +282,7 @@ JOBS: dict[str, Job] = {
     "retention": apply_retention,
     "close-cases": lambda parts, _, now: _each(case_work(parts, now), lambda act: act()),
     "revocation-duties": lambda parts, _, now: _each(duty_work(parts, now), lambda act: act()),
+    "tell-holders": lambda parts, _, now: tell_holders(parts, now),
     "lapse-applications": lambda parts, _, now: lapse_applications(parts, now),
     "seal-audit-log": seal_audit_log,
     "check-tokens": check_tokens,

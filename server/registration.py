@@ -30,14 +30,18 @@ from ra.applications import (
 from ra.approvals import Approval, approve
 from ra.assessment import conclude, submit
 from ra.authenticators import AuthenticatorRecord, assessment_of, examine_authenticator
-from ra.claims import natural_person_schema, read_claim
+from ra.claims import ClaimedIdentity, natural_person_schema, read_claim
 from ra.contacts import Contact
 from ra.evidence import Officer as ProofingOfficer
 from ra.levels import AssuranceLevel
 from ra.package import ProfileReference, build_package, package_hash, subject_name
 from ra.proofing import PresentedDocument, examine_document
+from ra.renewal_rules import terms_outdated
+from ra.renewals import Renewal
 from ra.requirements import Finding
+from ra.terms import Acceptance
 from records.officers import Officer
+from records.renewals import keep_renewal
 from server.acceptances import acceptances_of
 from server.assembly import Assembly
 from server.attempts import attempt
@@ -46,6 +50,7 @@ from server.errors import IssuerOffline
 from server.fulfilment import fulfil_application
 from server.logs import get_logger
 from server.organisation_applications import conclude_application, take_up_named
+from server.renewal_standing import look_again
 from server.search import index_person
 from server.staff_signatures import StaffSignatures
 
@@ -70,6 +75,8 @@ class NewApplication:
     contact: Contact | None = None
     subject_id: str | None = None
     """The person whose data it corrects (GDPR Art. 16); None for somebody who is new."""
+    renews: tuple[Application, Renewal] | None = None
+    """The earlier application, and what of it is renewed; None for a first one."""
 
 
 def open_application(
@@ -92,7 +99,7 @@ def open_application(
     requested = RequestedCertificate.read(
         profile.name, level, request.der, publication_consent=new.publication_consent
     )
-    applicant = Applicant(new.subject_id or f"subject-{secrets.token_hex(8)}", claim)
+    applicant = _applicant(new, claim)
     profile.check_subject(SubjectName.of(subject_name(applicant)))
     uses = parts.certificates.uses_of_key(request.spki_sha256)
     check_key_uses(uses, applicant.subject_id, None, reuse=profile.reuse_key)
@@ -100,14 +107,33 @@ def open_application(
         draft(applicant, requested, now),
         authenticator=_authenticator(parts, new, requested, now),
         contact=new.contact,
+        renewal=None if new.renews is None else new.renews[1],
     )
-    for acceptance in acceptances_of(parts, new.acceptances, new.session, now):
+    for acceptance in _acceptances(parts, new, now):
         application = record_acceptance(application, acceptance, now)
     application = submit(application, parts.policy, now)
     secret = secrets.token_urlsafe(32)
-    parts.applications.add(application, secret, now, new.consent_text)
+    kept = None if application.renewal is None else keep_renewal(application, now)
+    parts.applications.add(application, secret, now, new.consent_text, kept)
     index_person(parts, application)
     return application, secret
+
+
+def _applicant(new: NewApplication, claim: ClaimedIdentity) -> Applicant:
+    """Who renews is certified under the same serialNumber."""
+    if new.renews is not None:
+        return replace(new.renews[0].applicant, claim=claim)
+    return Applicant(new.subject_id or f"subject-{secrets.token_hex(8)}", claim)
+
+
+def _acceptances(parts: Assembly, new: NewApplication, now: datetime) -> tuple[Acceptance, ...]:
+    """The answers given now; who renews may leave them out while the texts are the same."""
+    if new.renews is None or new.acceptances:
+        return tuple(acceptances_of(parts, new.acceptances, new.session, now))
+    kept = new.renews[0].acceptances
+    if outdated := terms_outdated(kept, parts.policy.terms, now):
+        raise ra.errors.Refused(outdated)
+    return kept
 
 
 def _authenticator(
@@ -170,7 +196,7 @@ def _concluded(parts: Assembly, before: Application, now: datetime) -> Applicati
     if before.applicant.organisation is not None:
         return conclude_application(parts, before, now)
     _, catalogue = parts.registers()
-    return conclude(before, catalogue, parts.policy, now)
+    return conclude(look_again(parts, before, now), catalogue, parts.policy, now)
 
 
 def reject_application(

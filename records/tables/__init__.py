@@ -36,6 +36,7 @@ from records.tables.delivery import (
 from records.tables.directories import authority_publication, directory_check, publication
 from records.tables.duties import revocation_duty
 from records.tables.issuers import compromised_key, issuer, issuer_certificate
+from records.tables.notices import holder_notice
 from records.tables.organisations import (
     association,
     call_back,
@@ -62,7 +63,7 @@ from records.tables.persons import (
     resolution,
     training,
 )
-from records.tables.registration import application, approval
+from records.tables.registration import application, approval, renewal
 from records.tables.status import crl, crl_piece, ocsp_response, status_change, status_observation
 from records.tables.subject_cases import (
     case_approval,
@@ -112,6 +113,7 @@ __all__ = [
     "erasure_notice",
     "erasure_receipt",
     "failed_attempt",
+    "holder_notice",
     "incident",
     "issuer",
     "issuer_certificate",
@@ -131,6 +133,7 @@ __all__ = [
     "print_job",
     "proofing_nonce",
     "publication",
+    "renewal",
     "resolution",
     "retention_order",
     "revocation_duty",

@@ -1,7 +1,9 @@
-"""Applications and the approvals of them."""
+"""Applications, the approvals of them, and what they renew."""
 
 from sqlalchemy import (
+    CheckConstraint,
     Column,
+    Index,
     LargeBinary,
     PrimaryKeyConstraint,
     String,
@@ -10,7 +12,15 @@ from sqlalchemy import (
 
 from gdpr_erasure.record_classes import RecordClass
 from records.database import UtcTime
-from records.tables.base import BY_APPLICATION, BY_OFFICER, OPERATIONAL, RANDOM, metadata, personal
+from records.tables.base import (
+    BY_APPLICATION,
+    BY_CERTIFICATE,
+    BY_OFFICER,
+    OPERATIONAL,
+    RANDOM,
+    metadata,
+    personal,
+)
 
 application = Table(
     "application",
@@ -47,5 +57,19 @@ approval = Table(
     Column("at", UtcTime, nullable=False, info=OPERATIONAL),
     # One for each package: whoever goes back to proofing is approved anew.
     PrimaryKeyConstraint("application_id", "package_sha256"),
+    sqlite_with_rowid=False,
+)
+
+# Which certificate gives way to the one applied for (NSIS 3.2.4).
+renewal = Table(
+    "renewal",
+    metadata,
+    Column("application_id", String(40), primary_key=True, info=BY_APPLICATION),
+    Column("issuer", String(32), nullable=False, info=OPERATIONAL),
+    Column("serial", String(40), nullable=False, info=BY_CERTIFICATE),
+    Column("basis", String(12), nullable=False, info=OPERATIONAL),
+    Column("at", UtcTime, nullable=False, info=OPERATIONAL),
+    CheckConstraint("basis IN ('renewal', 'replacement')", name="basis"),
+    Index("ix_renewal_place", "issuer", "serial"),
     sqlite_with_rowid=False,
 )

@@ -1,6 +1,7 @@
 """Verbs on a whole installation, with a staff listener: what they answer and how they end."""
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gdpr_erasure.erasures import NewErasure
 from gdpr_erasure.saga import ERASE_ALL, request_erasure
@@ -23,7 +24,9 @@ from tests.support.installation import an_installation
 from tests.support.operator import Ended, Operator, environment_of, free_port
 from tests.support.revocation_pki import new_key
 from tests.support.softhsm import SoftHsm
-from tests.support.staff import applied, vetted
+from tests.support.staff import an_officer, applied, certified, vetted
+
+ROLES_OF_FOUR_EYES = (Role.REGISTRATION_OFFICER, Role.APPROVING_OFFICER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -439,3 +442,35 @@ def test_a_case_is_taken_to_its_delivery_by_officers(
     assert tillid("case", "extend", case, "--reason", "r", "--identity", manager).code == 0
     assert tillid("case", "withdraw", case, "--identity", manager).result["state"] == "cancelled"
     assert tillid("case", "show", "K0000000", "--identity", dpo).code == 3
+
+
+def test_a_holder_renews_and_replaces_a_credential(
+    tillid: Operator, installed: Installed, csr: Path, tmp_path: Path
+) -> None:
+    parts, key = installed.parts, new_key()
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    der = request.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    clerk, approver = (an_officer(parts, role) for role in ROLES_OF_FOUR_EYES)
+    of = certified(parts, clerk.officer, approver, request=der)
+    (record,) = parts.certificates.find(application_id=of.id)
+    body = parts.certificates.body(record.issuer, record.serial_number)
+    auditor = installed.identity(Role.AUDITOR)
+    (staff,) = re.findall(r"^Staff: (.+)$", auditor.read_text(encoding="utf-8"), re.MULTILINE)
+    secret_key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    pem = body.public_bytes(Encoding.PEM).decode()
+    holder = tmp_path / "holder.pem"
+    holder.write_text(f"Staff: {staff}\nTrust: {installed.root}\n{pem}{secret_key}")
+    renew = ("application", "renew", "--request", csr, "--identity")
+    assert tillid(*renew, "/nowhere").code == 3
+    assert tillid(*renew, auditor).code == 5
+    made = tillid(*renew, holder)
+    assert made.result["renews"]["application"] == of.id
+    assert tillid(*renew, holder).code == 7
+    secret = tmp_path / "secret"
+    secret.write_text(made.result["secret"])
+    replace = ("application", "replace", "--request", csr, "--staff", staff)
+    replace = (*replace, "--trust", installed.root, "--secret-file", secret)
+    assert tillid(*replace, of.id, "--loss", "stolen").code == 2
+    assert tillid(*replace, of.id, "--loss", "lost").code == 5
+    # It has led to no certificate yet.
+    assert tillid(*replace, made.result["id"], "--loss", "lost").code == 3

@@ -38,6 +38,7 @@ from tests.support.ra_builders import (
     registers,
     verified,
 )
+from tests.support.renewal_examples import RENEWAL_EXAMPLES
 
 _HIGH = AssuranceLevel.HIGH
 _NOTHING: tuple[Finding, ...] = ()
@@ -120,6 +121,7 @@ def _passing() -> tuple[Finding, ...]:
 # id: what passes, what is refused.
 EXAMPLES: dict[str, tuple[Example, Example]] = {
     **PERSON_EXAMPLES,
+    **RENEWAL_EXAMPLES,
     "REG-APP-L1": (_submitted, lambda: _without_answer_to(TermsKind.TERMS)),
     "REG-APP-L2": (_submitted, lambda: _without_answer_to(TermsKind.SECURITY_NOTICE)),
     "REG-APP-L3": (_claimed, lambda: _claimed(shoe_size="44")),

@@ -28,6 +28,7 @@ from tests.support.attacks_pki import (
     SUBJECT_ATTACKS,
 )
 from tests.support.attacks_ra import REGISTRATION_ATTACKS
+from tests.support.attacks_renewals import NOTICE_ATTACKS, RENEWAL_ATTACKS
 from tests.support.attacks_vault import VAULT_ATTACKS
 from tests.support.databases import ENGINES, Databases
 from tests.support.stores import Stores
@@ -89,6 +90,8 @@ ATTACKS = [
         PERSON_ATTACKS,
         ORGANISATION_ATTACKS,
         DELIVERY_ATTACKS,
+        RENEWAL_ATTACKS,
+        NOTICE_ATTACKS,
     )
     for code, statements in family.items()
     for statement in statements

@@ -40,7 +40,7 @@ def test_publications_of_before_stay_and_a_withdrawal_is_set_aside_no_more(
     empty: Database,
 ) -> None:
     with empty.write() as tx:
-        upgrade(_config(tx), "0014")
+        upgrade(_config(tx), "0016")
         for number, state in enumerate(("pending", "withdrawing")):
             tx.exec_driver_sql(
                 "INSERT INTO publication (id, directory, issuer, serial, subject_id, state,"  # noqa: S608

@@ -1,6 +1,8 @@
 """One installation with officers for the staff pages; one for each file of public tests."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -17,11 +19,24 @@ from tests.support.staff import Browser, Office, an_app, an_officer
 __all__ = ["site"]
 
 
-@pytest.fixture(scope="session")
-def office(softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    with an_installation(softhsm, tmp_path_factory.mktemp("office") / "state") as parts:
+@contextmanager
+def _an_office(softhsm: SoftHsm, state: Path) -> Iterator[Office]:
+    with an_installation(softhsm, state) as parts:
         staff = {role: an_officer(parts, role) for role in Role}
         yield Office(parts, an_app(parts), staff)
+
+
+@pytest.fixture(scope="session")
+def office(softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with _an_office(softhsm, tmp_path_factory.mktemp("office") / "state") as found:
+        yield found
+
+
+@pytest.fixture
+def office_at_another_time(softhsm: SoftHsm, tmp_path: Path) -> Iterator[Office]:
+    """For who records what happens on another day: no head of a shared log may cover it."""
+    with _an_office(softhsm, tmp_path / "state") as found:
+        yield found
 
 
 @pytest.fixture

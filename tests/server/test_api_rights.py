@@ -198,6 +198,8 @@ BY_APPLICANT = {
     ("post", f"{APPLICATION}/contact"): {},
     ("post", f"{APPLICATION}/revocation-secret"): None,
     ("post", f"{APPLICATION}/withdrawal"): None,
+    ("post", f"{APPLICATION}/agreement-end"): None,
+    ("post", f"{APPLICATION}/replacement"): {"certificate_request": "", "loss": "lost"},
     ("post", f"{APPLICATION}/nonces"): {"purpose": "login"},
     ("post", f"{APPLICATION}/biometrics"): {"capture": "face", "nonce": "n", "method": "m"},
     ("post", f"{APPLICATION}/logins"): {"provider": "a", "answer": "b", "nonce": "n"},
@@ -220,6 +222,7 @@ BY_REQUESTER = {
 NAMED = {name: APPLY[name] for name in ("certificate_request", "terms", "security_notice")}
 BY_HOLDER = {
     ("get", MANDATE): None,
+    ("post", "/api/v1/renewals"): {"certificate_request": ""},
     ("post", f"{MANDATE}/signatures"): {"asked_sha256": DIGEST},
     ("post", f"{MANDATE}/withdrawal"): None,
     ("post", f"{ORGANISATION}/applications"): NAMED,

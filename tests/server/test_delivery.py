@@ -19,6 +19,7 @@ from ra.identity import CprNumber
 from ra.levels import AssuranceLevel
 from records.errors import Conflict as RecordsConflict
 from records.errors import NotFound
+from revocation.causes import Cause
 from server.clock import utc_now
 from server.decisions import Decisions
 from server.delivery import (
@@ -34,7 +35,10 @@ from server.delivery_jobs import end_activations
 from server.dispatches import way_to
 from server.errors import NoPrinter, RegisterSilent
 from server.fulfilment import fulfil_application
-from tests.support.high_office import HighOffice
+from server.persons import take_up
+from server.registration import conclude_proofing
+from server.renewals import renew
+from tests.support.high_office import HighOffice, asked_with_card
 from tests.support.installation import an_installation
 from tests.support.ra_builders import NANCY
 from tests.support.softhsm import SoftHsm
@@ -63,6 +67,24 @@ def test_from_nothing_to_an_active_certificate_at_high(high: HighOffice) -> None
     (certificate,) = high.parts.certificates.find(application_id=fulfilled.id)
     assert certificate.status == "issued"
     assert fulfilled.level is AssuranceLevel.HIGH
+
+
+def test_a_credential_at_high_is_renewed_by_five_people_and_is_good_until_then(
+    high: HighOffice,
+) -> None:
+    parts, old = high.parts, high.activated()
+    (record,) = parts.certificates.find(application_id=old.id)
+    place = (record.issuer, record.serial_number)
+    new, _ = renew(parts, parts.certificates.body(*place), asked_with_card(), utc_now())
+    take_up(parts, new.id, high.proofer.officer, utc_now())
+    concluded = conclude_proofing(parts, new.id, high.proofer.officer, utc_now())
+    assert concluded.evidence == ()
+    sent, code = high.sent(high.personalised(high.signed(concluded)))
+    assert parts.certificates.record(*place).status == "issued"
+    claim = Claim(code, high.login(sent), receipt=True)
+    assert activate(parts, sent.id, claim, utc_now()).state is ApplicationState.FULFILLED
+    ended = parts.certificates.record(*place)
+    assert (ended.status, ended.cause) == ("revoked", Cause.REPLACED)
 
 
 def test_a_personal_check_in_person_stands_for_the_login(high: HighOffice) -> None:

@@ -42,6 +42,7 @@ from tests.support.erasures import administrators, ready, requested, to_sealed
 from tests.support.organisation_story import OrganisationStory
 from tests.support.person_story import tell_persons
 from tests.support.ra_builders import NOW
+from tests.support.renewals import renewal_story
 from tests.support.set_aside import set_aside
 from tests.support.stores import (
     ALONE,
@@ -104,6 +105,7 @@ class Story:
         self._bulk_revocations(now)
         consent_story(self.stores, self.names, now)
         duty_story(self.stores, self.names, now)
+        renewal_story(self.stores, self.names, now)
         live = str(self.names["live_subject"])
         self.names |= tell_delivery(self.stores, now)
         self.names |= tell_cases(self.stores, live, self.proofer, now)

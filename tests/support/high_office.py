@@ -35,6 +35,7 @@ from server.registration import (
     open_application,
     record_document,
 )
+from server.renewals import Asked
 from tests.support.ra_builders import NANCY, a_new_request_der, claimed, passport_of
 from tests.support.staff import EnrolledOfficer, an_officer, shown
 
@@ -121,7 +122,10 @@ class HighOffice:
 
     def approved(self, number: str = NANCY) -> Application:
         """Proven, with the proofing signed, and approved."""
-        application = self.vetted(number)
+        return self.signed(self.vetted(number))
+
+    def signed(self, application: Application) -> Application:
+        """The proofing signed by who proved, and the package by who approves."""
         hand = self.hand(self.proofer, Task.PROOFING, application)
         record_duty(self.parts, application.id, Task.PROOFING, hand, utc_now())
         signature = self.approver.sign(application_package(application))
@@ -130,14 +134,18 @@ class HighOffice:
         )
 
     def prepared(self, number: str = NANCY) -> Application:
-        application = self.approved(number)
+        return self.personalised(self.approved(number))
+
+    def personalised(self, application: Application) -> Application:
         hand = self.hand(self.operator, Task.PERSONALISATION, application)
         prepare_credential(self.parts, application.id, Channel.ONLINE, hand, utc_now())
         return application
 
     def delivered(self, number: str = NANCY) -> tuple[Application, str]:
         """Prepared, and its code sent to the holder's telephone."""
-        application = self.prepared(number)
+        return self.sent(self.prepared(number))
+
+    def sent(self, application: Application) -> tuple[Application, str]:
         hand = self.hand(self.dispatcher, Task.CODE_DISPATCH, application)
         sent = dispatch_code(self.parts, application.id, CodeChannel.SMS, hand, utc_now())
         return application, self.code_of(sent.code_id)
@@ -182,6 +190,13 @@ class HighOffice:
         settings = self.parts.settings.model_copy(update={"delivery": delivery})
         self.parts = replace(self.parts, settings=settings)
         return key
+
+
+def asked_with_card() -> Asked:
+    """A request for the key of a new card, which attests it."""
+    request = a_new_request_der()
+    attestation = FakeAttestation.attest(_spki_sha256(request))
+    return Asked(request, device="card", attestation=attestation)
 
 
 def _spki_sha256(request_der: bytes) -> str:

@@ -33,6 +33,8 @@ from tests.support.weak_keys import a_prime
 CONTENT = b'{"subject":"somebody"}'
 SLOWEST = 0.05
 """Seconds of one thread's own time that one reading may take."""
+_READINGS = 3
+"""So often is a slow one read before it counts: beside busy neighbours a core itself is slower."""
 
 
 @dataclass(frozen=True)
@@ -118,15 +120,20 @@ def _parse_request_anew(octets: bytes) -> object:
 
 
 def _said(boundary: Boundary, octets: bytes, took: list[float]) -> str:
-    began = time.thread_time()
-    try:
-        boundary.read(octets)
-    except boundary.lawful:
-        pass
-    except Exception as error:  # noqa: BLE001 - any other is what is looked for
-        return f"{type(error).__name__}: {error}"
-    took.append(time.thread_time() - began)
-    return f"took {took[-1] * 1000:.0f} ms" if took[-1] > SLOWEST else ""
+    seconds = float("inf")
+    for _ in range(_READINGS):
+        if seconds <= SLOWEST:
+            break
+        began = time.thread_time()
+        try:
+            boundary.read(octets)
+        except boundary.lawful:
+            pass
+        except Exception as error:  # noqa: BLE001 - any other is what is looked for
+            return f"{type(error).__name__}: {error}"
+        seconds = min(seconds, time.thread_time() - began)
+    took.append(seconds)
+    return f"took {seconds * 1000:.0f} ms" if seconds > SLOWEST else ""
 
 
 def _requests(key: ec.EllipticCurvePrivateKey) -> list[bytes]:

@@ -93,6 +93,7 @@ def applied(
     *,
     profile: str = PROFILE,
     published: bool = False,
+    request: bytes | None = None,
     **changes: str,
 ) -> Application:
     """An application as the applicant submits it."""
@@ -103,7 +104,7 @@ def applied(
     new = NewApplication(
         profile=profile,
         attributes=claimed(number, **changes),
-        request=a_new_request_der(),
+        request=request or a_new_request_der(),
         acceptances=answers,
         publication_consent=published,
         session=session,
@@ -113,24 +114,30 @@ def applied(
 
 
 def vetted(
-    parts: Assembly, officer: Officer, number: str = NANCY, *, published: bool = False
+    parts: Assembly,
+    officer: Officer,
+    number: str = NANCY,
+    *,
+    published: bool = False,
+    request: bytes | None = None,
 ) -> Application:
     """An application whose proofing an officer has concluded."""
-    application = applied(parts, number, published=published)
+    application = applied(parts, number, published=published, request=request)
     record_document(parts, application.id, passport_of(number), officer, utc_now())
     return conclude_proofing(parts, application.id, officer, utc_now())
 
 
-def certified(
+def certified(  # noqa: PLR0913 - whatever an application can differ in
     parts: Assembly,
     officer: Officer,
     approver: EnrolledOfficer,
     number: str = NANCY,
     *,
     published: bool = False,
+    request: bytes | None = None,
 ) -> Application:
     """An application whose certificate is issued."""
-    application = vetted(parts, officer, number, published=published)
+    application = vetted(parts, officer, number, published=published, request=request)
     signature = approver.sign(application_package(application))
     return approve_application(parts, application.id, signature, approver.officer, utc_now())
 

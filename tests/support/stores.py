@@ -39,6 +39,7 @@ from records.orders import Orders
 from records.personal_data import PersonalData
 from records.publication_consents import Consents
 from records.publications import Publications
+from records.renewals import keep_renewal
 from records.revocation_duties import RevocationDuties
 from records.statuses import Statuses
 from records.tables import metadata
@@ -270,7 +271,10 @@ def submitted(**changes: str) -> Application:
 
 def in_proofing(stores: Stores, officer: Officer, application: Application) -> Application:
     """Stored, and taken up by the officer."""
-    stores.applications.add(application, SECRET, application.created_at)
+    kept = (
+        None if application.renewal is None else keep_renewal(application, application.created_at)
+    )
+    stores.applications.add(application, SECRET, application.created_at, also=kept)
     who = RaOfficer(officer.id, officer.person_id, trained_until=date(2099, 1, 1))
     taken = start_proofing(application, who, ra_builders.NOW)
     stores.applications.update(application, taken, officer.id, ra_builders.NOW)

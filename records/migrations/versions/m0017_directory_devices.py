@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0017"
+down_revision = "0016"
 
 _SET_ASIDE = "set_aside_at IS NULL OR state = 'pending'"
 # Those that there are, which SQLite's making anew would leave behind.
