@@ -221,6 +221,7 @@ DEVICE: Final = EntryTemplate(
     (("cn", "{CN}"), ("serialNumber", "{serialNumber}"), ("o", "{O?}")),
     "serialNumber",
 )
+HOST: Final = EntryTemplate("cn={CN}", ("device", "pkiUser"), (("cn", "{CN}"), ("o", "{O?}")), "cn")
 
 
 def template_of(holder: Holder, own: Mapping[str, EntryTemplate]) -> EntryTemplate:
@@ -234,9 +235,13 @@ def template_of(holder: Holder, own: Mapping[str, EntryTemplate]) -> EntryTempla
 def default_template(subject: Iterable[str]) -> EntryTemplate:
     """By the attributes of a subject: a person, one of an organisation, an organisation, a device.
 
+    A device without a serial number is a host, told from others by its name.
+
     The classes are those of RFC 4519 and RFC 2798, with pkiUser of RFC 4523.
     """
     has = frozenset(subject)
     if "SN" in has:
         return ORGANISATIONAL_PERSON if "O" in has else PERSON
-    return ORGANISATION if "organizationIdentifier" in has else DEVICE
+    if "organizationIdentifier" in has:
+        return ORGANISATION
+    return DEVICE if "serialNumber" in has else HOST

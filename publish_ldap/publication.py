@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography import x509
 
+from ca.failpoints import reach
 from ca.identifiers import SerialNumber
 from publish_ldap.entry import Entry, Holder
 from publish_ldap.errors import (
@@ -32,7 +33,8 @@ _LONGEST_DELAY: Final = timedelta(hours=1)
 # A directory that is down, full or closed to us costs little to ask, so it may be asked often, and
 # what waits for it is published within a minute of its return.
 _LONGEST_DELAY_WHEN_DOWN: Final = timedelta(seconds=30)
-_TRIES: Final = 5
+TRIES: Final = 5
+"""After so many a publication that is refused for itself is set aside."""
 # What the server holds against this one entry, and will hold against it tomorrow.
 _OF_THE_ENTRY: Final = frozenset(
     {
@@ -149,6 +151,7 @@ def drain(
                 failed.append(failure(task, outcome, now))
             else:
                 done.append(Done(task.id, outcome))
+        reach("publish.seen")
         if failed:
             outbox.failed_all(failed, now)
         gone = outbox.done_all(done, now) if done else frozenset()
@@ -168,7 +171,7 @@ def failure(task: PublicationTask, error: PublicationError, now: datetime) -> Fa
     of_entry = code.partition(":")[0] in _OF_THE_ENTRY
     longest = _LONGEST_DELAY if of_entry else _LONGEST_DELAY_WHEN_DOWN
     delay = retry_delay(task.attempts, longest, secrets.SystemRandom().random())
-    gives_up = task.action is Action.PUBLISH and of_entry and task.attempts + 1 >= _TRIES
+    gives_up = task.action is Action.PUBLISH and of_entry and task.attempts + 1 >= TRIES
     return Failed(task.id, code, now + delay, gives_up)
 
 

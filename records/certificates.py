@@ -4,9 +4,10 @@ Implements `ca.issuance.IssuanceStore` and `revocation.status.StatusSource`.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -68,11 +69,12 @@ class Certificates:
         self,
         database: Database,
         personal: PersonalData,
-        directories: tuple[str, ...] = (),
+        directories: Mapping[str, Collection[str]] = MappingProxyType({}),
         compromised: frozenset[str] = frozenset(),
     ) -> None:
         """Use the database, the door for bodies about people, and the names of the directories.
 
+        With each stand the profiles of devices and hosts that it shows, which nobody consents to.
         `compromised` holds digests of keys that others found compromised, beside our own table.
         """
         self._database = database
@@ -159,7 +161,7 @@ class Certificates:
             row = row_of(tx, issuer, serial)
             if row.sealed_der is None:
                 raise NotFound("certificate", f"{issuer}/{serial.hex}")
-            der = self._open(tx, row.subject_id, row.sealed_der)
+            der = self._personal.body(tx, row.subject_id, row.sealed_der)
         return x509.load_der_x509_certificate(der)
 
     def find(self, limit: int = 100, **wanted: str) -> list[CertificateRecord]:
@@ -225,8 +227,15 @@ class Certificates:
         self, tx: Connection, batch: Sequence[PreparedCertificate], now: datetime
     ) -> list[dict[str, object]]:
         """What is to be published, but for persons who have withdrawn their consent since."""
-        wanted = [each for each in batch if each.order.publish] if self._directories else []
-        withdrawn = withdrawn_by(tx, [str(each.order.subject_id) for each in wanted])
+        asked = [each.order.subject_id for each in batch if each.order.publish]
+        said = {each for each in asked if each is not None} if self._directories else set()
+        consenting = said - withdrawn_by(tx, said)
+
+        def shows(profiles: Collection[str], order: CertificateOrder) -> bool:
+            if order.subject_id is None:
+                return order.profile.name in profiles
+            return order.publish and order.subject_id in consenting
+
         return [
             {
                 "directory": directory,
@@ -236,20 +245,15 @@ class Certificates:
                 "state": "pending",
                 "retry_at": now,
             }
-            for each in wanted
-            if each.order.subject_id not in withdrawn
-            for directory in self._directories
+            for each in batch
+            for directory, profiles in self._directories.items()
+            if shows(profiles, each.order)
         ]
 
     def _seal(self, tx: Connection, subject_id: str | None, octets: bytes) -> bytes:
         if subject_id is None:
             return octets
         return self._personal.seal(tx, subject_id, "core", octets)
-
-    def _open(self, tx: Connection, subject_id: str | None, sealed: bytes) -> bytes:
-        if subject_id is None:
-            return sealed
-        return self._personal.open(tx, subject_id, "core", sealed)
 
 
 def _intended(prepared: PreparedCertificate, actor: str) -> Event:

@@ -11,7 +11,7 @@ from sqlalchemy import and_, insert, or_, select, update
 
 from audit.events import Event
 from ca.identifiers import IssuerName, SerialNumber
-from publish_ldap.reconciliation import Expected
+from publish_ldap.reconciliation import Drift, Expected
 from records.audit_log import append, append_all
 from records.certificate_rows import record_of
 from records.database import Database
@@ -71,7 +71,7 @@ class DirectoryDesk:
         if directory is not None:
             query = query.where(of.directory == directory)
         if set_aside:
-            query = query.where(of.set_aside_at.is_not(None), of.state == "pending")
+            query = query.where(of.set_aside_at.is_not(None))
         with self._database.read() as tx:
             rows = tx.execute(query.order_by(of.id).limit(limit)).all()
         return [
@@ -84,7 +84,7 @@ class DirectoryDesk:
                 row.attempts,
                 row.error_code,
                 row.retry_at,
-                row.set_aside_at if row.state == "pending" else None,
+                row.set_aside_at,
             )
             for row in rows
         ]
@@ -151,6 +151,15 @@ class DirectoryDesk:
             for row in tx.execution_options(yield_per=_SOME).execute(query):
                 yield row.fingerprint, Expected(row.id, row.state, row.issuer, row.serial)
 
+    def knows(self, directory: str, drift: Drift) -> bool:
+        """Whether there is a publication of that certificate in a directory by now."""
+        of = publication.c
+        query = select(of.id).where(
+            of.directory == directory, of.issuer == drift.issuer, of.serial == drift.serial
+        )
+        with self._database.read() as tx:
+            return tx.execute(query).first() is not None
+
     def states(self, tasks: Collection[int]) -> dict[int, str]:
         """The states of some publications as they are now."""
         wanted, found = sorted(tasks), dict[int, str]()
@@ -169,6 +178,14 @@ class DirectoryDesk:
         with self._database.read() as tx:
             row = tx.execute(query).first()
         return row is not None and record_of(row).status == "issued"
+
+    def is_nobodys(self, issuer: IssuerName, serial: SerialNumber) -> bool:
+        """Whether a certificate is of a device or a host, which no consent is asked of."""
+        of = certificate.c
+        query = select(of.subject_id).where(of.issuer == issuer, of.serial == serial.hex)
+        with self._database.read() as tx:
+            row = tx.execute(query).first()
+        return row is not None and row.subject_id is None
 
     def again(self, tasks: Collection[int], state: str, actor: str, now: datetime) -> int:
         """Make publications (`pending`) or withdrawals (`withdrawing`) due that were done before.
@@ -211,7 +228,8 @@ class DirectoryDesk:
             rows = tx.execute(
                 update(publication)
                 .where(of.id.in_(tasks), of.state.in_(("pending", "published")))
-                .values(state="withdrawing", retry_at=now, attempts=0, returns=0, verified_at=None)
+                .values(state="withdrawing", retry_at=now, attempts=0, returns=0)
+                .values(verified_at=None, set_aside_at=None)
                 .returning(of.issuer, of.serial, of.directory)
             ).all()
             events = [

@@ -86,13 +86,15 @@ _OPEN = (
     "d.subject_id = NEW.subject_id AND d.recipient = NEW.directory AND d.issuer = NEW.issuer"
     " AND d.serial = NEW.serial AND d.ended_at IS NULL"
 )
-# Publication and withdrawal are seen by a search in the directory; that is when it was told.
+# Publication and withdrawal are seen by a search in the directory; that is when it was told. What
+# is nobody's tells of nobody.
 CONSENT_EFFECTS = (
     Effect(
         "disclosed",
         "publication",
         "UPDATE",
-        f"NEW.state = 'published' AND NOT EXISTS (SELECT 1 FROM disclosure d WHERE {_OPEN})",  # noqa: S608 - of our own constants
+        "NEW.state = 'published' AND NEW.subject_id IS NOT NULL"  # noqa: S608 - of our own constants
+        f" AND NOT EXISTS (SELECT 1 FROM disclosure d WHERE {_OPEN})",
         "INSERT INTO disclosure (subject_id, recipient, issuer, serial, at)"
         " VALUES (NEW.subject_id, NEW.directory, NEW.issuer, NEW.serial, NEW.verified_at)",
     ),

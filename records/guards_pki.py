@@ -1,6 +1,7 @@
-"""What the database refuses about certificates, their status, keys and publication."""
+"""What the database refuses about certificates, their status and keys."""
 
 from records.guards_issuers import ISSUER_GUARDS
+from records.guards_publication import OWED, PUBLICATION_GUARDS
 from records.triggers import Guard, changed, same_row
 
 _UNOBSERVED = (
@@ -14,10 +15,6 @@ _OF_RETIRED = "EXISTS (SELECT 1 FROM issuer i WHERE i.name = OLD.issuer AND i.st
 _REVOKED_BEFORE = (
     "EXISTS (SELECT 1 FROM certificate c WHERE c.issuer = NEW.issuer AND c.serial = NEW.serial"
     " AND c.status = 'revoked' AND c.decided_at <= NEW.observed_at)"
-)
-_ISSUED_TO_SUBJECT = (
-    "EXISTS (SELECT 1 FROM certificate c WHERE c.issuer = NEW.issuer AND c.serial = NEW.serial"
-    " AND c.status = 'issued' AND c.subject_id = NEW.subject_id)"
 )
 _NOT_THE_VERSION = (
     "NOT EXISTS (SELECT 1 FROM issuer i WHERE i.name = NEW.issuer"
@@ -45,14 +42,7 @@ _LATEST_NUMBER = (
     "(SELECT MAX(c.number) FROM crl c WHERE c.issuer = NEW.issuer AND c.shard = NEW.shard)"
 )
 _LATEST_COMPLETE = _LATEST_NUMBER.replace("NEW.shard", "0")
-# The two ways on without a directory: the withdrawal stays owed, or two persons wrote it off.
-_OWED = (
-    "(EXISTS (SELECT 1 FROM directory_debt d WHERE d.directory = OLD.directory"
-    " AND d.issuer = OLD.issuer AND d.serial = OLD.serial) OR EXISTS (SELECT 1"
-    " FROM retention_order w WHERE w.kind = 'write_off' AND w.directory = OLD.directory"
-    " AND w.approved_by IS NOT NULL))"
-)
-_OWED_P = _OWED.replace("OLD.", "p.")
+_OWED_P = OWED.replace("OLD.", "p.")
 _SUBJECT_STATE = "COALESCE((SELECT s.state FROM subject s WHERE s.id = NEW.subject_id{lock}), '')"
 
 _CERTIFICATE_GUARDS = (
@@ -342,40 +332,10 @@ _STATUS_GUARDS = (
         "what was seen of a certificate is kept as long as the certificate",
     ),
 )
-_PUBLICATION_GUARDS = (
-    Guard(
-        "PKI22",
-        "publication",
-        "INSERT",
-        f"NEW.state <> 'pending' OR {same_row('publication', 'id')} OR NOT {_ISSUED_TO_SUBJECT}"
-        f" OR {same_row('publication', 'directory', 'issuer', 'serial')}",
-        "publication begins with an issued certificate of the subject",
-    ),
-    Guard(
-        "PKI22",
-        "publication",
-        "UPDATE",
-        f"{changed('id', 'directory', 'issuer', 'serial', 'subject_id')}"
-        " OR (NEW.state <> OLD.state AND NEW.state <> 'withdrawing'"
-        " AND NOT (OLD.state = 'pending' AND NEW.state = 'published')"
-        " AND NOT (OLD.state = 'withdrawing' AND NEW.state = 'withdrawn')"
-        " AND NOT (NEW.state = 'pending' AND (OLD.returns = 1 OR OLD.state = 'published')"
-        f" AND {_ISSUED_TO_SUBJECT}))",
-        "publication goes from pending to published, by withdrawing to withdrawn, and back when a"
-        " hold is lifted",
-    ),
-    Guard(
-        "PKI05",
-        "publication",
-        "DELETE",
-        f"OLD.state <> 'withdrawn' AND NOT {_OWED}",
-        "a publication is forgotten only after its directory was seen without it",
-    ),
-)
 PKI_GUARDS = (
     *_CERTIFICATE_GUARDS,
     *_SUBJECT_GUARDS,
     *_STATUS_GUARDS,
-    *_PUBLICATION_GUARDS,
+    *PUBLICATION_GUARDS,
     *ISSUER_GUARDS,
 )

@@ -82,6 +82,13 @@ class PersonalData:
         nonce = secrets.token_bytes(_NONCE_OCTETS)
         return nonce + AESGCM(key).encrypt(nonce, value, _place(subject_id, purpose))
 
+    def body(self, tx: Connection, subject_id: str | None, sealed: bytes) -> bytes:
+        """Open the body of a certificate; one that is nobody's was never sealed.
+
+        Raises: as `open`.
+        """
+        return sealed if subject_id is None else self.open(tx, subject_id, "core", sealed)
+
     def derive(self, tx: Connection, subject_id: str, purpose: str, label: bytes) -> bytes:
         """32 octets that only the data key and the label give; makes the key if there is none.
 

@@ -184,7 +184,7 @@ def _withdraw_all(tx: Connection, subject_id: str, now: datetime) -> int:
     return tx.execute(
         update(publication)
         .where(own, publication.c.state.in_(("pending", "published")))
-        .values(state="withdrawing", retry_at=now, verified_at=None, attempts=0)
+        .values(state="withdrawing", retry_at=now, verified_at=None, attempts=0, set_aside_at=None)
     ).rowcount
 
 

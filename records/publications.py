@@ -1,28 +1,60 @@
 """The outbox of directory publication; implements `publish_ldap.publication.PublicationOutbox`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from audit.events import Event
 from ca.errors import CaError
 from ca.identifiers import IssuerName, SerialNumber
 from ca.store_hashes import store_hashes
 from publish_ldap.entry import Holder
-from publish_ldap.publication import Action, Done, Failed, PublicationTask
+from publish_ldap.publication import TRIES, Action, Done, Failed, PublicationTask
 from records.audit_log import append, append_all
 from records.database import Database
 from records.errors import Erased, NotFound
 from records.personal_data import DamagedData, PersonalData
+from records.prepared import Prepared
 from records.tables import certificate, issuer, publication
 
 _UNREADABLE_DELAY = timedelta(hours=1)
-_TRIES = 5
 _LONGEST_DELAY = timedelta(hours=1)
 _DUE = {"pending": Action.PUBLISH, "withdrawing": Action.WITHDRAW}
+# What a state becomes when the directory was seen with the certificate, and without it.
+_ONCE_PUT = {"pending": "published", "withdrawn": "withdrawing"}
+_ONCE_TAKEN = {"withdrawing": "withdrawn", "published": "pending"}
+_HASHES = ("cert_sha1", "name_sha1", "key_sha1")
+
+
+def _seen(*further: str) -> Prepared:
+    values: dict[str, object] = {
+        "error_code": null(),
+        "attempts": literal_column("0"),
+        "set_aside_at": null(),
+    }
+    values |= {each: bindparam(each) for each in ("state", "verified_at", *further)}
+    of_task = publication.c.id == bindparam("of_task")
+    return Prepared(update(publication).where(of_task).values(**values))
+
+
+_PUT, _TAKEN = _seen("entry_uuid", *_HASHES), _seen()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +83,7 @@ class Publications:
                 try:
                     tasks.append(self._task(tx, row))
                 except (DamagedData, Erased, CaError, ValueError):
-                    late = row.attempts + 1 >= _TRIES
+                    late = row.attempts + 1 >= TRIES
                     again = now + _UNREADABLE_DELAY
                     unreadable.append(Failed(row.id, "unreadable", again, late))
         # One that cannot be read must not hold up the others behind it.
@@ -74,73 +106,37 @@ class Publications:
         A publication that ends after the withdrawal has put back what was taken away, so the
         withdrawal is due again; and the other way round, when a hold is put on and lifted.
         """
-        gone, events = set(), []
+        told, events = {each.task_id: each.entry_uuid for each in done}, []
+        put, taken = list[dict[str, object]](), list[dict[str, object]]()
         with self._database.write() as tx:
-            for each in done:
-                row = self._keep(tx, each, verified_at)
-                if row is None:
-                    gone.add(each.task_id)
-                    continue
-                kind = "published" if each.entry_uuid is not None else "withdrawn"
-                named = f"{row.issuer}/{row.serial}"
+            rows = tx.execute(_of_tasks(told)).all()
+            for row in rows:
+                entry_uuid = told[row.id]
+                reached = _ONCE_TAKEN if entry_uuid is None else _ONCE_PUT
+                state = reached.get(row.state, row.state)
+                seen = {"of_task": row.id, "state": state, "verified_at": verified_at}
+                if entry_uuid is None:
+                    taken.append(seen)
+                else:
+                    put.append({**seen, "entry_uuid": entry_uuid, **self._hashes(tx, row)})
+                kind = "withdrawn" if entry_uuid is None else "published"
                 details = {"directory": row.directory}
+                named = f"{row.issuer}/{row.serial}"
                 events.append(Event(f"directory.{kind}", "system:job", named, details))
+            for statement, values in ((_PUT, put), (_TAKEN, taken)):
+                if values:
+                    statement.run(tx, values)
             append_all(tx, events, verified_at)
-        return frozenset(gone)
+        return frozenset(told.keys() - {row.id for row in rows})
 
-    def _keep(
-        self, tx: Connection, done: Done, verified_at: datetime
-    ) -> Row[tuple[object, ...]] | None:
-        published = done.entry_uuid is not None
-        reached = (
-            {"pending": "published", "withdrawn": "withdrawing"}
-            if published
-            else {"withdrawing": "withdrawn", "published": "pending"}
-        )
-        values: dict[str, object] = {
-            "verified_at": verified_at,
-            "error_code": None,
-            "attempts": 0,
-            "set_aside_at": None,
-        }
-        if published:
-            values["entry_uuid"] = done.entry_uuid
-            values |= self._hashes(tx, done.task_id)
-        return tx.execute(
-            update(publication)
-            .where(publication.c.id == done.task_id)
-            .values(
-                state=case(reached, value=publication.c.state, else_=publication.c.state),
-                **values,
-            )
-            .returning(publication)
-        ).first()
-
-    def _hashes(self, tx: Connection, task_id: int) -> dict[str, object]:
-        """By what the HTTP store finds it; nothing for one that was erased meanwhile."""
-        row = tx.execute(
-            select(certificate.c.sealed_der, certificate.c.subject_id)
-            .join(
-                publication,
-                and_(
-                    certificate.c.issuer == publication.c.issuer,
-                    certificate.c.serial == publication.c.serial,
-                ),
-            )
-            .where(publication.c.id == task_id)
-        ).first()
-        if row is None:
-            return {}
+    def _hashes(self, tx: Connection, row: Row[tuple[object, ...]]) -> dict[str, object]:
+        """By what the HTTP store finds it; nothing of one that cannot be opened."""
         try:
-            octets = self._personal.open(tx, row.subject_id, "core", row.sealed_der)
+            octets = self._personal.body(tx, row.subject_id, row.sealed_der)
         except (DamagedData, Erased):
-            return {}
-        hashes = store_hashes(x509.load_der_x509_certificate(octets))
-        return {
-            "cert_sha1": hashes.certificate,
-            "name_sha1": hashes.issuer_and_serial,
-            "key_sha1": hashes.key,
-        }
+            return dict.fromkeys(_HASHES)
+        of = store_hashes(x509.load_der_x509_certificate(octets))
+        return dict(zip(_HASHES, (of.certificate, of.issuer_and_serial, of.key), strict=True))
 
     def published_as(self, column: str, sha1: bytes, limit: int, now: datetime) -> list[bytes]:
         """Certificates in force that a directory shows, by `cert_sha1`, `name_sha1` or `key_sha1`.
@@ -161,7 +157,7 @@ class Publications:
         )
         with self._database.read() as tx:
             return [
-                self._personal.open(tx, row.subject_id, "core", row.sealed_der)
+                self._personal.body(tx, row.subject_id, row.sealed_der)
                 for row in tx.execute(query).all()
             ]
 
@@ -170,21 +166,27 @@ class Publications:
         self.failed_all([Failed(task_id, code, retry_at)], retry_at)
 
     def failed_all(self, failed: Sequence[Failed], now: datetime) -> None:
-        """Those tasks failed; one that is set aside waits for a person, and the log says so."""
+        """Those tasks failed; one that is set aside waits for a person, and the log says so.
+
+        What has to be withdrawn meanwhile, or was made due anew, is not set aside.
+        """
+        of = publication.c
+        is_last = and_(of.state == "pending", of.set_aside_at.is_(None), of.attempts + 1 >= TRIES)
+        aside = case((is_last, literal(now, of.set_aside_at.type)), else_=of.set_aside_at)
         with self._database.write() as tx:
             for each in failed:
                 row = tx.execute(
                     update(publication)
-                    .where(publication.c.id == each.task_id)
+                    .where(of.id == each.task_id)
                     .values(
                         error_code=each.code[:40],
                         retry_at=each.retry_at,
-                        attempts=publication.c.attempts + 1,
-                        **({"set_aside_at": now} if each.set_aside else {}),
+                        attempts=of.attempts + 1,
+                        **({"set_aside_at": aside} if each.set_aside else {}),
                     )
                     .returning(publication)
                 ).first()
-                if row is not None and each.set_aside:
+                if row is not None and row.set_aside_at is not None:
                     details = {"directory": row.directory, "code": each.code[:40]}
                     named = f"{row.issuer}/{row.serial}"
                     append(tx, Event("directory.set_aside", "system:job", named, details), now)
@@ -216,7 +218,7 @@ class Publications:
         action = _DUE[row.state]
         der = holder = None
         if action is Action.PUBLISH:
-            der = self._personal.open(tx, row.subject_id, "core", row.sealed_der)
+            der = self._personal.body(tx, row.subject_id, row.sealed_der)
             holder = Holder.of(row.profile, x509.load_der_x509_certificate(der))
         return PublicationTask(
             id=row.id,
@@ -231,8 +233,19 @@ class Publications:
         )
 
 
+def _of_tasks(tasks: Collection[int]) -> Select[tuple[object, ...]]:
+    """Those that are there, with their certificates; nobody else changes them meanwhile."""
+    of, body = publication.c, certificate.c
+    return (
+        select(of.id, of.state, of.directory, of.issuer, of.serial, of.subject_id, body.sealed_der)
+        .join(certificate, and_(body.issuer == of.issuer, body.serial == of.serial))
+        .where(of.id.in_(list(tasks)))
+        .order_by(of.id)
+        .with_for_update(of=publication)
+    )
+
+
 def _due(directory: str, limit: int, now: datetime) -> Select[tuple[object, ...]]:
-    """Withdrawals are due even when they were set aside: they are tried until they are done."""
     withdrawing = publication.c.state == "withdrawing"
     return (
         select(
@@ -250,7 +263,7 @@ def _due(directory: str, limit: int, now: datetime) -> Select[tuple[object, ...]
         )
         .join(issuer, issuer.c.name == publication.c.issuer)
         .where(publication.c.directory == directory, publication.c.state.in_(_DUE))
-        .where(or_(withdrawing, publication.c.set_aside_at.is_(None)))
+        .where(publication.c.set_aside_at.is_(None))
         # What is due further ahead than anything can be is a leftover of a clock that was set back.
         .where(or_(publication.c.retry_at <= now, publication.c.retry_at > now + _LONGEST_DELAY))
         .order_by(case((withdrawing, 0), else_=1), publication.c.id)

@@ -295,6 +295,7 @@ def withdraw(
             retry_at=now,
             attempts=0,
             verified_at=None,
+            set_aside_at=None,
             returns=case((shown, 1), else_=0) if returns else 0,
         )
     )

@@ -356,7 +356,7 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
     crls = Crls(database)
     alone = settings.revocation.alone_per_hour
     tables = settings.directories.items()
-    directories = tuple(name for name, table in tables if table.certificates)
+    directories = {name: table.devices() for name, table in tables if table.certificates}
     issuers = Issuers(database)
     certificates = Certificates(database, personal, directories, compromised)
     further = [
@@ -386,14 +386,14 @@ def _join(settings: Settings, database: Database, tokens: Tokens) -> Assembly:
         letters=Letters(database),
         publications=Publications(database, personal),
         directory_desk=DirectoryDesk(database),
-        directory_backfill=DirectoryBackfill(database),
+        directory_backfill=DirectoryBackfill(database, directories),
         directory_authorities=AuthorityPublications(database),
         erasures=Erasures(database, crls, erasure_rules(settings), search.forget),
         erasure_work=ErasureWork(database),
         orders=Orders(database),
         debts=DirectoryDebts(database),
         vault=vault_of(settings, database, key_store),
-        consents=Consents(database, personal, directories),
+        consents=Consents(database, personal, tuple(directories)),
         person_files=PersonFiles(database, personal, further),
         search=search,
         job_runs=JobRuns(database),

@@ -11,9 +11,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ca.errors import CaError
-from ca.profiles import load_profile, profile_names
+from ca.profiles import Profile, load_profile, profile_names
 from publish_ldap.authority import check_template
-from publish_ldap.entry import EntryTemplate
+from publish_ldap.entry import EntryTemplate, default_template
 from publish_ldap.names import is_distinguished_name
 from publish_ldap.settings import AuthorityTemplate, DirectorySettings, Product
 from server.settings_section import Section
@@ -40,7 +40,7 @@ LdapUrl = Annotated[Text, AfterValidator(_ldap)]
 
 
 class EntrySection(Section):
-    """How the entries of one profile are made, or found."""
+    """How the entries of one profile are made, or found; empty, by what its subjects are."""
 
     dn: Text = Field(default="", description="RDNs below the base: uid={serialNumber},ou=people.")
     object_classes: list[Text] = Field(default=[], description="Object classes of an entry.")
@@ -48,8 +48,10 @@ class EntrySection(Section):
     holder: Text = Field(default="", description="Attribute that tells one holder from another.")
     find: Text = Field(default="", description="Finds an entry of another's making: uid={mail}.")
 
-    def template(self) -> EntryTemplate:
+    def template(self, profile: Profile) -> EntryTemplate:
         """The template; ValueError where it makes no entry."""
+        if self == EntrySection():
+            return default_template(each.removesuffix("?") for each in profile.subject)
         return EntryTemplate(
             self.dn,
             tuple(self.object_classes),
@@ -172,23 +174,38 @@ class DirectorySection(Section):
             product=Product(self.product),
             replicas=tuple(self.replicas),
             create_parents=self.create_parents,
-            entries={profile: each.template() for profile, each in self.entries.items()},
+            entries={
+                profile: each.template(load_profile(profile))
+                for profile, each in self.entries.items()
+            },
             authority=self._authority(),
         )
+
+    def devices(self) -> frozenset[str]:
+        """The profiles with entries of their own whose certificates are of no person.
+
+        Such a certificate is published because the settings say so, for nobody could consent.
+        """
+        return frozenset(each for each in self.entries if not load_profile(each).names_person)
 
     def _authority(self) -> AuthorityTemplate:
         return AuthorityTemplate(self.authority.dn, self.authority.object_class)
 
 
-def _check_entry(profile: str, section: EntrySection) -> None:
+def _check_entry(name: str, section: EntrySection) -> None:
+    profile = load_profile(name)
+    if profile.certificate_authority:
+        raise refused(
+            f"of {name} are those of authorities", "Say in the table authority how they are made."
+        )
     try:
-        template = section.template()
-        lacking = template.lacking(load_profile(profile).subject)
+        template = section.template(profile)
+        lacking = template.lacking(profile.subject)
     except (ValueError, CaError) as error:
-        raise refused(f"of {profile} make no entry: {error}", "See docs/directories.md.") from None
+        raise refused(f"of {name} make no entry: {error}", "See docs/directories.md.") from None
     if lacking:
         raise refused(
-            f"of {profile} need {{{lacking[0]}}}, which its certificates do not have",
+            f"of {name} need {{{lacking[0]}}}, which its certificates do not have",
             "Use a word of the profile's subject, or mark it optional: {WORD?}.",
         )
 

@@ -21,7 +21,8 @@ publication = Table(
     Column("directory", String(40), nullable=False, info=OPERATIONAL),
     Column("issuer", String(32), nullable=False, info=OPERATIONAL),
     Column("serial", String(40), nullable=False, info=BY_PUBLICATION),
-    Column("subject_id", String(40), nullable=False, index=True, info=BY_PUBLICATION),
+    # Whose it is; a device or a host is nobody's.
+    Column("subject_id", String(40), index=True, info=BY_PUBLICATION),
     Column("state", String(12), nullable=False, index=True, info=OPERATIONAL),
     # 1 while a hold alone keeps it out of the directory.
     Column("returns", Integer, nullable=False, server_default="0", info=OPERATIONAL),
@@ -30,7 +31,7 @@ publication = Table(
     Column("retry_at", UtcTime, nullable=False, info=OPERATIONAL),
     Column("error_code", String(40), info=OPERATIONAL),
     Column("verified_at", UtcTime, info=OPERATIONAL),
-    # When it was given up until a person looks at it; a withdrawal goes on all the same.
+    # When it was given up until a person looks at it; a withdrawal never is.
     Column("set_aside_at", UtcTime, info=OPERATIONAL),
     # While it is published: SHA-1 of the certificate, of issuer and serial number, and of the
     # subjectKeyIdentifier, by which the HTTP store finds it (RFC 4387 section 2.1).
@@ -42,6 +43,7 @@ publication = Table(
     CheckConstraint(
         "state NOT IN ('published', 'withdrawn') OR verified_at IS NOT NULL", name="verified"
     ),
+    CheckConstraint("set_aside_at IS NULL OR state = 'pending'", name="set_aside"),
 )
 
 # What a directory was last seen to show of an issuer: the digest of its certificates and CRLs.

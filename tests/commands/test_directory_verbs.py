@@ -9,13 +9,13 @@ from ca.identifiers import IssuerName, SerialNumber
 from commands.exit_codes import ExitCode
 from demo.slapd import PrivateSlapd
 from publish_ldap.directory import Directory
-from publish_ldap.publication import Failed
 from records.officers import Role
 from server.assembly import Assembly
 from server.clock import utc_now
 from tests.support.directory_certificates import Published, an_entry
 from tests.support.installation import an_installation
 from tests.support.operator import Operator, environment_of
+from tests.support.set_aside import set_aside
 from tests.support.slapd import ldapsearch, own_slapd
 from tests.support.softhsm import SoftHsm
 from tests.support.staff import an_officer, certified
@@ -119,8 +119,7 @@ def test_what_was_set_aside_is_told_tried_again_or_given_up(
 ) -> None:
     a_person(parts)
     (task,) = (one.id for one in parts.directory_desk.waiting("main"))
-    failed = Failed(task, "objectClassViolation", utc_now(), set_aside=True)
-    parts.publications.failed_all([failed], utc_now())
+    set_aside(parts.publications, task, utc_now())
     assert tillid("directory", "publish").code == ExitCode.PARTLY_DONE
     code, said, _ = tillid.told("directory", "queue", "--set-aside")
     assert code == ExitCode.DONE
@@ -165,8 +164,7 @@ def test_the_doctor_looks_at_directories(
     checks = ("processors of directories", "directory main", "queue of directory main")
     a_person(parts)
     (task,) = (one.id for one in parts.directory_desk.waiting("main"))
-    failed = Failed(task, "objectClassViolation", utc_now(), set_aside=True)
-    parts.publications.failed_all([failed], utc_now())
+    set_aside(parts.publications, task, utc_now())
     before = ldapsearch(own_slapd, "(objectClass=*)", scope="base")
     assert seen(tillid) == dict(zip(checks, (True, True, False), strict=True))
     assert ldapsearch(own_slapd, "(objectClass=*)", scope="base") == before

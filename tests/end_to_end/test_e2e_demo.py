@@ -149,6 +149,8 @@ def test_a_demo_is_told_once_and_shows_no_secret(demo: Demo) -> None:
         code, said = demo.play("--once")
     assert code == 0, said
     assert _TOLD in said
+    assert "the directory holds the certificate" in said
+    assert "the directory no longer holds it after" in said
     check_stopped(demo)
 
     pins = demo.secrets()

@@ -12,7 +12,7 @@ import pytest
 from demo.processes import free_port
 from publish_ldap.connection import SUCCESS, parsed
 from publish_ldap.directory import Directory
-from publish_ldap.entry import DEVICE, ORGANISATION, Entry, EntryTemplate, Holder
+from publish_ldap.entry import DEVICE, HOST, ORGANISATION, Entry, EntryTemplate, Holder
 from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
 from publish_ldap.names import escaped, is_distinguished_name
 from publish_ldap.settings import DIALECTS, Dialect, DirectorySettings, Product
@@ -71,7 +71,8 @@ def test_ten_thousand_names_make_ten_thousand_entries_directly_under_the_base(
     sent = [
         (n, e.object_classes, {**dict(e.attributes)}) for n, e in zip(names, entries, strict=True)
     ]
-    with Directory(fast.settings("north")) as directory:
+    # No answer may be late here, however little of the machine this server gets.
+    with Directory(fast.settings("north", timeout_seconds=60)) as directory:
         assert directory.session.add_many(sent) == [SUCCESS] * len(sent)
     below = ldapsearch(fast, "(objectClass=inetOrgPerson)", scope="one")
     pseudonyms = {entry.holder[1] for entry in entries}
@@ -170,8 +171,9 @@ def test_parents_are_made_only_where_that_is_wanted(fast: ConfiguredSlapd) -> No
             (("O", "Ærø"), ("CN", "reader 7"), ("serialNumber", "SN=7")),
             {b"device", b"pkiUser"},
         ),
+        (HOST, (("CN", "*.ærø.example"),), {b"device", b"pkiUser"}),
     ],
-    ids=["organisation", "device"],
+    ids=["organisation", "device", "host"],
 )
 def test_organisations_and_devices_have_entries_of_their_own(
     fast: ConfiguredSlapd,

@@ -123,7 +123,7 @@ def test_a_key_revoked_for_another_reason_is_not_compromised(stores: Stores) -> 
 def test_a_key_on_the_list_of_others_is_compromised(stores: Stores) -> None:
     order = server_order()
     listed = frozenset({spki_sha256(order.public_key)})
-    certificates = Certificates(stores.database, stores.personal, (), listed)
+    certificates = Certificates(stores.database, stores.personal, {}, listed)
     assert certificates.uses_of_key(spki_sha256(order.public_key)).compromised
 
 

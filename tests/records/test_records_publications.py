@@ -3,14 +3,21 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete
+from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import delete, select
 
+from ca.store_hashes import store_hashes
+from gdpr_erasure.consents import ConsentState
+from publish_ldap.publication import TRIES, Failed
+from records.certificates import Certificates
 from records.database import Database
 from records.errors import NotFound
-from records.tables import data_key
+from records.tables import data_key, disclosure
 from server.clock import utc_now
+from tests.support.consents import said
 from tests.support.databases import take_away
-from tests.support.stores import DIRECTORY, ENTRY_UUID, Stores, a_person, server_order
+from tests.support.set_aside import set_aside
+from tests.support.stores import DIRECTORY, ENTRY_UUID, Stores, a_person, place_of, server_order
 
 NOW = utc_now()
 
@@ -38,6 +45,50 @@ def test_a_certificate_about_nobody_is_not_published(stores: Stores) -> None:
     stores.issue(server_order(), NOW)
 
     assert stores.publications.pending(DIRECTORY, 10, NOW) == []
+
+
+def test_a_host_is_published_where_the_directory_shows_its_profile_and_tells_of_nobody(
+    stores: Stores,
+) -> None:
+    shown = {DIRECTORY: ("tls-server",), "another": ("device",)}
+    stores.certificates = Certificates(stores.database, stores.personal, shown)
+    host = stores.issue(server_order(), NOW)
+    place = place_of(host)
+    assert stores.publications.pending("another", 10, NOW) == []
+    (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
+    assert task.certificate_der == host.public_bytes(Encoding.DER)
+    stores.publish_all(NOW)
+    sha1 = store_hashes(host).certificate
+    assert stores.publications.published_as("cert_sha1", sha1, 2, NOW) == [task.certificate_der]
+    stores.revoked(host, NOW)
+    (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
+    assert (task.action, task.serial) == ("withdraw", place[1])
+    stores.withdraw_all(NOW)
+    assert stores.publications.counts() == {"withdrawn": 1}
+    with stores.database.read() as tx:
+        assert tx.scalars(select(disclosure.c.serial)).all() == []
+
+
+def test_a_withdrawal_asked_for_during_the_fifth_try_is_not_set_aside(stores: Stores) -> None:
+    person = a_person(stores, NOW)
+    (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
+    failed = Failed(task.id, "objectClassViolation", NOW, set_aside=True)
+    for _ in range(TRIES - 1):
+        stores.publications.failed_all([failed], NOW)
+    stores.revoked(person.certificate, NOW)
+    for _ in range(TRIES):
+        stores.publications.failed_all([failed], NOW)
+    assert stores.publications.pending(DIRECTORY, 10, NOW)
+
+
+def test_what_was_set_aside_is_due_when_a_consent_is_given_anew(stores: Stores) -> None:
+    person = a_person(stores, NOW)
+    (task,) = stores.publications.pending(DIRECTORY, 10, NOW)
+    set_aside(stores.publications, task.id, NOW)
+    assert stores.publications.pending(DIRECTORY, 10, NOW) == []
+    for state in (ConsentState.WITHDRAWN, ConsentState.GIVEN):
+        stores.consents.say(person.subject_id, said(state), NOW)
+        assert stores.publications.pending(DIRECTORY, 10, NOW)
 
 
 def test_what_is_done_is_no_longer_due(stores: Stores) -> None:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.command import upgrade
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from records.database import Database
 from records.errors import DatabaseUnavailable
 from records.guards import GUARDS, triggers
-from records.schema import CURRENT, check_schema, digest_in_force, migrate
+from records.schema import CURRENT, _config, check_schema, digest_in_force, migrate
 from records.tables import metadata
 from records.triggers import NOW, render
 from server.clock import utc_now
@@ -33,6 +34,25 @@ def test_a_migration_from_nothing_gives_the_current_schema(empty: Database) -> N
     migrate(empty)
 
     check_schema(empty)
+
+
+def test_publications_of_before_stay_and_a_withdrawal_is_set_aside_no_more(
+    empty: Database,
+) -> None:
+    with empty.write() as tx:
+        upgrade(_config(tx), "0016")
+        for number, state in enumerate(("pending", "withdrawing")):
+            tx.exec_driver_sql(
+                "INSERT INTO publication (id, directory, issuer, serial, subject_id, state,"  # noqa: S608
+                " retry_at, attempts, error_code, set_aside_at)"
+                f" VALUES ({number}, 'main', 'issuing', '{number}', 'p', '{state}', 1, 5, 'x', 2)"
+            )
+    migrate(empty)
+    check_schema(empty)
+    kept = "SELECT id, subject_id, state, returns, attempts, set_aside_at FROM publication"
+    with empty.read() as tx:
+        rows = tx.execute(text(f"{kept} ORDER BY id")).all()
+    assert rows == [(0, "p", "pending", 0, 5, 2), (1, "p", "withdrawing", 0, 5, None)]
 
 
 def test_a_second_migration_changes_nothing(database: Database) -> None:

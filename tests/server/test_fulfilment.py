@@ -136,5 +136,5 @@ def with_compromised(parts: Assembly, application: Application) -> Assembly:
     """The same installation, where the key of an application has become known."""
     digest = application.requested.spki_sha256
     personal = PersonalData(parts.vault.keys)
-    certificates = Certificates(parts.database, personal, (), frozenset({digest}))
+    certificates = Certificates(parts.database, personal, {}, frozenset({digest}))
     return dataclasses.replace(parts, certificates=certificates)

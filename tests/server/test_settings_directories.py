@@ -53,6 +53,27 @@ find = "userPrincipalName={mail}"
     assert PERSON not in north.entries.values()
 
 
+def test_devices_and_hosts_are_published_where_a_table_names_their_profile(tmp_path: Path) -> None:
+    tables = "".join(
+        f"[directories.north-1.entries.{profile}]\n"
+        for profile in ("device", "tls-server", "natural-person-low")
+    )
+    table = load(tmp_path, NORTH + tables).settings.directories["north-1"]
+    assert table.devices() == {"device", "tls-server"}
+    made = {profile: each.dn for profile, each in table.settings("north-1").entries.items()}
+    assert made == {
+        "device": "cn={CN}+serialNumber={serialNumber}",
+        "tls-server": "cn={CN}",
+        "natural-person-low": "uid={serialNumber}",
+    }
+
+
+def test_certificates_of_authorities_have_no_entries_of_holders(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, f"{NORTH}[directories.north-1.entries.issuing]\n").values()
+    assert fault.problem == "of issuing are those of authorities"
+    assert "authority" in fault.way_out
+
+
 def test_the_environment_overrides_a_key_of_a_directory(tmp_path: Path) -> None:
     environment = {"TILLID_DIRECTORIES__NORTH_1__TIMEOUT_SECONDS": "2"}
     loaded = load(tmp_path, NORTH, environment)

@@ -43,8 +43,10 @@ from tests.support.organisation_story import OrganisationStory
 from tests.support.person_story import tell_persons
 from tests.support.ra_builders import NOW
 from tests.support.renewals import renewal_story
+from tests.support.set_aside import set_aside
 from tests.support.stores import (
     ALONE,
+    DIRECTORY,
     ISSUING,
     Person,
     Place,
@@ -111,6 +113,7 @@ class Story:
         self.names |= tell_persons(self.stores, people, now)
         officers = (self.proofer, self.approver)
         self.names |= OrganisationStory(self.stores, officers, now).tell()
+        self._to_be_published(now)
         key = ec.generate_private_key(ec.SECP256R1())
         with audit_log(self.stores.database) as log:
             head = make_head(log, key, now + timedelta(seconds=30), bytes(32), ORIGIN)
@@ -260,6 +263,14 @@ class Story:
             self.names[f"{name}_subject"] = person.subject_id
             self.names[f"{name}_application"] = str(person.application.id)
         self.names["erased"] = erased.place[1].hex
+
+    def _to_be_published(self, now: datetime) -> None:
+        """Due in a directory; and given up after five tries."""
+        refused, waiting = (a_person(self.stores, now) for _ in range(2))
+        due = self.stores.publications.pending(DIRECTORY, 100, now)
+        (task,) = (each.id for each in due if each.serial == refused.place[1])
+        set_aside(self.stores.publications, task, now)
+        self.names |= {"waiting": waiting.place[1].hex, "set_aside": refused.place[1].hex}
 
     def _owe(self, person: Person) -> None:
         self.names["owed"] = person.place[1].hex

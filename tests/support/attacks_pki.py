@@ -290,5 +290,43 @@ STATUS_ATTACKS = {
         "UPDATE publication SET state = 'pending' WHERE serial = :leaving",
         "UPDATE publication SET serial = '01ff' WHERE serial = :leaving",
         "UPDATE publication SET directory = 'x' WHERE serial = :leaving",
+        "UPDATE publication SET subject_id = NULL WHERE serial = :live",
+        copied(
+            "publication",
+            "serial = :live",
+            id="99",
+            directory="'x'",
+            state="'pending'",
+            subject_id="NULL",
+        ),
+    ),
+    "PKI29": (
+        copied(
+            "publication",
+            "serial = :live",
+            id="99",
+            directory="'x'",
+            state="'pending'",
+            set_aside_at=":now",
+        ),
+        *(
+            f"UPDATE publication SET {change} WHERE serial = :waiting"  # noqa: S608
+            for change in (
+                "set_aside_at = :now",
+                "set_aside_at = :now, attempts = attempts + 1, error_code = 'x'",
+                "set_aside_at = :now, attempts = 5, error_code = 'x'",
+                "state = 'withdrawing', set_aside_at = :now",
+            )
+        ),
+        "UPDATE publication SET set_aside_at = :now WHERE serial = :live",
+        *(
+            f"UPDATE publication SET {change} WHERE serial = :set_aside"  # noqa: S608
+            for change in (
+                "set_aside_at = NULL",
+                "set_aside_at = NULL, attempts = 4",
+                "set_aside_at = NULL, state = 'withdrawing'",
+                "set_aside_at = set_aside_at + 1, attempts = attempts + 1",
+            )
+        ),
     ),
 }

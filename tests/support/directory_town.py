@@ -5,8 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca.issuance import CertificateOrder, issue, prepare
+from ca.names import SubjectName
+from ca.profiles import load_profile
 from demo.processes import free_port
 from demo.slapd import PrivateSlapd
 from publish_ldap.reconciliation import DriftKind
@@ -15,7 +20,7 @@ from records.officers import Role
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
-from server.directory_checks import check_directory
+from server.directory_checks import check_directory, mend
 from server.jobs import run_job
 from server.metrics import Metrics
 from tests.support.installation import an_installation
@@ -42,6 +47,17 @@ class Town:
         vetting, approving = self.officers
         application = certified(self.parts, vetting.officer, approving, published=True)
         (record,) = self.parts.certificates.find(application_id=application.id)
+        return record
+
+    def device(self) -> CertificateRecord:
+        """A device, which north shows and south does not."""
+        name = [("C", "DK"), ("O", "Ærø"), ("CN", "reader 7"), ("serialNumber", "SN=7")]
+        key = ec.generate_private_key(ec.SECP256R1()).public_key()
+        order = CertificateOrder(load_profile("device"), SubjectName.of(name), key)
+        prepared = prepare(order, self.parts.issuing(), utc_now())
+        certificate = issue(prepared, self.parts.certificates, "system:operator", utc_now())
+        fingerprint = certificate.fingerprint(hashes.SHA256()).hex()
+        (record,) = self.parts.certificates.find(fingerprint=fingerprint)
         return record
 
     def der(self, record: CertificateRecord) -> bytes:
@@ -73,6 +89,18 @@ class Town:
             assert time.monotonic() < end, self.parts.directory_desk.waiting()
         return longest
 
+    def securer(self) -> str:
+        """A security administrator's name in the records."""
+        return an_officer(self.parts, Role.SECURITY_ADMINISTRATOR).officer.id
+
+    def mend(self, name: str) -> None:
+        """Repair a directory, until it shows what it should."""
+        with self.parts.directory(name) as directory:
+            found = check_directory(self.parts, directory)
+            assert mend(self.parts, directory, found.drift, "system:operator", utc_now())
+        self.settle()
+        self.until(lambda: not self.drift(name))
+
     def revoke(self, record: CertificateRecord) -> None:
         place = (record.issuer, record.serial_number)
         self.parts.statuses.revoke(*place, Reason.SUPERSEDED, "system:operator", utc_now())
@@ -95,6 +123,7 @@ def a_town(softhsm: SoftHsm, folder: Path, **environment: str) -> Iterator[Town]
                 state = folder / "state"
                 state.mkdir(mode=0o700)
                 settings = _table("north", north, f'replicas = ["{replica.url}"]')
+                settings += "[directories.north.entries.device]\n"
                 with slow_proxy(south.url) as proxy:
                     settings += _table("south", south, "timeout_seconds = 1", url=proxy.url)
                     (state / "tillid.toml").write_text(settings)

@@ -82,7 +82,7 @@ class Stores:
         self.key_store = key_store
         self.personal = PersonalData(key_store)
         self.issuers = Issuers(self.database)
-        self.certificates = Certificates(self.database, self.personal, (DIRECTORY,))
+        self.certificates = Certificates(self.database, self.personal, {DIRECTORY: ()})
         self.statuses = Statuses(self.database)
         self.bulk = BulkRevocations(self.database, ALONE)
         self.crls = Crls(self.database)
