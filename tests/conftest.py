@@ -10,20 +10,26 @@ from tests.support.databases import database, databases, engine, postgres
 from tests.support.pkcs11_shim import shim, shim_library
 from tests.support.softhsm import SoftHsm
 
-_TOGETHER = ("tests/conformance/",)
-"""Folders whose tests share a part that takes long to make, and so one process."""
+_TOGETHER = (
+    "tests/conformance/",
+    "tests/end_to_end/test_e2e_clients_agree.py",
+    "tests/end_to_end/test_e2e_secrets.py",
+    "tests/end_to_end/test_e2e_tour_erasure.py",
+    "tests/records/test_attacks.py",
+)
+"""Folders and files whose tests share a part that takes long to make, and so one process."""
 
 __all__ = ["database", "databases", "engine", "postgres", "shim", "shim_library", "softhsm"]
 
 
 class _Scheduling(LoadScopeScheduling):
-    """Tests of such a folder go to one process, every other to whichever is free.
+    """Tests of such a place go to one process, every other to whichever is free.
 
     The groups of pytest-xdist 3.8 itself are lost under pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), nodeid)
+        return next((place for place in _TOGETHER if nodeid.startswith(place)), nodeid)
 
     def _reschedule(self, node: WorkerController) -> None:
         """A worker begins a test when it knows the next one: a new worker needs two."""
