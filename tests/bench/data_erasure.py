@@ -36,6 +36,7 @@ from tests.support.memory_erasures import MemoryVault
 from tests.support.stores import Stores, server_order
 
 PERSONS = 1000
+ORIGIN = "tillid/audit"
 GUARDS_IN_THE_WAY = ("pki01", "pki04", "pki11", "pki15")
 
 
@@ -78,17 +79,19 @@ def people(stores: Stores, name: str, count: int) -> list[str]:
     return ids
 
 
-def erase_all(stores: Stores, ids: list[str]) -> None:
+def erase_all(
+    stores: Stores, ids: list[str], key: ec.EllipticCurvePrivateKey | None = None
+) -> None:
     """Every case from its request to its receipt; one head of the log covers them all."""
     by = administrators(stores, utc_now())
-    key, probe = ec.generate_private_key(ec.SECP256R1()), AnswersAtOnce()
+    key, probe = key or ec.generate_private_key(ec.SECP256R1()), AnswersAtOnce()
     saga = Saga(stores.erasures, probe, key, MemoryVault(), probe)
     cases: list[Erasure] = []
     for one in ids:
         case = requested(stores, one, utc_now())
         cases.append(saga.carry_on(approved(stores, case, by, utc_now()), utc_now))
     with audit_log(stores.database) as log:
-        make_head(log, key, utc_now(), bytes(32), "tillid/audit")
+        make_head(log, key, utc_now(), bytes(32), ORIGIN)
     done = [saga.carry_on(case, utc_now) for case in cases]
     assert {case.state for case in done} == {ErasureState.DONE}
 
