@@ -89,8 +89,10 @@ def test_no_operation_for_officers_has_a_field_for_an_acceptance(client: FlaskCl
         for name, schema in document["components"]["schemas"].items()
         if {"terms", "security_notice"} & schema.get("properties", {}).keys()
     }
-    # The second is of people who act for a company, or as its employees, for themselves.
-    assert with_answers == {"ApplicationBody", "NamedApplicationBody"}
+    # The second is of people who act for a company, or as its employees, for themselves; the last
+    # two of holders, by the certificate they present or the secret of their application.
+    by_themselves = {"ApplicationBody", "NamedApplicationBody", "RenewalBody", "ReplacementBody"}
+    assert with_answers == by_themselves
     users = [
         path
         for path, item in document["paths"].items()
