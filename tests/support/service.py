@@ -229,9 +229,13 @@ def until(what: str, seen: Callable[[], bool], seconds: float = 30, rest: float 
 def quiet_port() -> int:
     """A free port below those that outgoing connections take, so that it stays free for a while."""
     numbers = random.SystemRandom()
-    while not is_free(port := numbers.randint(15000, 31999)):
+    while (port := numbers.randint(15000, 31999)) in _GIVEN or not is_free(port):
         pass
+    _GIVEN.add(port)
     return port
+
+
+_GIVEN = set[int]()
 
 
 def _environments() -> list[tuple[int, bytes]]:
