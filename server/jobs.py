@@ -1,30 +1,19 @@
 """Background work: each job looks at what is there and does what is missing.
 
-A monotonic tick makes every job due; APScheduler runs them, each in one thread at a time. Times of
-day decide nothing about when a job runs, so a clock that jumps cannot stop the work. One process
-of all that share a database does the work, by lease.
+`server.job_loop` makes them due.
 """
 
-import os
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from threading import Event
-
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
+from datetime import datetime, timedelta
 
 from audit.log import make_head
 from ca.issuance import INTENT_LIFETIME, resolve_open_intents
 from ca.issuers import IssuerRecord
 from ra.applications import Application, ApplicationState
 from records.audit_log import audit_log
-from records.errors import RecordsError
-from records.leases import Leases
 from records.schema import digest_in_force
-from revocation.errors import CrlAbandoned
 from revocation.preproduction import preproduce
 from revocation.published_files import write_published
 from server.alarms import AlarmName
@@ -47,9 +36,7 @@ from server.erasure_nights import (
 from server.erasures import carry_on_one, due_cases, saga
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_all
-from server.heartbeat import LEASE, LEASE_LIFE
 from server.holder_notices import tell_holders
-from server.job_health import JobHealth
 from server.job_items import each as _each
 from server.job_items import tell_failures as _tell_failures
 from server.lapses import lapse_applications
@@ -65,7 +52,6 @@ _BATCH = 100
 _RESPONSES = 250  # certificates whose responses are kept in one transaction
 _PRODUCE_SECONDS = 1.0  # then the tick ends, so that a stop is not kept waiting
 _REVOKE_SECONDS = 4.0  # likewise
-_NEVER_BY_THE_CLOCK = 3650
 _LONGEST_PAUSE = 30  # seconds between two tries to issue for one application
 
 Job = Callable[[Assembly, Metrics, datetime], int]
@@ -319,81 +305,3 @@ def try_job(name: str, parts: Assembly, metrics: Metrics) -> str | None:
     if done:
         get_logger("jobs").info("job.done", job=name, count=done)
     return f"{done} of them" if done and name in _CHECKS else None
-
-
-class JobLoop:
-    """Runs every job at every tick while this process holds the lease."""
-
-    def __init__(self, parts: Assembly, metrics: Metrics) -> None:
-        """Prepare the scheduler; nothing runs yet."""
-        self._parts = parts
-        self._metrics = metrics
-        self._leases = Leases(parts.database)
-        self._holder = f"{os.getpid()}-{secrets.token_hex(8)}"
-        self._running: set[str] = set()
-        self._health = JobHealth()
-        self._leads = False
-        self._logger = get_logger("jobs")
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": ThreadPoolExecutor(len(JOBS))},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        )
-        for name in JOBS:
-            self._scheduler.add_job(
-                self._run,
-                "interval",
-                days=_NEVER_BY_THE_CLOCK,
-                id=name,
-                args=[name],
-            )
-
-    def run(self, stop: Event) -> None:
-        """Tick until told to stop; then wait for the jobs that are running."""
-        self._scheduler.start()
-        while not stop.wait(self._parts.settings.jobs.tick_seconds):
-            self._tick()
-        self._parts.crl_work.stopping.set()  # a long CRL is not made to its end
-        self._scheduler.shutdown(wait=True)
-        try:
-            self._leases.give_back(LEASE, self._holder, utc_now())
-        except RecordsError as error:  # then it runs out by itself
-            self._logger.error("jobs.lease_kept", exc_info=error)  # noqa: TRY400 - structlog
-
-    def _tick(self) -> None:
-        leads = self._has_lease()
-        if leads and not self._leads:
-            self._health.begin(JOBS, utc_now())
-        self._leads = leads
-        if leads:
-            self._tell()
-        names = JOBS.keys() if leads else EVERYWHERE
-        for name in [name for name in JOBS if name in names and name not in self._running]:
-            self._scheduler.modify_job(name, next_run_time=utc_now())
-
-    def _has_lease(self) -> bool:
-        try:
-            return self._leases.take(LEASE, self._holder, utc_now(), LEASE_LIFE)
-        except Exception as error:
-            self._logger.error("jobs.no_lease", exc_info=error)  # noqa: TRY400 - structlog
-            return False
-
-    def _tell(self) -> None:
-        try:
-            self._health.tell(self._parts.job_runs)
-        except RecordsError as error:  # told again at the next tick
-            self._logger.error("jobs.health_untold", exc_info=error)  # noqa: TRY400 - structlog
-
-    def _run(self, name: str) -> None:
-        self._running.add(name)
-        try:
-            trouble = try_job(name, self._parts, self._metrics)
-            self._health.ran(name, trouble, utc_now())
-        except CrlAbandoned as error:
-            self._logger.info("job.abandoned", job=name, issuer=error.issuer)
-        except Exception as error:
-            self._health.ran(name, type(error).__name__, utc_now())
-            self._metrics.jobs.labels(name, "failed").inc()
-            self._logger.error("job.failed", job=name, exc_info=error)  # noqa: TRY400 - structlog
-        finally:
-            self._running.discard(name)

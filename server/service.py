@@ -32,7 +32,8 @@ from server.assembly import Assembly, assembled
 from server.clock import utc_now
 from server.errors import AlreadyServing, IssuerOffline, ServiceFailed
 from server.held_pins import forbid_core_dumps
-from server.jobs import JOBS, JobLoop, run_job, try_job
+from server.job_loop import JobLoop
+from server.jobs import JOBS, run_job, try_job
 from server.logs import get_logger, log_to, record_unforeseen
 from server.metrics import Metrics, share_under
 from server.own_certificates import ensure_staff_listener

@@ -23,7 +23,9 @@ from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.crl_work import CrlWork
-from server.jobs import EVERYWHERE, JOBS, LEASE, LEASE_LIFE, JobLoop, renew_crls, run_job
+from server.heartbeat import LEASE, LEASE_LIFE
+from server.job_loop import JobLoop
+from server.jobs import EVERYWHERE, JOBS, renew_crls, run_job
 from server.logs import log_to
 from server.metrics import Metrics
 from tests.support.installation import an_installation
@@ -91,7 +93,8 @@ def test_the_loop_goes_on_when_the_clock_jumps(
     with looping(parts, metrics, {"counted": job}):
         assert job.wait_for_more()
         for shift in (timedelta(hours=hours), timedelta(0)):
-            monkeypatch.setattr("server.jobs.utc_now", lambda shift=shift: utc_now() + shift)
+            for module in ("server.jobs", "server.job_loop"):
+                monkeypatch.setattr(f"{module}.utc_now", lambda shift=shift: utc_now() + shift)
             monkeypatch.setattr("apscheduler.schedulers.base.datetime", _shifted(shift))
             assert all(job.wait_for_more() for _ in range(3))
         monkeypatch.undo()
