@@ -246,9 +246,10 @@ def _fault(details: ErrorDetails, given: Mapping[tuple[str, str], _Given]) -> Se
         return None  # follows from another fault of the same section
     of_directory = details["loc"][:1] == (DIRECTORIES,)
     key = ".".join(str(part) for part in details["loc"][: 3 if of_directory else 2]) or "settings"
-    section, _, name = key.rpartition(".")
-    written = given.get((section, name))
     way_out = details.get("ctx", {}).get("way_out") or f"See `tillid config explain {key}`."
     problem = details["msg"].removeprefix("Input ")
-    source = written.source if written else Origin.DEFAULT
-    return SettingsFault(key, source, problem, way_out)
+    # What is wrong with two keys together names both.
+    keys = [key] if details["loc"] else re.findall(r"\w+\.\w+", problem)
+    written = [given.get((section, name)) for section, _, name in (k.rpartition(".") for k in keys)]
+    sources = {each.source for each in written if each is not None}
+    return SettingsFault(key, ", ".join(sorted(sources)) or Origin.DEFAULT, problem, way_out)

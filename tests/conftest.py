@@ -1,6 +1,7 @@
 """Fixtures that several packages' tests share."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
@@ -9,6 +10,10 @@ from hsm.softhsm import SoftHsmStore
 from tests.support.databases import database, databases, engine, postgres
 from tests.support.pkcs11_shim import shim, shim_library
 from tests.support.softhsm import SoftHsm
+
+# How fast a machine is decides no test.
+settings.register_profile("tillid", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tillid")
 
 _TOGETHER = (
     "tests/conformance/",

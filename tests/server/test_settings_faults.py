@@ -220,3 +220,12 @@ def test_a_junk_environment_is_refused_and_nothing_worse(
 ) -> None:
     name = f"TILLID_{section}__{key}".upper()
     _refuses_or_loads(tmp_path_factory.getbasetemp(), b"", {name: text})
+
+
+def test_what_is_wrong_with_two_keys_together_names_where_both_were_set(tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        load(tmp_path, "[public]\nport = 81\n", {"TILLID_STAFF__PORT": "81"})
+    (fault,) = refused.value.faults
+    assert fault.problem == "staff.port is the same as public.port"
+    assert fault.source.split(", ")[-1] == "environment"
+    assert "tillid.toml" in fault.source
