@@ -165,13 +165,13 @@ def test_each_tampering_is_detected_at_its_position(tamper: Tampering, at: int) 
 
 
 @given(tamper=st.sampled_from(list(TAMPERINGS)), at=st.integers(0, SIZE - 1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_two_hundred_random_tamperings_are_all_detected(tamper: Tampering, at: int) -> None:
     _assert_detected(tamper, at)
 
 
 @given(at=st.integers(0, SIZE - 1), bit=st.integers(0, 10**6), of_leaf=st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_each_flipped_bit_is_found_at_its_entry(at: int, bit: int, of_leaf: bool) -> None:  # noqa: FBT001
     store, row = _copy(), PRISTINE.rows[at]
     octets = bytearray(row.leaf_hash if of_leaf else row.header)

@@ -47,7 +47,6 @@ def test_a_compact_range_has_the_root_of_the_naive_tree(size: int) -> None:
 
 
 @given(inputs=st.lists(st.binary(max_size=8), max_size=200))
-@settings(deadline=None)
 def test_a_compact_range_has_the_root_of_the_naive_tree_over_any_leaves(
     inputs: list[bytes],
 ) -> None:
@@ -87,7 +86,7 @@ def test_each_leaf_is_proved_to_be_in_its_tree(size: int) -> None:
 @given(
     size=SIZES, pick=st.integers(0, 10**6), bit=st.integers(0, 255), alteration=st.integers(0, 5)
 )
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_an_altered_inclusion_proof_fails(size: int, pick: int, bit: int, alteration: int) -> None:
     index = pick % size
     leaf, root = LEAVES[index], tree_root(LEAVES[:size])
@@ -114,7 +113,6 @@ def test_an_altered_inclusion_proof_fails(size: int, pick: int, bit: int, altera
 
 
 @given(sizes=st.tuples(SIZES, SIZES).map(sorted), bit=st.integers(0, 255))
-@settings(deadline=None)
 def test_a_tree_is_proved_to_begin_with_an_older_one(sizes: list[int], bit: int) -> None:
     old_size, new_size = sizes
     old, new = tree_root(LEAVES[:old_size]), tree_root(LEAVES[:new_size])

@@ -45,7 +45,6 @@ def test_ten_thousand_steps_break_no_invariant() -> None:
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,
         ),

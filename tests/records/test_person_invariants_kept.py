@@ -97,7 +97,6 @@ def test_no_step_that_is_kept_breaks_an_invariant(database: Database) -> None:
         settings=settings(
             max_examples=6,
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,
         ),

@@ -34,7 +34,7 @@ def crl_of(*serials: int, header: CrlHeader = HEADER, key: SigningKey = KEY) -> 
     return build_crl(ISSUER, key, header, entries)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.dictionaries(SERIALS, st.tuples(TIMES, REASONS), max_size=8))
 def test_two_other_decoders_read_what_was_revoked(
     revoked: dict[SerialNumber, tuple[datetime, Reason]],
@@ -223,7 +223,7 @@ def test_an_issuer_without_key_identifier_signs_no_crl() -> None:
     assert refusal.value.rule is CrlRule.MAY_SIGN
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.integers(0, len(CRL) - 1), st.integers(1, 255))
 def test_no_single_changed_octet_passes_the_gate(position: int, change: int) -> None:
     changed = bytearray(CRL)
@@ -232,7 +232,7 @@ def test_no_single_changed_octet_passes_the_gate(position: int, change: int) -> 
         check_crl(bytes(changed), ISSUER, NOW)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.sets(SERIALS, max_size=30), st.sets(SERIALS, max_size=30), st.sets(SERIALS, max_size=30))
 def test_what_vanished_is_the_difference_of_the_lists(
     kept: set[SerialNumber], gone: set[SerialNumber], added: set[SerialNumber]

@@ -58,7 +58,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(STEPS, st.integers(0, 900))
 def test_whatever_happened_it_is_the_crl_that_all_rows_would_make(
     steps: list[tuple[str, int]], size: int

@@ -86,7 +86,7 @@ SERIALS = st.integers(1, 6).map(SerialNumber)
 STEPS = st.lists(st.tuples(st.sampled_from(["revoke", "hold", "release", "issue"]), SERIALS))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(STEPS)
 def test_any_crl_in_force_with_the_delta_is_the_complete_one(
     steps: list[tuple[str, SerialNumber]],

@@ -35,7 +35,7 @@ def crl_of(revoked: dict[SerialNumber, tuple[datetime, datetime | None]]) -> byt
     return build_crl(ISSUER, KEY, HEADER, entries)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.dictionaries(SERIALS, st.tuples(TIMES, DATES), max_size=8))
 def test_others_read_the_date_and_the_gate_lets_it_pass(
     revoked: dict[SerialNumber, tuple[datetime, datetime | None]],

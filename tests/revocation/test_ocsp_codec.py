@@ -155,14 +155,14 @@ def test_anything_else_is_malformed(octets: bytes) -> None:
         parse_request(octets)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.binary(max_size=300))
 def test_no_octets_raise_anything_but_malformed(octets: bytes) -> None:
     with pytest.raises(MalformedRequest):
         parse_request(octets)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.sampled_from([Good(), Unknown(), *(Revoked(r, NOW) for r in Reason if r != 8)]),
     st.binary(min_size=1, max_size=128) | st.none(),

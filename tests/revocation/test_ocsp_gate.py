@@ -250,7 +250,7 @@ def test_a_leaf_without_the_purpose_signs_no_responses() -> None:
     assert caught.value.rule is ResponderRule.OCSP_SIGNING
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_a_changed_octet_is_held_back(chance: st.DataObject) -> None:
     octets = bytearray(WHOLE)

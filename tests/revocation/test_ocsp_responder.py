@@ -82,7 +82,7 @@ def test_a_serial_that_was_not_issued_is_unknown_and_not_cached() -> None:
     assert answer.next_update is None
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.integers(1, (1 << 159) - 1).map(SerialNumber))
 def test_no_serial_outside_the_source_is_ever_good(serial: SerialNumber) -> None:
     responder = OcspResponder(PKI.ocsp, MemoryStatusSource())
@@ -221,7 +221,7 @@ def mutated_requests(draw: st.DrawFn) -> bytes:
     return bytes(octets)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(mutated_requests() | st.binary(max_size=5000))
 def test_any_octets_get_a_response_that_can_be_read(octets: bytes) -> None:
     answer = OcspResponder(PKI.ocsp, MemoryStatusSource()).answer(octets, NOW)

@@ -186,7 +186,7 @@ def test_the_commonest_question_is_recognised_by_its_octets(question: bytes) -> 
     assert cert_ids.recognise_plain(question) is not None
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.data())
 def test_what_is_recognised_by_its_octets_is_what_a_proper_look_finds(data: st.DataObject) -> None:
     _, cert_ids = ISSUER

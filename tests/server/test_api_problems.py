@@ -304,9 +304,7 @@ FIELDS = ["profile", "attributes", "certificate_request", "terms", "mrz_lines", 
 bodies = st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=8), values, max_size=6)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=bodies,
     path=st.sampled_from(

@@ -36,7 +36,6 @@ from tests.support.wsgi import Answered, ask
 
 SETTINGS = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
