@@ -20,7 +20,7 @@ from ra.package import build_package
 from ra.registers import DocumentStatus
 from ra.requirements import Finding, How, Status, finding, requirements
 from ra.sources import SourceCatalogue
-from ra.terms import TermsKind, accept
+from ra.terms import TermsKind, accept, parse_terms
 from tests.support.person_examples import PERSON_EXAMPLES
 from tests.support.ra_builders import (
     CATALOGUE,
@@ -70,6 +70,12 @@ def _without_answer_to(kind: TermsKind) -> tuple[Finding, ...]:
 def _accepted(**statement: object) -> tuple[Finding, ...]:
     text = policy().terms.versions[0]
     return _refusal(lambda: accept({"sha256": text.sha256} | statement, text, NOW))
+
+
+def _notice(head: str) -> tuple[Finding, ...]:
+    text = "# Notice\n\n1. Keep the key to yourself.\n"
+    head = f"kind: security_notice\nversion: 2\nlanguage: en\nvalid_from: 2026-02-01\n{head}"
+    return _refusal(lambda: parse_terms(f"{head}\n{text}"))
 
 
 def _claimed(**attributes: str) -> tuple[Finding, ...]:
@@ -159,6 +165,7 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "REG-IDN-S7": (_passing, lambda: _presented(features_seen=("uv_print",))),
     "REG-IDN-H9a": (_at_high, lambda: _at_high(face_matches=None)),
     "REG-IDN-H9b": (_at_high, lambda: _at_high(presence=Presence.ONLINE)),
+    "ISS-STR-L2": (lambda: _notice("kept_to_oneself: 1\n"), lambda: _notice("")),
     "ISS-STR-L6": (_claimed, lambda: _claimed(email="nancy.251248-9996@example.test")),
     "ISS-DEL-L1": (lambda: _approved_by(_SECOND), lambda: _approved_by(_SECOND, added=b" ")),
     "ISS-DEL-H4b": (lambda: _approved_by(_SECOND), lambda: _approved_by(PROOFER)),

@@ -23,7 +23,6 @@ PLANNED = frozenset(
         "REG-IDN-L6",
         "ISS-REV-L5",
         "ISS-STR-L1",
-        "ISS-STR-L2",
         "ISS-STR-S2c",
         "ISS-STR-S3",
         "ISS-STR-H3c",

@@ -33,6 +33,14 @@ def test_both_texts_are_shipped_and_in_force() -> None:
             assert library.offered(kind, text.sha256, NOW) == text
 
 
+@pytest.mark.parametrize("clause", ["", "kept_to_oneself: 2\n", "kept_to_oneself: .*\n"])
+def test_a_notice_without_the_clause_that_its_header_names_is_refused(clause: str) -> None:
+    head = _DOCUMENT.replace("kind: terms", "kind: security_notice").partition("\n\n")[0]
+    with pytest.raises(Refused) as refusal:
+        parse_terms(f"{head}\n{clause}\n# Notice\n\n1. Keep the key to yourself.\n")
+    assert [each.code for each in refusal.value.findings] == ["TERMS_CLAUSE_MISSING"]
+
+
 def test_an_answer_counts_only_after_the_same_session_showed_the_text_to_its_end() -> None:
     library = read_terms_library()
     for shown_at in (None, NOW + timedelta(seconds=1)):
