@@ -51,6 +51,8 @@ FAULTS = {
     "assurance_level = 'middle'": "assurance_level: Input should be 'low'",
     "names_person = 'no'": "names_person: Input should be a valid boolean",
     "names_person = true": "a profile that names a person states one",
+    "names_person = true\nassurance_level = 'low'": "a profile that names a person says why",
+    "validity_reason = 'because'": "validity_reason: String should have at least 20 characters",
     "certificate_authority = true": "a certificate authority needs key_cert_sign",
     "path_length = 0": "path_length: it is for certificate authorities",
     "permitted_names = ['dns:example.org']": "permitted_names: it is for certificate authorities",

@@ -30,7 +30,6 @@ PLANNED = frozenset(
         "ISS-STR-H4",
         "ISS-DEL-S2a",
         "ISS-DEL-S2b",
-        "ISS-REN-L3",
         "USE-AUT-L1",
         "USE-AUT-S4",
         "USE-AUT-S5",
