@@ -36,8 +36,6 @@ PLANNED = frozenset(
         "USE-AUT-H7",
         "USE-AUT-L10",
         "ORG-GEN-L2",
-        "ORG-DOC-L3a",
-        "ORG-DOC-L3d",
         "ASC-S8b",
         "BRK-L1",
     }
