@@ -198,6 +198,8 @@ class AuthenticatorPart:
     test_token: bool = False
     independent: bool = True
     risk_assessment: bool = True
+    holder_protection: bool = True
+    """It asks its holder at each use. Only of what is on record; no file of a case says it."""
 
 
 class Channel(StrEnum):

@@ -21,6 +21,7 @@ from ra.registers import DocumentStatus
 from ra.requirements import Finding, How, Status, finding, requirements
 from ra.sources import SourceCatalogue
 from ra.terms import TermsKind, accept, parse_terms
+from tests.support.authenticator_examples import AUTHENTICATOR_EXAMPLES
 from tests.support.person_examples import PERSON_EXAMPLES
 from tests.support.ra_builders import (
     CATALOGUE,
@@ -126,6 +127,7 @@ def _passing() -> tuple[Finding, ...]:
 
 # id: what passes, what is refused.
 EXAMPLES: dict[str, tuple[Example, Example]] = {
+    **AUTHENTICATOR_EXAMPLES,
     **PERSON_EXAMPLES,
     **RENEWAL_EXAMPLES,
     "REG-APP-L1": (_submitted, lambda: _without_answer_to(TermsKind.TERMS)),
