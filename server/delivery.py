@@ -275,7 +275,8 @@ def _is_holder(parts: Assembly, application: Application, login: Login, now: dat
     number = application.applicant.claim.cpr_number
     age = (now - login.authenticated_at).total_seconds()
     fresh = 0 <= age <= parts.policy.policy.limits.login_age.total_seconds()
-    strong = login.level >= AssuranceLevel.HIGH and login.is_dynamic
+    two = len(set(login.factors)) > 1
+    strong = login.level >= AssuranceLevel.HIGH and login.is_dynamic and two
     return fresh and strong and number is not None and login.cpr_number == number
 
 

@@ -26,8 +26,6 @@ PLANNED = frozenset(
         "ISS-DEL-S2a",
         "ISS-DEL-S2b",
         "USE-AUT-L1",
-        "USE-AUT-S4",
-        "USE-AUT-S5",
         "USE-AUT-L10",
         "ORG-GEN-L2",
         "ASC-S8b",

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ra.applications import ApplicationState
-from ra.case import Channel, CodeChannel
+from ra.case import Channel, CodeChannel, Factor
 from ra.contacts import Contact, PhoneNumber
 from ra.delivery import Step
 from ra.duties import Task
@@ -129,6 +129,7 @@ def test_a_device_without_an_assessment_of_its_profile_is_refused(high: HighOffi
         (None, True, "ACTIVATION_NOT_PERSONAL"),
         ({}, False, "RECEIPT_MISSING"),
         ({"level": AssuranceLevel.SUBSTANTIAL}, True, "ACTIVATION_NOT_PERSONAL"),
+        ({"factors": (Factor.KNOWLEDGE,)}, True, "ACTIVATION_NOT_PERSONAL"),
         ({"is_dynamic": False}, True, "ACTIVATION_NOT_PERSONAL"),
         ({"authenticated_at": utc_now() - timedelta(days=1)}, True, "ACTIVATION_NOT_PERSONAL"),
         ({"cpr_number": None}, True, "ACTIVATION_NOT_PERSONAL"),

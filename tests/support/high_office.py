@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ra.addresses import FakeAddresses
 from ra.applications import Application
 from ra.authenticators import RiskAssessment
-from ra.case import Channel, CodeChannel
+from ra.case import Channel, CodeChannel, Factor
 from ra.contacts import Contact, PhoneNumber
 from ra.duties import Task, duty_statement
 from ra.fake_registers import FakeCpr
@@ -164,6 +164,7 @@ class HighOffice:
         assert credential.code_id is not None
         answer = f"answer-{len(self.logins)}"
         found = Login("login", "c", AssuranceLevel.HIGH, utc_now(), True, "00", CprNumber(number))  # noqa: FBT003
+        found = replace(found, factors=(Factor.POSSESSION, Factor.KNOWLEDGE))
         self.logins[answer, credential.code_id] = replace(found, **changes)  # type: ignore[arg-type]
         return answer
 
