@@ -10,7 +10,7 @@ from datetime import date, datetime
 from hashlib import sha256
 
 from ra.attestations import AttestationVerifier, KeyOrigin, NotAttested, device_part
-from ra.case import AuthenticatorPart
+from ra.case import AuthenticatorPart, Channel
 from ra.case_authenticator import SOFTWARE_KEY
 from ra.errors import Refused
 from ra.requirements import finding
@@ -19,13 +19,17 @@ from ra.sources import SourceCatalogue
 
 @dataclass(frozen=True, slots=True)
 class RiskAssessment:
-    """A dated risk assessment of a profile's authenticator, approved (ISS-STR-S2b)."""
+    """A dated risk assessment of a profile's authenticator, approved (ISS-STR-S2b).
+
+    `delivery` are the ways of delivery that it covers (ISS-DEL-S2a).
+    """
 
     profile: str
     reference: str
     approved_by: str
     valid_until: date
     """Its last day (UTC)."""
+    delivery: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,19 @@ def test_another_persons_login_activates_nothing(high: HighOffice) -> None:
     assert codes(refusal) == {"ACTIVATION_NOT_PERSONAL"}
 
 
+def test_a_credential_goes_only_by_a_way_that_was_assessed_for_its_profile(
+    high: HighOffice,
+) -> None:
+    application = high.approved()
+    hand = high.hand(high.operator, Task.PERSONALISATION, application)
+    with pytest.raises(Refused) as refusal:
+        prepare_credential(high.parts, application.id, Channel.IN_PERSON, hand, utc_now())
+    assert codes(refusal) == {"DELIVERY_METHOD_NOT_APPROVED"}
+    assert high.parts.credentials.get(application.id) is None
+    prepared = prepare_credential(high.parts, application.id, Channel.POST, hand, utc_now())
+    assert prepared.channel is Channel.POST
+
+
 def test_code_and_credential_never_go_one_way(high: HighOffice) -> None:
     application = high.approved()
     hand = high.hand(high.operator, Task.PERSONALISATION, application)

@@ -75,7 +75,9 @@ class HighOffice:
                 }
             ),
         )
-        assessment = RiskAssessment(PROFILE, "RA-2026-4", "security board", until)
+        assessment = RiskAssessment(
+            PROFILE, "RA-2026-4", "security board", until, (Channel.ONLINE, Channel.POST)
+        )
         self.parts = replace(
             parts,
             delivery_ports=ports,
