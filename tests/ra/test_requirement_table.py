@@ -23,8 +23,6 @@ PLANNED = frozenset(
         "REG-IDN-L6",
         "ISS-REV-L5",
         "ISS-STR-S2c",
-        "ISS-DEL-S2b",
-        "USE-AUT-L1",
         "USE-AUT-L10",
         "ORG-GEN-L2",
         "ASC-S8b",
