@@ -22,9 +22,7 @@ PLANNED = frozenset(
         "REG-APP-L7",
         "REG-IDN-L6",
         "ISS-REV-L5",
-        "ISS-STR-S2c",
         "USE-AUT-L10",
-        "ORG-GEN-L2",
         "ASC-S8b",
         "BRK-L1",
     }

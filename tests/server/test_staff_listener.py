@@ -58,7 +58,7 @@ def listener(softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def test_over_tls_a_call_is_answered(listener: Listener) -> None:
     context = listener.context()
-    with context.wrap_socket(listener.connect(), server_hostname="localhost") as line:
+    with context.wrap_socket(listener.connect(), server_hostname="127.0.0.1") as line:
         assert line.version() in {"TLSv1.2", "TLSv1.3"}
         assert listener.ask(line).startswith(b"HTTP/1.1 401 ")
 
@@ -77,4 +77,4 @@ def test_an_old_protocol_gets_no_connection(listener: Listener) -> None:
     with pytest.deprecated_call():
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     with closing(listener.connect()) as line, pytest.raises(ssl.SSLError):
-        context.wrap_socket(line, server_hostname="localhost")
+        context.wrap_socket(line, server_hostname="127.0.0.1")
