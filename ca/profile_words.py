@@ -140,6 +140,7 @@ def _approval(profile: Profile) -> str:
         return (
             "It names a person: it is issued only from an application at level"
             f" {level} that {_officers(profile.approvals_demanded + 1)} have approved."
+            f" The relation rests on a {profile.agreement or 'contract'}."
         )
     if profile.approvals == 1:
         return "It is issued only when an approving officer signed for it."

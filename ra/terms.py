@@ -166,6 +166,16 @@ def terms_findings(
     return tuple(found)
 
 
+def require_agreement(acceptances: tuple[Acceptance, ...], *, by_statute: bool) -> None:
+    """Where no statute stands in its place, the acceptance of the terms is the contract.
+
+    Raises: Refused (REG-APP-L7) when the applicant made none.
+    """
+    made = any(each.kind is TermsKind.TERMS and each.accepted for each in acceptances)
+    if not (made or by_statute):
+        raise Refused((finding("REG-APP-L7", "AGREEMENT_MISSING"),))
+
+
 def _was_shown(acceptance: Acceptance) -> bool:
     """An answer given before the end of the text was shown answers to something else."""
     return acceptance.shown_at is not None and acceptance.shown_at <= acceptance.at

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ra.approvals import approve
+from ra.approvals import approve, require_level_carried
 from ra.assessment import Accepted, assess_natural_person, submit
 from ra.claims import natural_person_schema, read_claim
 from ra.errors import Refused
@@ -20,7 +20,7 @@ from ra.package import build_package
 from ra.registers import DocumentStatus
 from ra.requirements import Finding, How, Status, finding, requirements
 from ra.sources import SourceCatalogue
-from ra.terms import TermsKind, accept, parse_terms
+from ra.terms import TermsKind, accept, parse_terms, require_agreement
 from tests.support.authenticator_examples import AUTHENTICATOR_EXAMPLES
 from tests.support.person_examples import PERSON_EXAMPLES
 from tests.support.ra_builders import (
@@ -79,6 +79,15 @@ def _notice(head: str) -> tuple[Finding, ...]:
     return _refusal(lambda: parse_terms(f"{head}\n{text}"))
 
 
+def _agreed(*, accepted: bool) -> tuple[Finding, ...]:
+    answers = tuple(replace(each, accepted=accepted) for each in drafted().acceptances)
+    return _refusal(lambda: require_agreement(answers, by_statute=False))
+
+
+def _stated(level: AssuranceLevel) -> tuple[Finding, ...]:
+    return _refusal(lambda: require_level_carried(verified(), level))
+
+
 def _claimed(**attributes: str) -> tuple[Finding, ...]:
     schema = natural_person_schema(AssuranceLevel.SUBSTANTIAL)
     return _refusal(lambda: read_claim(claimed() | attributes, schema, NOW.date()))
@@ -133,6 +142,8 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "REG-APP-L1": (_submitted, lambda: _without_answer_to(TermsKind.TERMS)),
     "REG-APP-L2": (_submitted, lambda: _without_answer_to(TermsKind.SECURITY_NOTICE)),
     "REG-APP-L3": (_claimed, lambda: _claimed(shoe_size="44")),
+    "REG-APP-L7": (lambda: _agreed(accepted=True), lambda: _agreed(accepted=False)),
+    "BRK-L1": (lambda: _stated(AssuranceLevel.SUBSTANTIAL), lambda: _stated(_HIGH)),
     "REG-APP-S4a": (
         _submitted,
         lambda: _refusal(lambda: submit(drafted(read=False), policy(), NOW)),

@@ -19,12 +19,9 @@ TABLE = requirements()
 PLANNED = frozenset(
     {
         "REG-APP-L4",
-        "REG-APP-L7",
-        "REG-IDN-L6",
         "ISS-REV-L5",
         "USE-AUT-L10",
         "ASC-S8b",
-        "BRK-L1",
     }
 )
 

@@ -15,6 +15,7 @@ from ra.terms import (
     accept,
     parse_terms,
     read_terms_library,
+    require_agreement,
     terms_findings,
 )
 from tests.support.ra_builders import NOW, drafted
@@ -71,6 +72,13 @@ def test_an_answer_to_a_version_that_is_no_longer_in_force_does_not_count() -> N
         assert [each.code for each in found] == ["TERMS_NOT_PRESENTED"]
     # What was answered while it was in force stays an answer.
     assert terms_findings(drafted().acceptances, library, AssuranceLevel.SUBSTANTIAL) == ()
+
+
+def test_a_statute_stands_in_the_place_of_a_contract() -> None:
+    answers = tuple(replace(each, accepted=False) for each in drafted().acceptances)
+    require_agreement(answers, by_statute=True)
+    with pytest.raises(Refused):
+        require_agreement(answers, by_statute=False)
 
 
 def test_at_low_it_is_enough_that_the_texts_were_shown() -> None:
