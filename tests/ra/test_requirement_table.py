@@ -19,7 +19,6 @@ TABLE = requirements()
 PLANNED = frozenset(
     {
         "REG-APP-L4",
-        "ISS-REV-L5",
         "USE-AUT-L10",
         "ASC-S8b",
     }
