@@ -54,7 +54,7 @@ def sentences(profile: Profile) -> dict[str, str]:
         "name": f"The name holds {_listed([_attribute(a) for a in profile.subject])}."
         + _alternative_names(profile),
         "keys": f"The key is {_listed(profile.key_types, 'or')}; {_reuse(profile)}.",
-        "validity": f"It is valid for {profile.validity_days} days.",
+        "validity": _validity(profile),
         "use": _use(profile),
         "status": _status(profile),
         "policy": f"It names the policies {_listed(profile.policy_oids)}."
@@ -81,6 +81,11 @@ def differences(before: Profile, after: Profile) -> list[str]:
     """What changes for holders from one profile to the other, one sentence a topic."""
     old, new = sentences(before), sentences(after)
     return [f"{old[topic]} -> {new[topic]}" for topic in old if old[topic] != new[topic]]
+
+
+def _validity(profile: Profile) -> str:
+    because = f": {profile.validity_reason}" if profile.validity_reason else ""
+    return f"It is valid for {profile.validity_days} days{because}."
 
 
 def _attribute(attribute: str) -> str:
@@ -135,6 +140,7 @@ def _approval(profile: Profile) -> str:
         return (
             "It names a person: it is issued only from an application at level"
             f" {level} that {_officers(profile.approvals_demanded + 1)} have approved."
+            f" The relation rests on a {profile.agreement or 'contract'}."
         )
     if profile.approvals == 1:
         return "It is issued only when an approving officer signed for it."

@@ -77,6 +77,10 @@ class Profile:
     `subject` lists the attributes in their order, a trailing "?" marks an optional one.
     `permitted_names`, `excluded_names` and `require_explicit_policy` hold a certificate authority
     to some names and policies (RFC 5280 sections 4.2.1.10 and 4.2.1.11).
+    `validity_reason` says why certificates live so long and no longer, which a profile that names a
+    person has to (NSIS 3.2.4, ISS-REN-L3).
+    `agreement` is what the relation to such a person rests on (NSIS 3.2.3(4), REG-APP-L7): a
+    contract, which the applicant makes by accepting the terms, or the statute that is named.
     `reuse_key` lets a subject renew a certificate with the key it has.
     `hold` lets it be suspended and returned; without it, it can only be revoked.
     `approvals` is how many officers have to sign for each certificate; for one that names a person
@@ -107,6 +111,8 @@ class Profile:
     ocsp_no_check: Flag = False
     reuse_key: Flag = False
     hold: Flag = False
+    agreement: Annotated[str, Field(pattern=r"^(contract|statute: \S.{4,200})$")] | None = None
+    validity_reason: Annotated[str, Field(min_length=20)] | None = None
     qualified: Qualified | None = None
     approvals: Annotated[int, Strict(), Field(ge=0, le=4)] = 0
     sha256: str = ""
@@ -222,6 +228,12 @@ def _contradictions(raw: dict[str, object]) -> list[str]:
         ),
         "assurance_level: a profile that names a person states one (NSIS 3.2)": (
             raw.get("names_person") is not True or "assurance_level" in raw
+        ),
+        "validity_reason: a profile that names a person says why (NSIS 3.2.4)": (
+            raw.get("names_person") is not True or "validity_reason" in raw
+        ),
+        "agreement: a profile that names a person rests on contract or statute (NSIS 3.2.3(4))": (
+            raw.get("names_person") is not True or "agreement" in raw
         ),
         "approvals: authorities, OCSP signers and officers have ceremonies and ways of their own": (
             not raw.get("approvals")

@@ -178,6 +178,7 @@ def _policies(parts: "Assembly") -> Files:
         "proofing": {"name": policy.name, "sha256": policy.sha256, "policy": policy_words(policy)},
         "sources": [asdict(each) for each in catalogue.sources],
         "equivalences": [asdict(each) for each in catalogue.equivalences],
+        "telephones": [asdict(each) for each in catalogue.telephones],
         "risk_assessments": [asdict(each) for each in parts.decisions.assessments],
         "officers_listed_for_high": len(parts.decisions.officers),
         "registers": f"{adapter} (test equipment)" if adapter == "fake" else adapter,

@@ -46,19 +46,18 @@ def show(policy: str) -> Result:
 @verb(group, example="tillid policy sources sources.toml")
 @click.argument("file", type=click.Path(path_type=Path))
 def sources(file: Path) -> Result:
-    """Check a catalogue of approved sources and equivalence assessments, and list them."""
+    """Check a catalogue of approved sources and assessments, and list them."""
     from ra.source_catalogue import parse_catalogue
 
     found = parse_catalogue(read_octets(str(file)))
     rows = [(s.id, s.approved_by, str(s.valid_from), str(s.valid_until)) for s in found.sources]
-    rows += [
-        (e.subject, e.approved_by, str(e.valid_from), str(e.valid_until))
-        for e in found.equivalences
-    ]
+    for kind in (found.equivalences, found.telephones):
+        rows += [(e.subject, e.approved_by, str(e.valid_from), str(e.valid_until)) for e in kind]
     return Result(
         {
             "sources": [s.id for s in found.sources],
             "equal": [e.subject for e in found.equivalences],
+            "telephones": {e.subject: e.criteria for e in found.telephones},
         },
         () if rows else ("The catalogue is empty, so nothing reaches Substantial.",),
         Table(("Source", "Approved by", "From", "Until"), tuple(rows)),

@@ -69,7 +69,7 @@ def five_people(stage: Stage) -> Chapter:
     until = (utc_now() + timedelta(days=300)).date().isoformat()
     tables.append(
         '[[risk_assessment]]\nprofile = "natural-person-high"\nreference = "RA-1"\n'
-        f'approved_by = "security board"\nvalid_until = {until}\n'
+        f'approved_by = "security board"\nvalid_until = {until}\ndelivery = ["online"]\n'
     )
     decisions = stage.folder / "decisions.toml"
     decisions.write_text("\n".join(tables))

@@ -19,6 +19,7 @@ from ra.applications import (
 )
 from ra.errors import Conflict, MalformedField, Refused, SignatureInvalid
 from ra.evidence import Officer
+from ra.levels import AssuranceLevel
 from ra.package import ProfileReference, build_package, package_hash, profile_of
 from ra.requirements import finding
 
@@ -112,6 +113,21 @@ def confirm_approval(
     _require_linked(application, package, approval)
     _require_second_person(application, _signer(package, approval, verifier))
     return ApprovedApplication(application, approval, profile_of(package), package, seal=_SEAL)
+
+
+def require_level_carried(application: Application, stated: AssuranceLevel) -> None:
+    """A certificate states no more than the lowest level that it rests on.
+
+    Raises: Refused (BRK-L1).
+    """
+    named = application.applicant.organisation
+    rests_on = [
+        application.level,
+        *([application.proofing.level] if application.proofing else []),
+        *([named.level] if named else []),
+    ]
+    if stated > min(rests_on):
+        raise Refused((finding("BRK-L1", "LEVEL_OVERSTATED"),))
 
 
 def _require_fresh_proofing(application: Application, now: datetime) -> None:

@@ -48,14 +48,20 @@ class AttestationVerifier(Protocol):
 
 
 def device_part(origin: KeyOrigin, now: datetime) -> AuthenticatorPart:
-    """A device and what its holder knows or is, as facts."""
+    """A device and what its holder knows or is, as facts.
+
+    A key that can leave its device and asks nobody is under no one person's control: it is no
+    factor at all (ISS-STR-L1).
+    """
     stays = origin.made_in_device and not origin.can_leave_device
+    first = (Factor.POSSESSION,) if stays or origin.asks_holder else ()
     second = (Factor.KNOWLEDGE,) if origin.asks_holder else ()
     valid = origin.certified_until is not None and now.date() <= origin.certified_until
     return AuthenticatorPart(
-        factors=(Factor.POSSESSION, *second),
+        factors=(*first, *second),
         copyable=not stays,
         certified=valid and not origin.is_test_equipment,
         attested=stays,
         test_token=origin.is_test_equipment,
+        holder_protection=origin.asks_holder,
     )

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from hashlib import sha256
 
 from ra.attestations import AttestationVerifier, KeyOrigin, NotAttested, device_part
-from ra.case import AuthenticatorPart
+from ra.case import AuthenticatorPart, Channel
 from ra.case_authenticator import SOFTWARE_KEY
 from ra.errors import Refused
 from ra.requirements import finding
@@ -19,13 +19,17 @@ from ra.sources import SourceCatalogue
 
 @dataclass(frozen=True, slots=True)
 class RiskAssessment:
-    """A dated risk assessment of a profile's authenticator, approved (ISS-STR-S2b)."""
+    """A dated risk assessment of a profile's authenticator, approved (ISS-STR-S2b).
+
+    `delivery` are the ways of delivery that it covers (ISS-DEL-S2a).
+    """
 
     profile: str
     reference: str
     approved_by: str
     valid_until: date
     """Its last day (UTC)."""
+    delivery: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +67,27 @@ def authenticator_part(
 ) -> AuthenticatorPart:
     """The recorded authenticator as facts at this moment; a device certificate may have ended.
 
-    An attestation by a verifier that the catalogue does not approve shows nothing; without a
-    catalogue, as before an application reaches the registers, that is judged later.
+    An attestation by a verifier that the catalogue does not approve shows nothing. What the
+    catalogue says of the device itself stands in place of a certificate: an assessment that it is
+    equal (ISS-STR-H3c), or the evidence on a telephone (H3d). Without a catalogue, as before an
+    application reaches the registers, all of that is judged later.
     """
     if record is None:
         return SOFTWARE_KEY
     if catalogue is not None and not catalogue.approves(record.source_id, now):
         return SOFTWARE_KEY
     assessed = record.assessment is not None and now.date() <= record.assessment.valid_until
-    return replace(device_part(record.origin, now), risk_assessment=assessed)
+    part = replace(device_part(record.origin, now), risk_assessment=assessed)
+    if part.test_token:
+        return part
+    if catalogue is None:
+        return replace(part, equivalence_analysis=True)
+    device = f"{record.origin.product}/{record.origin.version}"
+    return replace(
+        part,
+        equivalence_analysis=catalogue.assessed_equal(device, now),
+        mobile_criteria=catalogue.telephone_criteria(device, now),
+    )
 
 
 def assessment_of(

@@ -67,6 +67,10 @@ class OnRecord:
     register_answered: bool = True
     source_answered: bool = True
     """It is known how the credential stands that was logged in with."""
+    login_is_dynamic: bool = True
+    login_factors: int = 2
+    """With how many factors the login was made, and of how many categories."""
+    login_categories: int = 2
     basic_missing: tuple[str, ...] = ()
     """Checks without a result that every level demands."""
     missing: tuple[str, ...] = ()
@@ -198,6 +202,8 @@ class AuthenticatorPart:
     test_token: bool = False
     independent: bool = True
     risk_assessment: bool = True
+    holder_protection: bool = True
+    """It asks its holder at each use. Only of what is on record; no file of a case says it."""
 
 
 class Channel(StrEnum):

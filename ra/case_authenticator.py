@@ -1,4 +1,7 @@
-"""What an authenticator is worth (NSIS 3.2.1 and 3.3.1; ISS-STR and USE-AUT-H8)."""
+"""What an authenticator is worth (NSIS 3.2.1 and 3.3.1; ISS-STR, USE-AUT-H7 and H8).
+
+A credential has one authenticator, and it must reach the level itself: two of Low never make High.
+"""
 
 from ra.case import AuthenticatorPart, Factor
 from ra.levels import AssuranceLevel
@@ -40,6 +43,7 @@ _RULES: tuple[Rule[AuthenticatorPart], ...] = (
         lambda part: not part.risk_assessment,
     ),
     Rule("ISS-STR-H3a", "AUTHENTICATOR_COPYABLE", HIGH, lambda part: part.copyable),
+    Rule("ISS-STR-H4", "HOLDER_PROTECTION_MISSING", HIGH, lambda part: not part.holder_protection),
     Rule("USE-AUT-H8", "FACTORS_NOT_INDEPENDENT", HIGH, lambda part: not part.independent),
     Rule("ISS-STR-H5", "TEST_TOKEN_NOT_ALLOWED", HIGH, lambda part: part.test_token),
     Rule(
@@ -64,7 +68,9 @@ _RULES: tuple[Rule[AuthenticatorPart], ...] = (
 )
 
 # A key that its holder made in software: its file and its passphrase.
-SOFTWARE_KEY = AuthenticatorPart(factors=(Factor.POSSESSION, Factor.KNOWLEDGE), independent=False)
+SOFTWARE_KEY = AuthenticatorPart(
+    factors=(Factor.POSSESSION, Factor.KNOWLEDGE), independent=False, holder_protection=False
+)
 
 
 def authenticator_findings(part: AuthenticatorPart, level: AssuranceLevel) -> tuple[Finding, ...]:

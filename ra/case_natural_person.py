@@ -88,6 +88,7 @@ _EVERY_ROUTE: tuple[Rule[NaturalPersonPart], ...] = (
         for status, code in _BARRED.items()
     ),
 )
+_FACTORS = 2
 _DERIVATION: tuple[Rule[NaturalPersonPart], ...] = (
     Rule(
         "REG-IDN-S6a",
@@ -112,6 +113,24 @@ _DERIVATION: tuple[Rule[NaturalPersonPart], ...] = (
         "SOURCE_AUTHENTICATION_STALE",
         LOW,
         lambda part: not part.source_auth_fresh,
+    ),
+    Rule(
+        "USE-AUT-S4",
+        "AUTHENTICATION_NOT_DYNAMIC",
+        SUBSTANTIAL,
+        lambda part: not part.on_record.login_is_dynamic,
+    ),
+    Rule(
+        "USE-AUT-S5",
+        "FACTOR_COUNT_INSUFFICIENT",
+        SUBSTANTIAL,
+        lambda part: part.on_record.login_factors < _FACTORS,
+    ),
+    Rule(
+        "USE-AUT-S5",
+        "FACTORS_SAME_CATEGORY",
+        SUBSTANTIAL,
+        lambda part: part.on_record.login_factors >= _FACTORS > part.on_record.login_categories,
     ),
 )
 _PRIOR: tuple[Rule[NaturalPersonPart], ...] = (

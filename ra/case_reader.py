@@ -16,7 +16,7 @@ from ra.case import AuthenticatorPart, Case
 from ra.errors import RaError
 from ra.levels import AssuranceLevel
 
-_NOT_IN_FILES = frozenset({"on_record"})
+_NOT_IN_FILES = frozenset({"on_record", "holder_protection"})
 _MOBILE_CRITERIA = range(7)
 
 

@@ -6,12 +6,14 @@ a certificate is kept.
 """
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ra.activation_codes import TRIES, HolderSecret, SecretUse
 from ra.applications import Application
+from ra.authenticators import RiskAssessment
 from ra.case import ActivatedBy, Address, Case, Channel, CodeChannel, DeliveryPart
 from ra.case_assessment import assess_level
 from ra.errors import Refused
@@ -164,6 +166,23 @@ def credential_state(
         Step.ACTIVATED: CredentialState.DELIVERED,
         Step.ENDED: CredentialState.REVOKED,
     }[credential.step]
+
+
+def check_method(
+    application: Application, channel: Channel, assessments: Iterable[RiskAssessment], now: datetime
+) -> None:
+    """Refuse, from Substantial, a way of delivery that no assessment of the profile covers today.
+
+    Raises: Refused (ISS-DEL-S2a).
+    """
+    covered = {
+        way
+        for each in assessments
+        if each.profile == application.profile and now.date() <= each.valid_until
+        for way in each.delivery
+    }
+    if application.level >= AssuranceLevel.SUBSTANTIAL and channel not in covered:
+        raise Refused((finding("ISS-DEL-S2a", "DELIVERY_METHOD_NOT_APPROVED", (channel.value,)),))
 
 
 def check_channels(channel: Channel, code_channel: CodeChannel) -> None:

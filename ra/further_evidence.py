@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ra.case import ComparisonKind, SourceStatus
+from ra.case import ComparisonKind, Factor, SourceStatus
 from ra.evidence import Presence
 from ra.levels import AssuranceLevel
 
@@ -74,6 +74,7 @@ class Derivation:
     same_number: bool
     register: RegisterReading
     at: datetime
+    factors: tuple[Factor, ...] = ()
 
     def __repr__(self) -> str:
         return f"Derivation({self.provider}, ***)"

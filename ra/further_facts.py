@@ -83,6 +83,7 @@ def _derived(
         derivation.authenticated_at,
         derivation.is_dynamic,
         derivation.assertion_sha256,
+        factors=derivation.factors,
     )
     status = NoAnswer() if derivation.status is None else derivation.status
     found = derived_part(

@@ -1,14 +1,15 @@
 """The port to logins with a credential somebody already holds, and what such a login is worth.
 
-Derivation (REG-IDN-L10): the level of the credential, its status now, and a login that is fresh
-and dynamic. Any adapter must pass `tests/support/port_contracts.py`.
+Derivation (REG-IDN-L10): the level of the credential, its status now, and a login that is fresh,
+dynamic and made with two factors (USE-AUT-S4, S5). Any adapter must pass
+`tests/support/port_contracts.py`.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from ra.case import NaturalPersonPart, OnRecord, SourceStatus
+from ra.case import Factor, NaturalPersonPart, OnRecord, SourceStatus
 from ra.identity import CprNumber
 from ra.levels import AssuranceLevel
 from ra.registers import NoAnswer
@@ -27,6 +28,8 @@ class Login:
     """The proof of possession changes with each login (USE-AUT-S4)."""
     assertion_sha256: str
     cpr_number: CprNumber | None = None
+    factors: tuple[Factor, ...] = ()
+    """The category of each factor that was used at this login, as the provider asserts it."""
 
     def __repr__(self) -> str:
         return f"Login({self.provider}, ***)"
@@ -74,7 +77,11 @@ def derived_part(
         source_credential=login.level,
         source_assessed=assessed,
         source_auth_fresh=login.is_dynamic and timedelta(0) <= age <= maximum_age,
+        on_record=OnRecord(
+            source_answered=not isinstance(status, NoAnswer),
+            login_is_dynamic=login.is_dynamic,
+            login_factors=len(login.factors),
+            login_categories=len(set(login.factors)),
+        ),
     )
-    if isinstance(status, NoAnswer):
-        return replace(part, on_record=OnRecord(source_answered=False))
-    return replace(part, source_status=status)
+    return part if isinstance(status, NoAnswer) else replace(part, source_status=status)

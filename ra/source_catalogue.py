@@ -17,7 +17,18 @@
     valid_from = 2026-01-01
     valid_until = 2027-12-31
 
-What is not in it is not approved, so without a file nothing reaches Substantial (REG-IDN-L4).
+    [[telephone]]
+    id = "TEL-1"
+    subject = "id-app/3"
+    unlocked_by_holder_for_this_app = "R-80, chapter 1"
+    approved_by = "head of trust services"
+    valid_from = 2026-01-01
+    valid_until = 2027-12-31
+
+A device without a certificate is an equivalence, `subject` its product/version. A telephone names
+the evidence of each of the six criteria (`ra.sources.TelephoneAssessment`); one that is not named
+is not met. What is not in it is not approved, so without a file nothing reaches Substantial
+(REG-IDN-L4).
 """
 
 import tomllib
@@ -27,11 +38,17 @@ from datetime import date
 from typing import Any, TypeVar
 
 from ra.errors import CatalogueFaulty, PolicyFault
-from ra.sources import AuthoritativeSource, EquivalenceAssessment, SourceCatalogue
+from ra.sources import (
+    AuthoritativeSource,
+    EquivalenceAssessment,
+    SourceCatalogue,
+    TelephoneAssessment,
+)
 
 _MAX_OCTETS = 256 * 1024
 _LONGEST = 2000
-_T = TypeVar("_T", AuthoritativeSource, EquivalenceAssessment)
+_T = TypeVar("_T", AuthoritativeSource, EquivalenceAssessment, TelephoneAssessment)
+_TABLES = ("source", "equivalence", "telephone")
 
 
 def parse_catalogue(octets: bytes) -> SourceCatalogue:
@@ -41,17 +58,19 @@ def parse_catalogue(octets: bytes) -> SourceCatalogue:
     """
     document = _document(octets)
     faults = [
-        PolicyFault(name, "source or equivalence")
+        PolicyFault(name, f"one of {', '.join(_TABLES)}")
         for name in document
-        if name not in {"source", "equivalence"}
+        if name not in _TABLES
     ]
     sources = _entries(AuthoritativeSource, document.get("source", []), "source", faults)
     equal = _entries(EquivalenceAssessment, document.get("equivalence", []), "equivalence", faults)
-    for name, ids in (("source", [s.id for s in sources]), ("equivalence", [e.id for e in equal])):
-        faults += [PolicyFault(f"{name} {each}", "named once") for each in _twice(ids)]
+    telephones = _entries(TelephoneAssessment, document.get("telephone", []), "telephone", faults)
+    ids = [[each.id for each in found] for found in (sources, equal, telephones)]
+    for name, given in zip(_TABLES, ids, strict=True):
+        faults += [PolicyFault(f"{name} {each}", "named once") for each in _twice(given)]
     if faults:
         raise CatalogueFaulty(tuple(faults))
-    return SourceCatalogue(tuple(sources), equivalences=tuple(equal))
+    return SourceCatalogue(tuple(sources), equivalences=tuple(equal), telephones=tuple(telephones))
 
 
 def _document(octets: bytes) -> Mapping[str, object]:

@@ -24,10 +24,11 @@ class AuthoritativeSource:
 
 @dataclass(frozen=True, slots=True)
 class EquivalenceAssessment:
-    """That a mechanism, or an earlier proofing, is equal to our own (REG-IDN-H9b, S8).
+    """That a mechanism, an earlier proofing or a device is equal (REG-IDN-H9b, S8; ISS-STR-H3c).
 
-    `subject` is the name and version of a mechanism for comparing at a distance, or the provider
-    and scope of an earlier proofing as `provider/scope`: it holds for exactly that.
+    `subject` is the name and version of a mechanism for comparing at a distance, the provider and
+    scope of an earlier proofing as `provider/scope`, or a device as `product/version`: it holds for
+    exactly that.
     """
 
     id: str
@@ -41,12 +42,46 @@ class EquivalenceAssessment:
 
 
 @dataclass(frozen=True, slots=True)
+class TelephoneAssessment:
+    """What shows that keys in a telephone meet the six criteria (NSIS 3.2.1; ISS-STR-H3d).
+
+    `subject` is `product/version`. Each criterion names its evidence, or is not shown.
+    """
+
+    id: str
+    subject: str
+    approved_by: str
+    valid_from: date
+    valid_until: date
+    unlocked_by_holder_for_this_app: str | None = None
+    safe_from_other_users: str | None = None
+    safe_from_malware: str | None = None
+    encrypted_at_rest: str | None = None
+    kept_apart_from_system: str | None = None
+    made_in_container: str | None = None
+
+    @property
+    def criteria(self) -> int:
+        """How many of the six are evidenced."""
+        evidence = (
+            self.unlocked_by_holder_for_this_app,
+            self.safe_from_other_users,
+            self.safe_from_malware,
+            self.encrypted_at_rest,
+            self.kept_apart_from_system,
+            self.made_in_container,
+        )
+        return sum(each is not None for each in evidence)
+
+
+@dataclass(frozen=True, slots=True)
 class SourceCatalogue:
     """The sources this issuer relies on; test equipment counts only where it is allowed."""
 
     sources: tuple[AuthoritativeSource, ...] = ()
     allows_test_equipment: bool = False
     equivalences: tuple[EquivalenceAssessment, ...] = ()
+    telephones: tuple[TelephoneAssessment, ...] = ()
 
     def assessed_equal(self, subject: str, now: datetime) -> bool:
         """Whether an assessment holds for exactly this on the day (UTC) of `now`."""
@@ -55,6 +90,13 @@ class SourceCatalogue:
             each.subject == subject and each.valid_from <= today <= each.valid_until
             for each in self.equivalences
         )
+
+    def telephone_criteria(self, device: str, now: datetime) -> int | None:
+        """How many criteria are evidenced today for this `product/version`; None: no telephone."""
+        today = now.date()
+        known = [each for each in self.telephones if each.subject == device]
+        valid = [each for each in known if each.valid_from <= today <= each.valid_until]
+        return max((each.criteria for each in valid), default=0) if known else None
 
     def holds_equal(self, provider: str, scope: str, now: datetime) -> bool:
         """Whether an earlier proofing by this provider, in this scope, was assessed as equal."""

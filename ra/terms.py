@@ -1,11 +1,13 @@
 """Terms and the security notice, as immutable versions, and the applicant's answers to them.
 
-Implements REG-APP-L1, L2, S4a, S4b and S4c (2015/1502 2.1.1; NSIS 3.1.1). The texts are the files
-`ra/terms/*.md`: four header lines, a blank line, and the text that the SHA-256 digest covers. A
-version is written in every language of `LANGUAGES`, and the applicant answers to the one that was
-shown to the end in the same session.
+Implements REG-APP-L1, L2, S4a, S4b and S4c (2015/1502 2.1.1; NSIS 3.1.1) and ISS-STR-L2 (NSIS
+3.2.1). The texts are the files `ra/terms/*.md`: header lines, a blank line, and the text that the
+SHA-256 digest covers. A version is written in every language of `LANGUAGES`, and the applicant
+answers to the one that was shown to the end in the same session. A security notice has a fifth
+header line, `kept_to_oneself`: the number of its clause that forbids to hand the credential on.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -92,11 +94,15 @@ def read_terms_library() -> TermsLibrary:
 
 
 def parse_terms(document: str) -> TermsVersion:
-    """Read a file's header lines and text; MalformedField when a header line is missing."""
+    """Read a file's header lines and text.
+
+    Raises: MalformedField when a header line is missing; Refused (ISS-STR-L2) for a security notice
+    that has no clause of the number that its header names.
+    """
     head, _, text = document.partition("\n\n")
     header = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
     try:
-        return TermsVersion(
+        read = TermsVersion(
             kind=TermsKind(header["kind"]),
             version=int(header["version"]),
             language=header["language"],
@@ -106,6 +112,11 @@ def parse_terms(document: str) -> TermsVersion:
         )
     except (KeyError, ValueError) as fault:
         raise MalformedField("terms", "header lines kind, version, language, valid_from") from fault
+    clause = header.get("kept_to_oneself", "")
+    numbered = clause.isdecimal() and re.search(rf"^{clause}\. \S", text, re.MULTILINE)
+    if read.kind is TermsKind.SECURITY_NOTICE and not numbered:
+        raise Refused((finding("ISS-STR-L2", "TERMS_CLAUSE_MISSING"),))
+    return read
 
 
 def accept(
@@ -153,6 +164,16 @@ def terms_findings(
         elif level >= AssuranceLevel.SUBSTANTIAL and not _was_shown(answers[-1]):
             found.append(finding("REG-APP-S4c", "TERMS_NOT_FULLY_SHOWN", (kind.value,)))
     return tuple(found)
+
+
+def require_agreement(acceptances: tuple[Acceptance, ...], *, by_statute: bool) -> None:
+    """Where no statute stands in its place, the acceptance of the terms is the contract.
+
+    Raises: Refused (REG-APP-L7) when the applicant made none.
+    """
+    made = any(each.kind is TermsKind.TERMS and each.accepted for each in acceptances)
+    if not (made or by_statute):
+        raise Refused((finding("REG-APP-L7", "AGREEMENT_MISSING"),))
 
 
 def _was_shown(acceptance: Acceptance) -> bool:

@@ -69,8 +69,18 @@ class HolderNotices:
                 .values(due_at=now + pause, tries=notice.tries + 1)
             )
 
-    def end(self, notice: HolderNotice, channel: CodeChannel | None, now: datetime) -> None:
-        """It was taken over by this channel, or there is none by which the holder is reached."""
+    def end(
+        self,
+        notice: HolderNotice,
+        channel: CodeChannel | None,
+        now: datetime,
+        *,
+        subscriber: CodeChannel | None = None,
+    ) -> None:
+        """It was taken over by this channel, or there is none by which the holder is reached.
+
+        `subscriber` is how the organisation that the certificate names was told, if it was.
+        """
         state = "undeliverable" if channel is None else "sent"
         word = None if channel is None else channel.value
         with self._database.write() as tx:
@@ -81,6 +91,8 @@ class HolderNotices:
             )
             if done.rowcount:
                 details = {"occasion": notice.occasion.value, "channel": word or "none"}
+                if subscriber is not None:
+                    details["subscriber"] = subscriber.value
                 told = Event(f"notice.{state}", ACTOR, notice.application_id, details)
                 append(tx, told, now)
 

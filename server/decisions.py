@@ -1,7 +1,8 @@
 """What is decided outside the database: whose signatures count at High, and what was assessed.
 
 The file is kept like other settings, under change control and by two people. Whoever can write to
-the database can put nobody on this list (NSIS 3.2.2, ISS-DEL-H4b; 3.2.1, ISS-STR-S2b).
+the database can put nobody on this list (NSIS 3.2.2, ISS-DEL-H4b; 3.2.1, ISS-STR-S2b; 3.2.2,
+ISS-DEL-S2a).
 """
 
 import re
@@ -19,6 +20,7 @@ import ca.errors
 from ca.signed_data import verify_detached
 from ra.approvals import SignerIdentity
 from ra.authenticators import RiskAssessment
+from ra.case import Channel
 from ra.errors import SignatureInvalid
 from records.officers import Officers
 from server.staff_signatures import StaffSignatures
@@ -27,6 +29,7 @@ _PERSON = re.compile(r"person-[0-9a-f]{8,64}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _OFFICER = frozenset({"person", "certificate_sha256"})
 _ASSESSMENT = frozenset({"profile", "reference", "approved_by", "valid_until"})
+_CHANNELS = tuple(each.value for each in Channel)
 _WHAT = "delivery.decisions_file"
 
 
@@ -81,12 +84,25 @@ def _officer(table: Mapping[str, object]) -> tuple[str, str]:
 def _assessment(table: Mapping[str, object]) -> RiskAssessment:
     until = table.get("valid_until")
     words = {key: str(table.get(key, "")).strip() for key in _ASSESSMENT - {"valid_until"}}
-    if table.keys() != _ASSESSMENT or type(until) is not date or not all(words.values()):
+    ways = table.get("delivery", [])
+    if not (isinstance(ways, list) and all(way in _CHANNELS for way in ways)):
+        raise ca.errors.MalformedRequest(
+            _WHAT, f"the delivery of a risk_assessment is a list of {', '.join(_CHANNELS)}"
+        )
+    if (
+        table.keys() - {"delivery"} != _ASSESSMENT
+        or type(until) is not date
+        or not all(words.values())
+    ):
         raise ca.errors.MalformedRequest(
             _WHAT, f"a risk_assessment has {', '.join(sorted(_ASSESSMENT))}, the last a date"
         )
     return RiskAssessment(
-        words["profile"], words["reference"], words["approved_by"], valid_until=until
+        words["profile"],
+        words["reference"],
+        words["approved_by"],
+        valid_until=until,
+        delivery=tuple(Channel(way) for way in ways),
     )
 
 

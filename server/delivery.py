@@ -29,6 +29,7 @@ from ra.delivery import (
     StoredCode,
     activation_findings,
     check_channels,
+    check_method,
     delivery_part,
     demands_activation,
     refusal_of,
@@ -94,9 +95,13 @@ def record_duty(
 def prepare_credential(
     parts: Assembly, application_id: str, channel: Channel, hand: Hand, now: datetime
 ) -> Credential:
-    """Begin the delivery of an approved application's credential (personalisation)."""
+    """Begin the delivery of an approved application's credential (personalisation).
+
+    Raises: Refused (ISS-DEL-S2a, H4b); Conflict.
+    """
     application = _approved(parts, application_id)
     done = _duty(parts, application, Task.PERSONALISATION, hand, now)
+    check_method(application, channel, parts.decisions.assessments, now)
     _separated(lambda: parts.credentials.prepare(channel, done))
     return _credential(parts, application_id)
 
@@ -275,7 +280,8 @@ def _is_holder(parts: Assembly, application: Application, login: Login, now: dat
     number = application.applicant.claim.cpr_number
     age = (now - login.authenticated_at).total_seconds()
     fresh = 0 <= age <= parts.policy.policy.limits.login_age.total_seconds()
-    strong = login.level >= AssuranceLevel.HIGH and login.is_dynamic
+    two = len(set(login.factors)) > 1
+    strong = login.level >= AssuranceLevel.HIGH and login.is_dynamic and two
     return fresh and strong and number is not None and login.cpr_number == number
 
 

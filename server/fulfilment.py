@@ -17,7 +17,8 @@ from ca.names import SubjectName
 from ca.profiles import load_profile
 from ca.requests import parse_request
 from ra.applications import Application, ApplicationId, fulfil
-from ra.approvals import confirm_approval
+from ra.approvals import confirm_approval, require_level_carried
+from ra.levels import AssuranceLevel
 from ra.package import subject_name
 from records.errors import DatabaseUnavailable, RuleBroken
 from records.renewals import end_replaced
@@ -99,6 +100,9 @@ def _prepare(parts: Assembly, application: Application, now: datetime) -> Prepar
     require_activated(parts, approved, now)
     require_carried(parts, application)
     order = certificate_order(approved.application, signed)
+    stated = order.profile.assurance_level
+    if stated is not None:
+        require_level_carried(application, AssuranceLevel[stated.upper()])
     return prepare(order, parts.issuing(order.profile), now, parts.settings.serial.node)
 
 

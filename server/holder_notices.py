@@ -1,8 +1,9 @@
-"""Telling holders: that an identity was proven or refused, and each change of a status.
+"""Telling holders and subscribers of proofs, refusals and each change of a status.
 
 A notice names the application and no person; what can be done about it is behind the address. It
 goes to the registered address when an identity was proven, for only that was not typed by whoever
-applied (REG-IDN-L8), and else by the quickest way there is (ISS-REV-L5).
+applied (REG-IDN-L8), and else by the quickest way there is (ISS-REV-L5). The organisation that a
+certificate names hears of its status by letter to its own registered address.
 """
 
 from collections.abc import Iterator
@@ -68,18 +69,38 @@ def _tell(parts: Assembly, notice: HolderNotice, now: datetime) -> bool:
         return False
     text = Personal(text_of(parts, application, notice.occasion))
     kind = NoticeKind.PROOFING_DONE if notice.occasion in _PROOFING else NoticeKind.STATUS_CHANGED
-    for channel, address in ways(application, notice.occasion):
-        if channel not in parts.notifier.channels:
+    to_whom = {
+        notice.key: ways(application, notice.occasion),
+        f"{notice.key}/subscriber": ways_to_subscriber(application, notice.occasion),
+    }
+    try:
+        # A second time under the same keys sends nothing again.
+        holder, subscriber = (
+            _carried_by(parts, (Notice(key, kind, *way, text) for way in found), now)
+            for key, found in to_whom.items()
+        )
+    except _Silent:
+        parts.holder_notices.put_off(notice, now)
+        return False
+    parts.holder_notices.end(notice, holder, now, subscriber=subscriber)
+    return holder is not None or subscriber is not None
+
+
+class _Silent(Exception):
+    """Nobody knows whether a notice was taken over."""
+
+
+def _carried_by(parts: Assembly, notices: Iterator[Notice], now: datetime) -> CodeChannel | None:
+    """The channel of the first notice that is taken over; None when none is."""
+    for notice in notices:
+        if notice.channel not in parts.notifier.channels:
             continue
-        sending = parts.notifier.send(Notice(notice.key, kind, channel, address, text), now)
+        sending = parts.notifier.send(notice, now)
         if sending is Sending.NO_ANSWER:
-            parts.holder_notices.put_off(notice, now)
-            return False
+            raise _Silent
         if sending is Sending.TAKEN_OVER:
-            parts.holder_notices.end(notice, channel, now)
-            return True
-    parts.holder_notices.end(notice, None, now)
-    return False
+            return notice.channel
+    return None
 
 
 def ways(application: Application, occasion: Occasion) -> Iterator[tuple[CodeChannel, Personal]]:
@@ -93,6 +114,18 @@ def ways(application: Application, occasion: Occasion) -> Iterator[tuple[CodeCha
     phone = (CodeChannel.SMS, contact.phone if contact else None)
     order = (post, mail, phone) if occasion is Occasion.PROOFING_DONE else (mail, phone, post)
     return ((channel, address) for channel, address in order if address is not None)
+
+
+def ways_to_subscriber(
+    application: Application, occasion: Occasion
+) -> Iterator[tuple[CodeChannel, Personal]]:
+    """The way to the organisation that a certificate names.
+
+    Whoever carries letters prints the address that the register has for the CVR number that day.
+    """
+    named = application.applicant.organisation
+    if named is not None and occasion not in _PROOFING:
+        yield CodeChannel.POST, Personal(named.number.value)
 
 
 def text_of(parts: Assembly, application: Application, occasion: Occasion) -> str:

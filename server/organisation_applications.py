@@ -33,6 +33,7 @@ from ra.organisation_applications import (
 )
 from ra.package import subject_name
 from ra.requirements import finding
+from ra.terms import require_agreement
 from records.associations import name_organisation
 from records.officers import Officer
 from server.acceptances import acceptances_of
@@ -155,6 +156,7 @@ def _open(
     for acceptance in acceptances_of(parts, new.acceptances, new.session, now):
         application = record_acceptance(application, acceptance, now)
     application = submit_named(application, parts.policy, now)
+    require_agreement(application.acceptances, by_statute=profile.agreement != "contract")
     secret = secrets.token_urlsafe(32)
     named = applicant.organisation
     if named is None:

@@ -82,4 +82,5 @@ def joined(first: SourceCatalogue, second: SourceCatalogue) -> SourceCatalogue:
         (*first.sources, *second.sources),
         first.allows_test_equipment,
         (*first.equivalences, *second.equivalences),
+        (*first.telephones, *second.telephones),
     )

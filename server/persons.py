@@ -178,6 +178,7 @@ def log_in(
             same_number=login.cpr_number is not None and login.cpr_number == claim.cpr_number,
             register=reading,
             at=now,
+            factors=login.factors,
         )
         after = record_derivation(before, made, now)
     digest = credential_digest(login.provider, login.credential)

@@ -39,7 +39,7 @@ from ra.proofing import PresentedDocument, examine_document
 from ra.renewal_rules import terms_outdated
 from ra.renewals import Renewal
 from ra.requirements import Finding
-from ra.terms import Acceptance
+from ra.terms import Acceptance, require_agreement
 from records.officers import Officer
 from records.renewals import keep_renewal
 from server.acceptances import acceptances_of
@@ -112,6 +112,7 @@ def open_application(
     for acceptance in _acceptances(parts, new, now):
         application = record_acceptance(application, acceptance, now)
     application = submit(application, parts.policy, now)
+    require_agreement(application.acceptances, by_statute=profile.agreement != "contract")
     secret = secrets.token_urlsafe(32)
     kept = None if application.renewal is None else keep_renewal(application, now)
     parts.applications.add(application, secret, now, new.consent_text, kept)

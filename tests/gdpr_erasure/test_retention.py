@@ -165,6 +165,15 @@ def test_the_periods_of_the_built_in_policies(
     assert BUILT_IN[name].rule(item, Context(TODAY)).until == until
 
 
+@pytest.mark.parametrize("of", [RecordClass.AGREEMENT_FILE, RecordClass.CERTIFICATE_LIFECYCLE])
+def test_under_etsi_agreements_and_the_life_of_keys_stay_for_seven_years(of: RecordClass) -> None:
+    item = Item(of, date(2023, 1, 1), date(2024, 6, 1), date(2026, 5, 1))
+    found = assess([item], find_policies(["erase_now", "nsis_etsi"]), Context(TODAY))
+
+    assert found.kept(date(2031, 6, 1)) == found.rulings
+    assert found.kept(date(2031, 6, 2)) == {}
+
+
 @pytest.mark.parametrize("day", [date(2024, 1, 1), date(2024, 12, 31)])
 def test_a_calendar_year_counts_from_its_end(day: date) -> None:
     item = Item(RecordClass.ACCESS_LOG, day, day)

@@ -12,6 +12,7 @@ from ra.case import (
     AuthenticatorPart,
     Case,
     CompanyStatus,
+    Factor,
     NaturalPersonPart,
     SourceStatus,
     StatusOfDocument,
@@ -45,6 +46,7 @@ LOGIN = Login(
     authenticated_at=NOW - timedelta(minutes=1),
     is_dynamic=True,
     assertion_sha256="ab" * 32,
+    factors=(Factor.POSSESSION, Factor.KNOWLEDGE),
 )
 
 
@@ -153,6 +155,22 @@ def test_a_fresh_login_at_high_reaches_high() -> None:
 def test_a_login_that_is_old_or_of_the_future_or_static_is_stale(login: Login) -> None:
     (reason,) = _derived(login).levels[_LOW].reasons
     assert reason.finding.code == "SOURCE_AUTHENTICATION_STALE"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"is_dynamic": False}, "AUTHENTICATION_NOT_DYNAMIC"),
+        ({"factors": ()}, "FACTOR_COUNT_INSUFFICIENT"),
+        ({"factors": (Factor.POSSESSION, Factor.POSSESSION)}, "FACTORS_SAME_CATEGORY"),
+    ],
+)
+def test_from_substantial_a_login_is_dynamic_and_has_two_factors(
+    changes: dict[str, object], code: str
+) -> None:
+    levels = _derived(replace(LOGIN, **changes)).levels  # type: ignore[arg-type]
+    assert code not in {each.finding.code for each in levels[_LOW].reasons}
+    assert code in {each.finding.code for each in levels[_SUBSTANTIAL].reasons}
 
 
 def test_a_login_whose_status_nobody_tells_waits_at_every_level() -> None:

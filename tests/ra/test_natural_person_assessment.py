@@ -48,6 +48,7 @@ _LOW, _SUBSTANTIAL, _HIGH = AssuranceLevel
 # What High demands of a key that its holder made in software.
 _SERVICE = (
     "AUTHENTICATOR_COPYABLE",
+    "HOLDER_PROTECTION_MISSING",
     "FACTORS_NOT_INDEPENDENT",
     "KEY_ATTESTATION_MISSING",
     "DEVICE_CERTIFICATION_INVALID",

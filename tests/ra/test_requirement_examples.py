@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ra.approvals import approve
+from ra.approvals import approve, require_level_carried
 from ra.assessment import Accepted, assess_natural_person, submit
 from ra.claims import natural_person_schema, read_claim
 from ra.errors import Refused
@@ -20,7 +20,8 @@ from ra.package import build_package
 from ra.registers import DocumentStatus
 from ra.requirements import Finding, How, Status, finding, requirements
 from ra.sources import SourceCatalogue
-from ra.terms import TermsKind, accept
+from ra.terms import TermsKind, accept, parse_terms, require_agreement
+from tests.support.authenticator_examples import AUTHENTICATOR_EXAMPLES
 from tests.support.person_examples import PERSON_EXAMPLES
 from tests.support.ra_builders import (
     CATALOGUE,
@@ -72,6 +73,21 @@ def _accepted(**statement: object) -> tuple[Finding, ...]:
     return _refusal(lambda: accept({"sha256": text.sha256} | statement, text, NOW))
 
 
+def _notice(head: str) -> tuple[Finding, ...]:
+    text = "# Notice\n\n1. Keep the key to yourself.\n"
+    head = f"kind: security_notice\nversion: 2\nlanguage: en\nvalid_from: 2026-02-01\n{head}"
+    return _refusal(lambda: parse_terms(f"{head}\n{text}"))
+
+
+def _agreed(*, accepted: bool) -> tuple[Finding, ...]:
+    answers = tuple(replace(each, accepted=accepted) for each in drafted().acceptances)
+    return _refusal(lambda: require_agreement(answers, by_statute=False))
+
+
+def _stated(level: AssuranceLevel) -> tuple[Finding, ...]:
+    return _refusal(lambda: require_level_carried(verified(), level))
+
+
 def _claimed(**attributes: str) -> tuple[Finding, ...]:
     schema = natural_person_schema(AssuranceLevel.SUBSTANTIAL)
     return _refusal(lambda: read_claim(claimed() | attributes, schema, NOW.date()))
@@ -120,11 +136,14 @@ def _passing() -> tuple[Finding, ...]:
 
 # id: what passes, what is refused.
 EXAMPLES: dict[str, tuple[Example, Example]] = {
+    **AUTHENTICATOR_EXAMPLES,
     **PERSON_EXAMPLES,
     **RENEWAL_EXAMPLES,
     "REG-APP-L1": (_submitted, lambda: _without_answer_to(TermsKind.TERMS)),
     "REG-APP-L2": (_submitted, lambda: _without_answer_to(TermsKind.SECURITY_NOTICE)),
     "REG-APP-L3": (_claimed, lambda: _claimed(shoe_size="44")),
+    "REG-APP-L7": (lambda: _agreed(accepted=True), lambda: _agreed(accepted=False)),
+    "BRK-L1": (lambda: _stated(AssuranceLevel.SUBSTANTIAL), lambda: _stated(_HIGH)),
     "REG-APP-S4a": (
         _submitted,
         lambda: _refusal(lambda: submit(drafted(read=False), policy(), NOW)),
@@ -159,6 +178,7 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "REG-IDN-S7": (_passing, lambda: _presented(features_seen=("uv_print",))),
     "REG-IDN-H9a": (_at_high, lambda: _at_high(face_matches=None)),
     "REG-IDN-H9b": (_at_high, lambda: _at_high(presence=Presence.ONLINE)),
+    "ISS-STR-L2": (lambda: _notice("kept_to_oneself: 1\n"), lambda: _notice("")),
     "ISS-STR-L6": (_claimed, lambda: _claimed(email="nancy.251248-9996@example.test")),
     "ISS-DEL-L1": (lambda: _approved_by(_SECOND), lambda: _approved_by(_SECOND, added=b" ")),
     "ISS-DEL-H4b": (lambda: _approved_by(_SECOND), lambda: _approved_by(PROOFER)),

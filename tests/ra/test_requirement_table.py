@@ -19,29 +19,8 @@ TABLE = requirements()
 PLANNED = frozenset(
     {
         "REG-APP-L4",
-        "REG-APP-L7",
-        "REG-IDN-L6",
-        "ISS-REV-L5",
-        "ISS-STR-L1",
-        "ISS-STR-L2",
-        "ISS-STR-S2c",
-        "ISS-STR-S3",
-        "ISS-STR-H3c",
-        "ISS-STR-H3d",
-        "ISS-STR-H4",
-        "ISS-DEL-S2a",
-        "ISS-DEL-S2b",
-        "ISS-REN-L3",
-        "USE-AUT-L1",
-        "USE-AUT-S4",
-        "USE-AUT-S5",
-        "USE-AUT-H7",
         "USE-AUT-L10",
-        "ORG-GEN-L2",
-        "ORG-DOC-L3a",
-        "ORG-DOC-L3d",
         "ASC-S8b",
-        "BRK-L1",
     }
 )
 

@@ -25,6 +25,16 @@ _EQUAL = (
     )
     + "valid_until = 2026-12-31\n"
 )
+_TELEPHONE = """
+[[telephone]]
+id = "TEL-1"
+subject = "id-app/3"
+unlocked_by_holder_for_this_app = "R-80"
+made_in_container = "R-81"
+approved_by = "head of trust services"
+valid_from = 2026-01-01
+valid_until = 2026-12-31
+"""
 _DAY = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -35,6 +45,13 @@ def test_what_the_file_argues_for_is_approved_while_it_holds() -> None:
     assert catalogue.assessed_equal("an owner", _DAY)
     assert not catalogue.assessed_equal("an owner", datetime(2027, 1, 1, tzinfo=UTC))
     assert not catalogue.assessed_equal("another", _DAY)
+
+
+def test_a_telephone_counts_the_criteria_that_name_their_evidence() -> None:
+    catalogue = parse_catalogue(_TELEPHONE.encode())
+    assert catalogue.telephone_criteria("id-app/3", _DAY) == 2
+    assert catalogue.telephone_criteria("id-app/3", datetime(2027, 1, 1, tzinfo=UTC)) == 0
+    assert catalogue.telephone_criteria("id-app/4", _DAY) is None
 
 
 def test_an_empty_file_approves_nothing() -> None:
@@ -53,13 +70,16 @@ def test_an_empty_file_approves_nothing() -> None:
         (_SOURCE.replace("an owner", "x" * 10_000), "source[0].owner"),
         (_SOURCE + _SOURCE, "source cpr"),
         (_EQUAL.replace("2026-12-31", "2025-12-31"), "equivalence[0].valid_until"),
+        (_TELEPHONE + 'safe_from_malware = ""\n', "telephone[0].safe_from_malware"),
+        (_TELEPHONE + "seventh = 'R-82'\n", "telephone[0].seventh"),
+        (_TELEPHONE + _TELEPHONE, "telephone TEL-1"),
         ("sources = 1\n", "sources"),
         ("source = 1\n", "source"),
         ("source = [1]\n", "source[0]"),
         ("= no toml", "the file"),
         ("x = '" + "x" * 300_000 + "'", "the file"),
     ],
-    ids=range(12),
+    ids=range(15),
 )
 def test_each_fault_is_named(text: str, key: str) -> None:
     with pytest.raises(CatalogueFaulty) as faulty:

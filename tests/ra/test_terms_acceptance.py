@@ -15,6 +15,7 @@ from ra.terms import (
     accept,
     parse_terms,
     read_terms_library,
+    require_agreement,
     terms_findings,
 )
 from tests.support.ra_builders import NOW, drafted
@@ -31,6 +32,14 @@ def test_both_texts_are_shipped_and_in_force() -> None:
         for text in texts:
             assert text.sha256 == sha256(text.text.encode()).hexdigest()
             assert library.offered(kind, text.sha256, NOW) == text
+
+
+@pytest.mark.parametrize("clause", ["", "kept_to_oneself: 2\n", "kept_to_oneself: .*\n"])
+def test_a_notice_without_the_clause_that_its_header_names_is_refused(clause: str) -> None:
+    head = _DOCUMENT.replace("kind: terms", "kind: security_notice").partition("\n\n")[0]
+    with pytest.raises(Refused) as refusal:
+        parse_terms(f"{head}\n{clause}\n# Notice\n\n1. Keep the key to yourself.\n")
+    assert [each.code for each in refusal.value.findings] == ["TERMS_CLAUSE_MISSING"]
 
 
 def test_an_answer_counts_only_after_the_same_session_showed_the_text_to_its_end() -> None:
@@ -63,6 +72,13 @@ def test_an_answer_to_a_version_that_is_no_longer_in_force_does_not_count() -> N
         assert [each.code for each in found] == ["TERMS_NOT_PRESENTED"]
     # What was answered while it was in force stays an answer.
     assert terms_findings(drafted().acceptances, library, AssuranceLevel.SUBSTANTIAL) == ()
+
+
+def test_a_statute_stands_in_the_place_of_a_contract() -> None:
+    answers = tuple(replace(each, accepted=False) for each in drafted().acceptances)
+    require_agreement(answers, by_statute=True)
+    with pytest.raises(Refused):
+        require_agreement(answers, by_statute=False)
 
 
 def test_at_low_it_is_enough_that_the_texts_were_shown() -> None:

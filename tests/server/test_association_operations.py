@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from ra.case import CodeChannel
 from ra.errors import Refused
+from ra.fake_services import FakeNotifier
 from ra.levels import AssuranceLevel
 from records.officers import Role
 from revocation.reasons import Reason
 from server.clock import utc_now
+from server.holder_notices import tell_holders
 from server.metrics import Metrics
 from server.organisation_applications import require_standing
 from server.staff import staff_app
@@ -277,6 +280,23 @@ def test_an_employee_gets_a_certificate_and_loses_it_with_the_association(
     assert personal.status == "issued"
     substantial.do(person, of, "resumption", 409)
     assert "ASSOCIATION_NOT_UNDER" in str(codes(registry.named(person, path, 422)))
+    _both_sides_are_told(registry, asked["id"])
+
+
+def _both_sides_are_told(registry: Registry, application_id: str) -> None:
+    """The holder, and by letter the organisation; its number is where the register knows it."""
+    assert registry.parts.delivery_ports is not None
+    notifier = FakeNotifier()
+    ports = replace(registry.parts.delivery_ports, notifier=notifier)
+    while tell_holders(replace(registry.parts, delivery_ports=ports), utc_now()):
+        pass
+    sent = {key: each for key, each in notifier.sent.items() if application_id in key}
+    revoked = {key for key in sent if "/revoked/" in key}
+    letters = {key for key in sent if key.endswith("/subscriber")}
+    assert len(revoked) == len(revoked - letters) * 2 == 2
+    assert all(sent[key].channel is CodeChannel.POST for key in letters)
+    assert {sent[key].address.value for key in letters} == {TRADER}
+    assert not any("/proofing_done/" in key for key in letters)
 
 
 def test_an_association_that_ends_between_approval_and_issuance_certifies_nothing(

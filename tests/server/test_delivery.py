@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ra.applications import ApplicationState
-from ra.case import Channel, CodeChannel
+from ra.case import Channel, CodeChannel, Factor
 from ra.contacts import Contact, PhoneNumber
 from ra.delivery import Step
 from ra.duties import Task
@@ -129,6 +129,7 @@ def test_a_device_without_an_assessment_of_its_profile_is_refused(high: HighOffi
         (None, True, "ACTIVATION_NOT_PERSONAL"),
         ({}, False, "RECEIPT_MISSING"),
         ({"level": AssuranceLevel.SUBSTANTIAL}, True, "ACTIVATION_NOT_PERSONAL"),
+        ({"factors": (Factor.KNOWLEDGE,)}, True, "ACTIVATION_NOT_PERSONAL"),
         ({"is_dynamic": False}, True, "ACTIVATION_NOT_PERSONAL"),
         ({"authenticated_at": utc_now() - timedelta(days=1)}, True, "ACTIVATION_NOT_PERSONAL"),
         ({"cpr_number": None}, True, "ACTIVATION_NOT_PERSONAL"),
@@ -155,6 +156,19 @@ def test_another_persons_login_activates_nothing(high: HighOffice) -> None:
     with pytest.raises(Refused) as refusal:
         activate(high.parts, application.id, claim, utc_now())
     assert codes(refusal) == {"ACTIVATION_NOT_PERSONAL"}
+
+
+def test_a_credential_goes_only_by_a_way_that_was_assessed_for_its_profile(
+    high: HighOffice,
+) -> None:
+    application = high.approved()
+    hand = high.hand(high.operator, Task.PERSONALISATION, application)
+    with pytest.raises(Refused) as refusal:
+        prepare_credential(high.parts, application.id, Channel.IN_PERSON, hand, utc_now())
+    assert codes(refusal) == {"DELIVERY_METHOD_NOT_APPROVED"}
+    assert high.parts.credentials.get(application.id) is None
+    prepared = prepare_credential(high.parts, application.id, Channel.POST, hand, utc_now())
+    assert prepared.channel is Channel.POST
 
 
 def test_code_and_credential_never_go_one_way(high: HighOffice) -> None:

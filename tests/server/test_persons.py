@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pytest
 
 from ra.applications import Application, ApplicationState
-from ra.case import ComparisonKind, SourceStatus
+from ra.case import ComparisonKind, Factor, SourceStatus
 from ra.errors import Conflict, MalformedField, Refused
 from ra.evidence import EvidenceKind, Presence, VisualZone
 from ra.fake_registers import persona_name
@@ -76,6 +76,7 @@ class Bureau:
             is_dynamic=True,
             assertion_sha256="ab" * 32,
             cpr_number=CprNumber(number),
+            factors=(Factor.POSSESSION, Factor.KNOWLEDGE),
         )
         provider = FakeLogins({("answer", nonce): login}, {credential_of(nonce): status})
         ports = PersonPorts(MappingProxyType({TEST_LOGIN: provider}))

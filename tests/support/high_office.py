@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ra.addresses import FakeAddresses
 from ra.applications import Application
 from ra.authenticators import RiskAssessment
-from ra.case import Channel, CodeChannel
+from ra.case import Channel, CodeChannel, Factor
 from ra.contacts import Contact, PhoneNumber
 from ra.duties import Task, duty_statement
 from ra.fake_registers import FakeCpr
@@ -75,7 +75,9 @@ class HighOffice:
                 }
             ),
         )
-        assessment = RiskAssessment(PROFILE, "RA-2026-4", "security board", until)
+        assessment = RiskAssessment(
+            PROFILE, "RA-2026-4", "security board", until, (Channel.ONLINE, Channel.POST)
+        )
         self.parts = replace(
             parts,
             delivery_ports=ports,
@@ -164,6 +166,7 @@ class HighOffice:
         assert credential.code_id is not None
         answer = f"answer-{len(self.logins)}"
         found = Login("login", "c", AssuranceLevel.HIGH, utc_now(), True, "00", CprNumber(number))  # noqa: FBT003
+        found = replace(found, factors=(Factor.POSSESSION, Factor.KNOWLEDGE))
         self.logins[answer, credential.code_id] = replace(found, **changes)  # type: ignore[arg-type]
         return answer
 

@@ -8,7 +8,7 @@ from typing import Any
 from ra.applications import Application, start_proofing
 from ra.assessment import Accepted, assess_natural_person, submit
 from ra.biometrics import Asked, ComparatorReport
-from ra.case import ComparisonKind, SourceStatus
+from ra.case import ComparisonKind, Factor, SourceStatus
 from ra.errors import Refused
 from ra.evidence import Presence
 from ra.fake_services import TEST_COMPARATOR, TEST_LOGIN
@@ -106,6 +106,7 @@ def derived(**changes: Any) -> Application:
         same_number=True,
         register=READING,
         at=NOW,
+        factors=(Factor.POSSESSION, Factor.KNOWLEDGE),
     )
     return record_derivation(in_proofing(), replace(sound, **changes), NOW)
 
@@ -159,6 +160,14 @@ PERSON_EXAMPLES: dict[str, tuple[Example, Example]] = {
     "REG-IDN-L10": (
         lambda: found(derived(), HIGH),
         lambda: found(derived(status=SourceStatus.SUSPENDED)),
+    ),
+    "USE-AUT-S4": (
+        lambda: found(derived()),
+        lambda: found(derived(is_dynamic=False)),
+    ),
+    "USE-AUT-S5": (
+        lambda: found(derived()),
+        lambda: found(derived(factors=(Factor.KNOWLEDGE, Factor.KNOWLEDGE))),
     ),
     "REG-IDN-H9c": (
         lambda: found(by_signature(), HIGH),
