@@ -16,7 +16,7 @@ from tests.support.command_line import ROOT, clean_environment
 from tests.support.people import PROFILE
 from tests.support.service import quiet_port, until
 
-_WHOLE_STORY_SECONDS = 150
+_WHOLE_STORY_SECONDS = 400
 _TOLD = "The story is told, in"
 
 
@@ -57,10 +57,10 @@ class Demo:
 
     def interrupt(self, run: "subprocess.Popen[bytes]", when: str) -> tuple[int, str]:
         """Ctrl-C, which a terminal sends to the whole group, once this was said."""
-        until(when, lambda: when in self.output.read_text() or run.poll() is not None, 150)
+        until(when, lambda: when in self.output.read_text() or run.poll() is not None, 400)
         assert run.poll() is None, self.output.read_text()
         os.killpg(run.pid, signal.SIGINT)
-        return run.wait(30), self.output.read_text()
+        return run.wait(120), self.output.read_text()
 
     def processes(self) -> list[int]:
         """Every living process of this story: by its environment, arguments or group."""
@@ -128,7 +128,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     for run in demo.runs:
         if run.poll() is None:
             run.terminate()
-            run.wait(30)
+            run.wait(120)
 
 
 def check_stopped(demo: Demo) -> None:
