@@ -26,7 +26,7 @@ from server.logs import get_logger
 from server.metrics import Metrics
 
 # Nobody waits for these: with a short tick, they are not run at each.
-_UNHURRIED = frozenset(
+UNHURRIED = frozenset(
     {
         "after-care",
         "check-directories",
@@ -97,7 +97,7 @@ class JobLoop:
         for name in [name for name in JOBS if leads or name in EVERYWHERE]:
             if name not in self._running and self._not_before.get(name, 0.0) <= monotonic():
                 self._scheduler.modify_job(name, next_run_time=utc_now())
-                if name in _UNHURRIED:
+                if name in UNHURRIED:
                     self._not_before[name] = monotonic() + _UNHURRIED_SECONDS
 
     def _has_lease(self) -> bool:

@@ -24,7 +24,7 @@ from server.assembly import Assembly
 from server.clock import utc_now
 from server.crl_work import CrlWork
 from server.heartbeat import LEASE, LEASE_LIFE
-from server.job_loop import JobLoop
+from server.job_loop import UNHURRIED, JobLoop
 from server.jobs import EVERYWHERE, JOBS, renew_crls, run_job
 from server.logs import log_to
 from server.metrics import Metrics
@@ -83,6 +83,17 @@ class Counted:
     def wait_for_more(self, seconds: float = 5) -> bool:
         self._more.clear()
         return self._more.wait(seconds)
+
+
+def test_a_job_that_nobody_waits_for_is_not_run_at_each_tick(
+    parts: Assembly, metrics: Metrics
+) -> None:
+    assert JOBS.keys() - EVERYWHERE >= UNHURRIED
+    prompt, unhurried = Counted(), Counted()
+    with looping(parts, metrics, {"counted": prompt, "tell-holders": unhurried}):
+        assert all(prompt.wait_for_more() for _ in range(9))
+        assert 0 < unhurried.runs < prompt.runs
+        assert unhurried.wait_for_more()
 
 
 @pytest.mark.parametrize("hours", [-3, 27, 24 * 365 * 12, -24 * 365 * 12])
