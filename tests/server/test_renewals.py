@@ -319,20 +319,26 @@ def test_each_wrong_field_of_a_renewal_is_named(
     assert field in {one["field"] for one in problem(answer)["errors"]}
 
 
-def test_no_officer_replaces_a_credential_in_the_holders_name(
-    desk: Desk, client: FlaskClient
-) -> None:
-    old = desk.holder()
+def renewed(desk: Desk, client: FlaskClient, old: Application) -> dict[str, str]:
+    """The application that the holder of a certificate asks for by the API, with its secret."""
     made = client.post(
         "/api/v1/renewals",
         json={"certificate_request": a_request_pem()},
         environ_base=presenting(desk.certificate(old)),
     )
     assert made.json is not None
+    return dict(made.json)
+
+
+def test_no_officer_replaces_a_credential_in_the_holders_name(
+    desk: Desk, client: FlaskClient
+) -> None:
+    old = desk.holder()
+    made = renewed(desk, client, old)
     answer = client.post(
-        f"/api/v1/applications/{made.json['id']}/replacement",
+        f"/api/v1/applications/{made['id']}/replacement",
         json={"certificate_request": a_request_pem(), "loss": "lost"},
-        headers=bearer(made.json["secret"]),
+        headers=bearer(made["secret"]),
         environ_base=presenting(desk.office.registration.certificate),
     )
     assert "REG-APP-S4e" in str(problem(answer))
@@ -343,14 +349,9 @@ def test_an_agreement_that_its_holder_ends_is_a_duty_to_revoke(
     desk: Desk, client: FlaskClient
 ) -> None:
     old = desk.holder()
-    made = client.post(
-        "/api/v1/renewals",
-        json={"certificate_request": a_request_pem()},
-        environ_base=presenting(desk.certificate(old)),
-    )
-    assert made.json is not None
-    path, secret = f"/api/v1/applications/{made.json['id']}/agreement-end", made.json["secret"]
-    done = desk.approved(desk.parts.applications.get(made.json["id"]))
+    made = renewed(desk, client, old)
+    path, secret = f"/api/v1/applications/{made['id']}/agreement-end", made["secret"]
+    done = desk.approved(desk.parts.applications.get(made["id"]))
 
     ended = client.post(path, headers=bearer(secret))
 
