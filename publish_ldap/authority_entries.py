@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from publish_ldap.add_messages import Attributes
 from publish_ldap.authority import AuthorityValues
 from publish_ldap.connection import ENTRY_EXISTS, VALUE_EXISTS
 from publish_ldap.directory import Directory
 from publish_ldap.errors import DirectoryRefused
+from publish_ldap.messages import Attributes
 
 _EVERY: Final = "(objectClass=*)"
 

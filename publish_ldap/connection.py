@@ -36,8 +36,17 @@ from ldap3.core.exceptions import (
 )
 from ldap3.utils.dn import parse_dn
 
-from publish_ldap.add_messages import Attributes, add_answer, add_request
 from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
+from publish_ldap.messages import (
+    SEARCH_ENTRY,
+    SEARCH_REFERENCE,
+    Attributes,
+    add_request,
+    answer,
+    result_code,
+    search_entry,
+    search_request,
+)
 from publish_ldap.settings import DirectorySettings
 
 WINDOW: Final = 64
@@ -101,10 +110,21 @@ class Found:
 
     __slots__ = ("dn", "values")
 
-    def __init__(self, item: Any) -> None:
+    def __init__(self, dn: str, values: dict[str, list[bytes]]) -> None:
         """Keep the DN and the raw values."""
-        self.dn: str = item["dn"]
-        self.values: dict[str, list[bytes]] = dict(item["raw_attributes"])
+        self.dn = dn
+        self.values = values
+
+
+class _Answers:
+    """What came back: codes by place of the request, entries, and why no more came."""
+
+    __slots__ = ("codes", "failure", "found")
+
+    def __init__(self) -> None:
+        self.codes: dict[int, int] = {}
+        self.found: list[Found] = []
+        self.failure: DirectoryError | None = None
 
 
 class Session:
@@ -204,50 +224,58 @@ class Session:
     def add_many(
         self, entries: Sequence[tuple[str, Sequence[str], Attributes]], *accepted: int
     ) -> list[int | DirectoryError]:
-        """Add entries, up to `WINDOW` on their way at once; the outcome of each.
+        """Add entries, up to `WINDOW` on their way at once; the outcome of each."""
+        answers = self._together(len(entries), lambda at, number: add_request(number, *entries[at]))
+        return [
+            self._outcome(answers.codes.get(at), answers.failure, accepted)
+            for at in range(len(entries))
+        ]
 
-        Requests and answers are written and read here: ldap3 spends more time on one than a
-        server on an entry.
+    def look(
+        self, base_dn: str, wanted: Sequence[Sequence[bytes]], attributes: Sequence[str]
+    ) -> list[Found]:
+        """The entries below the base that any filter of a search fits, all searches at once."""
+        answers = self._together(
+            len(wanted), lambda at, number: search_request(number, base_dn, wanted[at], attributes)
+        )
+        for at in range(len(wanted)):
+            outcome = self._outcome(answers.codes.get(at), answers.failure, ())
+            if isinstance(outcome, DirectoryError):
+                raise outcome
+        return answers.found
+
+    def _together(self, count: int, request: Callable[[int, int], bytes]) -> "_Answers":
+        """Send requests, up to `WINDOW` on their way at once, and take what is answered.
+
+        Written and read here: ldap3 spends more time on one than a server on an entry.
         """
         connection: Any = self._open()
-        outcomes: dict[int, int | DirectoryError] = {}
+        answers = _Answers()
         waiting: dict[int, int] = {}
         try:
-            for at, entry in enumerate(entries):
+            for at in range(count):
                 if len(waiting) == WINDOW:
-                    self._collect(connection, waiting, outcomes, accepted)
+                    _collect(connection, waiting, answers)
                 number = int(connection.server.next_message_id())
                 waiting[number] = at
-                connection.socket.sendall(add_request(number, *entry))
+                connection.socket.sendall(request(at, number))
             while waiting:
-                self._collect(connection, waiting, outcomes, accepted)
+                _collect(connection, waiting, answers)
         except (LDAPException, OSError, ValueError) as error:
-            failure = self._failure(error)
+            answers.failure = self._failure(error)
             self.close()
-            outcomes = {at: outcomes.get(at, failure) for at in range(len(entries))}
-        return [outcomes[at] for at in range(len(entries))]
+        return answers
 
-    def _collect(
-        self,
-        connection: Any,
-        waiting: dict[int, int],
-        outcomes: dict[int, int | DirectoryError],
-        accepted: tuple[int, ...],
-    ) -> None:
-        """Take what answers have come; they may come in another order than was asked in."""
-        messages = connection.strategy.receiving()
-        if not messages:  # ldap3 gives none when the server has closed the connection
-            raise OSError("closed")
-        for message in messages:
-            number, code = add_answer(message)
-            at = waiting.pop(number, None)
-            if at is None:  # a notice that the server disconnects (RFC 4511 section 4.4.1)
-                raise OSError("not an answer to what was asked")
-            description = results.RESULT_CODES.get(code, str(code))
-            try:
-                outcomes[at] = self._judged({"result": code, "description": description}, accepted)
-            except DirectoryError as error:
-                outcomes[at] = error
+    def _outcome(
+        self, code: int | None, failure: DirectoryError | None, accepted: tuple[int, ...]
+    ) -> int | DirectoryError:
+        if code is None:
+            return failure or DirectoryUnavailable(self._settings.name, "noAnswer")
+        description = results.RESULT_CODES.get(code, str(code))
+        try:
+            return self._judged({"result": code, "description": description}, accepted)
+        except DirectoryError as error:
+            return error
 
     def _cookie(self) -> Any:
         answer = self._connection.result if self._connection is not None else None
@@ -367,7 +395,26 @@ def parsed(dn: str) -> list[tuple[str, str]]:
 
 
 def _entries(responses: list[Any]) -> list[Found]:
-    return [Found(item) for item in responses if item["type"] == "searchResEntry"]
+    return [
+        Found(item["dn"], dict(item["raw_attributes"]))
+        for item in responses
+        if item["type"] == "searchResEntry"
+    ]
+
+
+def _collect(connection: Any, waiting: dict[int, int], answers: _Answers) -> None:
+    """Take what answers have come; they may come in another order than was asked in."""
+    messages = connection.strategy.receiving()
+    if not messages:  # ldap3 gives none when the server has closed the connection
+        raise OSError("closed")
+    for message in messages:
+        number, kind, content = answer(message)
+        if number not in waiting:  # a notice of disconnection (RFC 4511 section 4.4.1)
+            raise OSError("not an answer to what was asked")
+        if kind == SEARCH_ENTRY:
+            answers.found.append(Found(*search_entry(content)))
+        elif kind != SEARCH_REFERENCE:
+            answers.codes[waiting.pop(number)] = result_code(content)
 
 
 def _discard(connection: Connection) -> None:

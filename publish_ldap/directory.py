@@ -14,7 +14,6 @@ from typing import Final, Self
 from cryptography import x509
 
 from ca.identifiers import SerialNumber
-from publish_ldap.add_messages import Attributes
 from publish_ldap.connection import (
     ENTRY_EXISTS,
     NO_SUCH_ATTRIBUTE,
@@ -27,12 +26,16 @@ from publish_ldap.connection import (
 )
 from publish_ldap.entry import Entry
 from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
+from publish_ldap.messages import Attributes, extensible_match
 from publish_ldap.names import (
     ANY_CERTIFICATE,
+    CERTIFICATE,
+    EXACT_MATCH,
     certificate_filter,
     equality_filter,
     equality_octets,
     escaped_octets,
+    exact_assertion,
     is_named,
     parts_of,
     rdns_of,
@@ -201,18 +204,28 @@ class Directory:
 
     def _seen(self, added: Sequence[tuple[int, bytes]]) -> dict[int, str]:
         """Of what was just added, what a search finds, octet for octet, and where."""
+        places = {der: at for at, der in added}
         seen: dict[int, str] = {}
-        for first in range(0, len(added), _ASKED_TOGETHER):
-            some = {der: at for at, der in added[first : first + _ASKED_TOGETHER]}
-            bodies = [x509.load_der_x509_certificate(der) for der in some]
-            filters = {
-                self._filter(body.issuer, SerialNumber(body.serial_number)) for body in bodies
-            }
-            for held in self._search_below(f"(|{''.join(sorted(filters))})"):
-                for der in held.certificates:
-                    if der in some:
-                        seen[some[der]] = held.identifier
+        for held in self._holding_any(list(places)):
+            for der in held.certificates:
+                if der in places:
+                    seen[places[der]] = held.identifier
         return seen
+
+    def _holding_any(self, certificates: Sequence[bytes]) -> list[_Held]:
+        """The entries below the base that hold any of these certificates, and perhaps others."""
+        assertions = []
+        for body in map(x509.load_der_x509_certificate, certificates):
+            assertion = exact_assertion(body.issuer, SerialNumber(body.serial_number))
+            if assertion is None or not self._dialect.exact:
+                return self._search_below(ANY_CERTIFICATE)
+            assertions.append(extensible_match(CERTIFICATE, EXACT_MATCH, assertion))
+        searches = [
+            assertions[first : first + _ASKED_TOGETHER]
+            for first in range(0, len(assertions), _ASKED_TOGETHER)
+        ]
+        found = self.session.look(self.settings.base_dn, searches, self._asked(()))
+        return [self._held(item) for item in found]
 
     def remove_certificate(
         self, entry_uuid: str | None, issuer: x509.Name, serial: SerialNumber

@@ -5,6 +5,7 @@ pair. Both grammars allow that everywhere, so no place needs a special case and 
 person is called can end a string early (RFC 4514 section 2.4, RFC 4515 section 3).
 """
 
+import functools
 import re
 import unicodedata
 from typing import Final
@@ -13,6 +14,10 @@ from cryptography import x509
 
 from ca.identifiers import SerialNumber
 from publish_ldap.errors import EntryRefused
+
+CERTIFICATE: Final = "userCertificate"
+EXACT_MATCH: Final = "certificateExactMatch"
+ANY_CERTIFICATE: Final = f"({CERTIFICATE}=*)"
 
 _PLAIN: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._@:",
@@ -62,20 +67,30 @@ def equality_filter(attribute: str, value: str) -> str:
 def certificate_filter(issuer: x509.Name, serial: SerialNumber) -> str:
     """A filter for entries that may hold this certificate; the caller looks at the values.
 
+    Where the directory cannot be asked for it, the filter is for any certificate at all.
+    """
+    assertion = exact_assertion(issuer, serial)
+    if assertion is None:
+        return ANY_CERTIFICATE
+    return f"({CERTIFICATE}:{EXACT_MATCH}:={escaped(assertion)})"
+
+
+def exact_assertion(issuer: x509.Name, serial: SerialNumber) -> str | None:
+    """What a directory is asked for to find this certificate, None if it cannot be asked.
+
     It is certificateExactMatch (RFC 4523 section 2) in GSER (RFC 3641), where a quote inside a
     string is doubled. OpenLDAP 2.5 never matches an issuer name with letters outside ASCII: it
-    writes them as hexadecimal pairs in the value but not in the assertion. For such an issuer
-    the filter is for any certificate at all.
+    writes them as hexadecimal pairs in the value but not in the assertion.
     """
-    issuer_dn = issuer.rfc4514_string()
-    if not issuer_dn.isascii():
-        return ANY_CERTIFICATE
-    quoted = issuer_dn.replace('"', '""')
-    assertion = f'{{ serialNumber {int(serial)}, issuer rdnSequence:"{quoted}" }}'
-    return f"(userCertificate:certificateExactMatch:={escaped(assertion)})"
+    quoted = _quoted(issuer)
+    if not quoted.isascii():
+        return None
+    return f'{{ serialNumber {int(serial)}, issuer rdnSequence:"{quoted}" }}'
 
 
-ANY_CERTIFICATE: Final = "(userCertificate=*)"
+@functools.lru_cache(maxsize=64)
+def _quoted(issuer: x509.Name) -> str:
+    return issuer.rfc4514_string().replace('"', '""')
 
 
 def check_text(attribute: str, value: str) -> None:

@@ -130,6 +130,9 @@ def _profile_faulty(error: ca.errors.ProfileFaulty) -> Problem:
     )
 
 
+_WAYS_OUT = {"ROL01": "Give the login the role that it needs (docs/postgresql.md)."}
+
+
 def _rule_broken(error: records.errors.RuleBroken) -> Problem:
     return Problem(
         type="refused",
@@ -137,7 +140,7 @@ def _rule_broken(error: records.errors.RuleBroken) -> Problem:
         status=422,
         detail=sentence(error.sentence),
         rule=error.code,
-        way_out="Do first what the rule asks for.",
+        way_out=_WAYS_OUT.get(error.code, "Do first what the rule asks for."),
     )
 
 

@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import sqlite3
+import statistics
 import sys
 import tempfile
 import time
@@ -303,7 +304,7 @@ def resident(pid: int) -> int:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS"))
+    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")), 0)
 
 
 def run_to_the_end(town: Town, work: Callable[[], None]) -> None:
@@ -316,8 +317,8 @@ def run_to_the_end(town: Town, work: Callable[[], None]) -> None:
         raise
 
 
-def hold(town: Town, script: Path, peak: Load, seconds: float) -> dict[int, tuple[int, int]]:
-    """Everything at once for so long; the memory of each worker that lived: before and after."""
+def hold(town: Town, script: Path, peak: Load, seconds: float) -> list[list[int]]:
+    """Everything at once for so long; the memory of each worker that lived, second by second."""
     changing = CHANCE.sample(town.site.serials, CHANGING)
     steady = CHANCE.sample(town.site.serials, CHANGING)
     for serial in town.site.serials:
@@ -336,18 +337,17 @@ def hold(town: Town, script: Path, peak: Load, seconds: float) -> dict[int, tupl
     ]
     for thread in work:
         thread.start()
-    warm = min(60.0, seconds / 2)  # until every thread and every response was needed once
+    warm = min(120.0, seconds / 4)  # until every thread and every response was needed
     town.over.wait(warm)
-    before = {pid: resident(pid) for pid in town.workers()}
-    began = time.monotonic()
+    began, memory = time.monotonic(), {pid: list[int]() for pid in town.workers()}
     while time.monotonic() - began < seconds - warm and not town.over.wait(1):
-        for pid in town.workers():
-            before.setdefault(pid, 0)
-    after = {pid: resident(pid) for pid in town.workers()}
+        for pid, octets in memory.items():
+            octets.append(resident(pid))
+    lived = town.workers()
     town.over.set()
     for thread in work:
         thread.join()
-    return {pid: (before[pid], after[pid]) for pid in after if before.get(pid)}
+    return [octets for pid, octets in memory.items() if pid in lived and all(octets)]
 
 
 def main() -> int:
@@ -366,9 +366,15 @@ def main() -> int:
     return tell(town, peak, memory)
 
 
-def tell(town: Town, peak: Load, memory: dict[int, tuple[int, int]]) -> int:
+def grown(octets: list[int]) -> float:
+    """By what share: medians of the last and of the first fifth, for a fault makes a short peak."""
+    fifth = len(octets) // 5 + 1
+    return statistics.median(octets[-fifth:]) / statistics.median(octets[:fifth]) - 1
+
+
+def tell(town: Town, peak: Load, memory: list[list[int]]) -> int:
     seen = town.seen
-    growth = max((after / before - 1 for before, after in memory.values()), default=0.0)
+    growth = max(map(grown, memory), default=0.0)
     rate = sum(seen.rates) / len(seen.rates)
     if not memory:
         seen.wrong.append("the soak itself: no worker lived from its beginning to its end")
