@@ -80,11 +80,11 @@ def associate(
     yield looked_at(stage, name, applied)
 
 
-def sealed(stage: Stage, cvr: str, who: Path, name: str) -> Chapter:
-    """Who is mandated applies for the company's seal, and gets it."""
+def sealed(stage: Stage, cvr: str, who: Path, name: str, *, renews: str = "") -> Chapter:
+    """Who is mandated applies for the company's seal, or the next one, and gets it."""
     request = make_request(stage, name)
-    asked = ("organisation", "seal", cvr, str(request), "--accept", "--identity", str(who))
-    made = stage.tillid(*asked)
+    how = ("--renews", str(stage.folder / f"{renews}.pem")) if renews else ("--accept",)
+    made = stage.tillid("organisation", "seal", cvr, str(request), *how, "--identity", str(who))
     conclude(stage, made["id"])
     approve(stage, made["id"])
     yield f"the seal of {cvr}: {looked_at(stage, name, made)}"

@@ -148,6 +148,10 @@ def director(stage: Stage) -> Chapter:
     yield f"$ tillid {' '.join(asked)} --identity {who.name}: {mandate['state']}"
     yield f"mandate {mandate['id']}: {grant_mandate(stage, mandate)}, by the role in the register"
     yield from sealed(stage, COMPANY, who, "seal")
+    yield from sealed(stage, COMPANY, who, "next-seal", renews="seal")
+    party = RelyingParty(stage, "seal")
+    stage.wait_for("OCSP", party.ocsp_revoked)
+    yield f"renewed, with the mandate judged anew; the old one: {party.ocsp_says()}"
 
 
 def employee(stage: Stage) -> Chapter:
