@@ -21,6 +21,7 @@ _CAUSES = (
     "number_replaced",
     "agreement_ended",
     "association_ended",
+    "mandate_ended",
     "company_ceased",
     "company_bankrupt",
     "death",
