@@ -95,7 +95,8 @@ def _renew_employee(
     if named is None or named.association is None or fingerprint is None:
         raise ra.errors.Refused((finding("REG-IDL-S6a", "AUTHORISATION_NOT_VERIFIED"),))
     if asked.changes or asked.device is not None or asked.contact is not None:
-        raise ra.errors.MalformedField("changes", "none, and no device or phone, of an employee")
+        expected = "empty, with no device and no phone, for the certificate of an employee"
+        raise ra.errors.MalformedField("changes", expected)
     actor = Authenticated(earlier.subject_id, earlier.level, fingerprint, now)
     new = NewNamed(
         asked.request, asked.acceptances, session=asked.session, renews=Renewed(fingerprint)
@@ -153,7 +154,7 @@ def _level(earlier: Application) -> AssuranceLevel:
     """What the profile reaches today: where it was raised, the old credential does not carry it."""
     level = load_profile(earlier.profile).assurance_level
     if earlier.applicant.organisation is not None or level is None:
-        expected = "one for natural persons; seals and employees are replaced with a login"
+        expected = "one for natural persons; others are replaced by who may apply for them"
         raise ra.errors.MalformedField("profile", expected)
     return AssuranceLevel[level.upper()]
 
