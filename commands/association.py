@@ -6,7 +6,13 @@ from typing import Any
 import click
 
 from commands.application import identity_option
-from commands.organisation import LEVELS, apply_named
+from commands.organisation import (
+    LEVELS,
+    accept_option,
+    apply_named,
+    loss_option,
+    renews_option,
+)
 from commands.output import Result, Table, verb
 from commands.staff_client import StaffClient
 
@@ -104,11 +110,13 @@ def end(association: str, identity: Path) -> Result:
 )
 @association_argument
 @click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--accept", is_flag=True, help="You have read and accept terms and notice.")
+@accept_option
+@renews_option
+@loss_option
 @identity_option
-def apply(association: str, request: Path, accept: bool, identity: Path) -> Result:  # noqa: FBT001 - click's way
-    """Apply for the certificate of the role."""
-    return apply_named(f"associations/{association}/applications", request, identity, accept=accept)
+def apply(association: str, identity: Path, **given: Any) -> Result:
+    """Apply for the certificate of the role, or for the next one."""
+    return apply_named(f"associations/{association}/applications", identity, **given)
 
 
 def _act(identity: Path, association: str, step: str) -> Result:

@@ -21,6 +21,7 @@ _CAUSES = (
     "number_replaced",
     "agreement_ended",
     "association_ended",
+    "mandate_ended",
     "company_ceased",
     "company_bankrupt",
     "death",
@@ -52,7 +53,7 @@ def group() -> None:
 @_identity
 def _list(state: str, identity: Path) -> Result:
     """List duties, those that are due first."""
-    found = _client(identity).get(f"duties?state={state}")
+    found = _client(identity).get("duties", {"state": state})
     rows = tuple(tuple(str(each[name] or "") for name in _COLUMNS) for each in found)
     return Result({"duties": found}, (), Table(_COLUMNS, rows))
 

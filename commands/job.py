@@ -25,7 +25,8 @@ def _list() -> Result:
 
 @verb(group, example="tillid job run renew-crls")
 @click.argument("names", nargs=-1)
-def run(names: tuple[str, ...]) -> Result:
+@click.option("--again", is_flag=True, help="Also what is done once a night, and was done tonight.")
+def run(names: tuple[str, ...], again: bool) -> Result:  # noqa: FBT001 - click's way
     """Run jobs now, all when none is named, whether or not the service runs."""
     from server.jobs import JOBS
     from server.service import jobs_by_hand
@@ -34,7 +35,7 @@ def run(names: tuple[str, ...]) -> Result:
     if unknown:
         raise click.UsageError(f"There is no job {unknown[0]}; there are: {', '.join(JOBS)}.")
     with installation() as parts:
-        done = jobs_by_hand(parts, names)
+        done = jobs_by_hand(parts, names, again=again)
     return Result(
         {"done": done},
         table=Table(("Job", "Done"), tuple((name, str(count)) for name, count in done.items())),

@@ -16,6 +16,19 @@ from commands.staff_client import StaffClient
 LEVELS = ("Low", "Substantial", "High")
 ROLES = ("chair", "board_member", "director")
 mandate_argument = click.argument("mandate")
+accept_option = click.option(
+    "--accept", is_flag=True, help="You have read and accept terms and notice."
+)
+renews_option = click.option(
+    "--renews",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The certificate that gives way to this one, in PEM.",
+)
+loss_option = click.option(
+    "--loss",
+    type=click.Choice(("lost", "compromised", "unusable")),
+    help="What happened to its key; one that is lost or compromised is revoked at once.",
+)
 _ACTS = ("register", "administer", "revoke")
 
 
@@ -192,11 +205,13 @@ def approve(mandate: str, identity: Path) -> Result:
 @verb(group, example="tillid organisation seal 99000007 request.pem --accept --identity me.pem")
 @click.argument("cvr")
 @click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--accept", is_flag=True, help="You have read and accept terms and notice.")
+@accept_option
+@renews_option
+@loss_option
 @identity_option
-def seal(cvr: str, request: Path, accept: bool, identity: Path) -> Result:  # noqa: FBT001 - click's way
-    """Apply for the seal of a legal person that you are mandated to register."""
-    return apply_named(f"organisations/{cvr}/applications", request, identity, accept=accept)
+def seal(cvr: str, identity: Path, **given: Any) -> Result:
+    """Apply for the seal of a legal person that you are mandated to register, or its next one."""
+    return apply_named(f"organisations/{cvr}/applications", identity, **given)
 
 
 @verb(group, example="tillid organisation incidents --identity me.pem")
@@ -209,24 +224,49 @@ def incidents(identity: Path) -> Result:
     return Result({"incidents": found}, () if found else ("There is no incident.",), table)
 
 
-def apply_named(path: str, request: Path, identity: Path, *, accept: bool) -> Result:
+def apply_named(path: str, identity: Path, **given: Any) -> Result:
     """Apply for a certificate that names an organisation; prints the secret of the application.
 
-    With `accept` terms and notice are shown in full first, on standard error.
+    With `accept` terms and notice are shown in full first, on standard error. Without it the texts
+    that were accepted for the certificate that `renews` names go on to hold.
     """
-    client, pem = StaffClient.as_officer(identity), read_text(request)
+    accept, renews, loss = (given[name] for name in ("accept", "renews", "loss"))
+    if loss is not None and renews is None:
+        raise click.UsageError("A loss is of a certificate: name it with --renews.")
+    client = StaffClient.as_officer(identity)
+    body: dict[str, object] = {"certificate_request": read_text(given["request"])}
+    if renews is not None:
+        body["renews"] = _fingerprint(renews)
+    if loss is not None:
+        body["loss"] = loss
+    answers = _answers(client, accept=accept) if accept or renews is None else {}
+    found = client.post(path, {**body, **answers})
+    told = f"{found['id']}: {found['state']}, level {found['level']}"
+    return Result(found, (told, f"Keep this secret of the application: {found['secret']}"))
+
+
+def _answers(client: StaffClient, *, accept: bool) -> dict[str, object]:
     shown = client.post("presentations", {"language": "en"})
-    session, answers = shown["session"], {}
+    session = shown["session"]
+    answers: dict[str, object] = {"session": session}
     for kind in ("terms", "security_notice"):
         digest = shown[kind]["sha256"]
         if accept:
             click.echo(shown[kind]["text"], err=True)
             replace(client, secret=session).post("presentations/completion", {"sha256": digest})
         answers[kind] = {"sha256": digest, "read": accept, "accepted": accept}
-    body = {"certificate_request": pem, "session": session, **answers}
-    found = client.post(path, body)
-    told = f"{found['id']}: {found['state']}, level {found['level']}"
-    return Result(found, (told, f"Keep this secret of the application: {found['secret']}"))
+    return answers
+
+
+def _fingerprint(certificate: Path) -> str:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        found = load_pem_x509_certificate(read_text(certificate).encode())
+    except ValueError:
+        raise click.UsageError(f"{certificate} holds no certificate in PEM.") from None
+    return found.fingerprint(SHA256()).hex()
 
 
 def _act(identity: Path, mandate: str, step: str, body: object = None) -> Result:

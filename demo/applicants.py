@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from demo.chapters import FEATURES, identity
 from demo.errors import CommandFailed, DemoError
 from demo.identities import environment_of, sign_command
+from demo.relying_party import RelyingParty
 from demo.stage import Stage
 from ra.fake_registers import persona_name, specimen_passport
 from ra.fake_services import FakeAttestation
@@ -140,6 +142,23 @@ def fetch_certificate(stage: Stage, name: str, made: Any) -> None:
     key = (stage.folder / f"{name}.key").read_text()
     lines = f"Staff: {stage.settings.staff.url}\nTrust: root.pem\n"
     holder(stage, name).write_text(f"{lines}{key}{pem}")
+
+
+def certified(stage: Stage, who: Applicant, made: Any) -> Iterator[str]:
+    """What was shown is concluded and approved; the certificate has to be good."""
+    concluded = conclude(stage, made["id"])
+    yield f"application {made['id']}: {concluded['state']} at NSIS {concluded['level']}"
+    approve(stage, made["id"])
+    yield f"a second officer signs the package: {looked_at(stage, who.name, made)}"
+
+
+def looked_at(stage: Stage, name: str, made: Any) -> str:
+    """What OCSP says of the certificate, which has to be good."""
+    fetch_certificate(stage, name, made)
+    said = RelyingParty(stage, name).ocsp_says()
+    if ": good (verified)" not in said:
+        raise DemoError(f"the certificate is not active: {said}")
+    return said
 
 
 def holder(stage: Stage, name: str) -> Path:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -18,22 +17,31 @@ from demo.applicants import (
     apply,
     approve,
     attestation,
+    certified,
     conclude,
-    fetch_certificate,
     holder,
+    looked_at,
     make_request,
     passport,
     reasons,
     refusal,
     show_passport,
     sign_duty,
-    signed,
 )
 from demo.chapters import ceremony, enrol, identity, service
-from demo.errors import DemoError
 from demo.letters import make_printer, read_code
+from demo.organisations import (
+    appoint,
+    ask_mandate,
+    associate,
+    conclude_mandate,
+    file_documents,
+    grant_mandate,
+    sealed,
+)
 from demo.relying_party import RelyingParty
 from demo.stage import Stage
+from demo.tour_ra_afterwards import bankruptcy, child, death
 from demo.tour_ra_refusals import people, traces
 from server.clock import utc_now
 
@@ -44,6 +52,7 @@ STAFF = {
     "counter_officer": "Mette Friis",
     "personalisation_operator": "Jens Toft",
     "code_dispatcher": "Lise Ravn",
+    "security_administrator": "Sofie Krogh",
 }
 SOEREN = Applicant("low", "0108589995")
 NANCY = Applicant("director", "2512489996")
@@ -52,7 +61,6 @@ ANDERS = Applicant("emigrated", "3103979995")
 ASTA = Applicant("employee", "0707614285")
 COMPANY, JOINT, CEASED = "99000007", "99000015", "99000031"
 FOUNDATION, SILENT = "99000066", "99000082"
-_DIGEST = sha256(b"as filed").hexdigest()
 
 
 def five_people(stage: Stage) -> Chapter:
@@ -87,7 +95,7 @@ def at_low(stage: Stage) -> Chapter:
     """A passport that nobody compared with a face is enough at Low, and only there."""
     made = apply(stage, SOEREN, "low", make_request(stage, SOEREN.name))
     show_passport(stage, made["id"], passport(SOEREN), face=None)
-    yield from _certified(stage, SOEREN, made)
+    yield from certified(stage, SOEREN, made)
 
 
 def at_substantial(stage: Stage) -> Chapter:
@@ -102,7 +110,7 @@ def at_substantial(stage: Stage) -> Chapter:
     for act, who in (("conclude", clerk), ("approve", approver)):
         found = stage.tillid("application", act, made["id"], "--identity", str(who))
         yield f"$ tillid application {act} {made['id']} --identity {who.name}: {found['state']}"
-    yield _looked_at(stage, NANCY.name, made)
+    yield looked_at(stage, NANCY.name, made)
     party = RelyingParty(stage, NANCY.name)
     stage.wait_for("the directory entry", lambda: party.directory_values() == 1)
     yield "the directory holds the certificate, with the consent of its holder"
@@ -125,7 +133,7 @@ def at_high(stage: Stage) -> Chapter:
     yield f"the officer who proved would check the person, too: refused, {refusal(by)}"
     _duty(stage, made, "personal_check", "counter_officer")
     yield f"checked at the counter by a fifth person; the holder activates: {activate()['state']}"
-    yield _looked_at(stage, KIRSTEN.name, made)
+    yield looked_at(stage, KIRSTEN.name, made)
     made = _applied_at_high(stage, ANDERS)
     _approved_at_high(stage, ANDERS, made)
     _prepare(stage, made)
@@ -138,49 +146,35 @@ def director(stage: Stage) -> Chapter:
     asked = ("organisation", "ask", COMPANY, "--level", "Substantial", "--by-role")
     mandate = stage.tillid(*asked, "--identity", str(who))
     yield f"$ tillid {' '.join(asked)} --identity {who.name}: {mandate['state']}"
-    yield f"mandate {mandate['id']}: {_granted(stage, mandate)}, by the role in the register"
-    yield from _sealed(stage, COMPANY, who, "seal")
+    yield f"mandate {mandate['id']}: {grant_mandate(stage, mandate)}, by the role in the register"
+    yield from sealed(stage, COMPANY, who, "seal")
+    yield from sealed(stage, COMPANY, who, "next-seal", renews="seal")
+    party = RelyingParty(stage, "seal")
+    stage.wait_for("OCSP", party.ocsp_revoked)
+    yield f"renewed, with the mandate judged anew; the old one: {party.ocsp_says()}"
 
 
 def employee(stage: Stage) -> Chapter:
     """An employee, proven and associated, gets the certificate of the role."""
     own = apply(stage, ASTA, "substantial", make_request(stage, ASTA.name))
     show_passport(stage, own["id"], passport(ASTA))
-    yield from _certified(stage, ASTA, own)
+    yield from certified(stage, ASTA, own)
+    stage.remember(employee=own["id"])
     boss, person = (holder(stage, who.name) for who in (NANCY, ASTA))
-    appointed = {"act": "administer", "administrator": stage.facts["director"], "by_role": True}
-    mandate = _asked(stage, COMPANY, boss, **appointed)
-    yield f"mandate {mandate['id']}: {_granted(stage, mandate)}, to administer the company's people"
-    body = {
-        "cvr": COMPANY,
-        "application_id": own["id"],
-        "level": "Substantial",
-        "basis": "administrator",
-    }
-    made = stage.api("associations", body, identity=boss)
-    of = f"associations/{made['id']}"
-    activate = partial(stage.api, f"{of}/activation", {}, identity=boss)
-    yield f"activated before the person agreed: refused, {refusal(activate)}"
-    stage.api(f"{of}/consent", {}, identity=person)
-    yield f"association {made['id']}: {activate()['state']}, the person agreed"
-    asked = ("association", "apply", made["id"], str(make_request(stage, "role")), "--accept")
-    applied = stage.tillid(*asked, "--identity", str(person))
-    yield f"$ tillid association apply {made['id']} … --accept: {applied['state']}"
-    conclude(stage, applied["id"])
-    approve(stage, applied["id"])
-    yield _looked_at(stage, "role", applied)
+    yield from appoint(stage, COMPANY, boss, stage.facts["director"])
+    yield from associate(stage, COMPANY, boss, (own["id"], person))
 
 
 def foundation(stage: Stage) -> Chapter:
     """A foundation's charter and minutes show who may act, up to Substantial."""
     who = holder(stage, NANCY.name)
-    high = _asked(stage, FOUNDATION, who, level="High")
-    _filed(stage, high)
-    yield f"at High: refused, {refusal(_concluded, stage, high)}"
-    mandate = _asked(stage, FOUNDATION, who)
-    _filed(stage, mandate)
-    yield f"mandate {mandate['id']}: {_granted(stage, mandate)}, by charter and minutes"
-    yield from _sealed(stage, FOUNDATION, who, "foundation")
+    high = ask_mandate(stage, FOUNDATION, who, level="High")
+    file_documents(stage, high)
+    yield f"at High: refused, {refusal(conclude_mandate, stage, high)}"
+    mandate = ask_mandate(stage, FOUNDATION, who)
+    file_documents(stage, mandate)
+    yield f"mandate {mandate['id']}: {grant_mandate(stage, mandate)}, by charter and minutes"
+    yield from sealed(stage, FOUNDATION, who, "foundation")
 
 
 def companies(stage: Stage) -> Chapter:
@@ -188,30 +182,14 @@ def companies(stage: Stage) -> Chapter:
     who = holder(stage, NANCY.name)
     told = {JOINT: "two directors sign jointly, and one asks", CEASED: "the company has ceased"}
     for cvr, what in told.items():
-        mandate = _asked(stage, cvr, who, by_role=True)
-        yield f"{what}: refused, {refusal(_concluded, stage, mandate)}"
-    waiting = _concluded(stage, _asked(stage, SILENT, who, by_role=True))
+        mandate = ask_mandate(stage, cvr, who, by_role=True)
+        yield f"{what}: refused, {refusal(conclude_mandate, stage, mandate)}"
+    waiting = conclude_mandate(stage, ask_mandate(stage, SILENT, who, by_role=True))
     yield f"the register is silent: {waiting['state']}, {reasons(waiting)}"
     for cvr, what in (("99000104", "no such company"), ("12345678", "a wrong check digit")):
-        yield f"{what}: refused, {refusal(_asked, stage, cvr, who)}"
-    sealing = partial(_sealed, stage, COMPANY, holder(stage, ASTA.name), "stolen")
+        yield f"{what}: refused, {refusal(ask_mandate, stage, cvr, who)}"
+    sealing = partial(sealed, stage, COMPANY, holder(stage, ASTA.name), "stolen")
     yield f"an employee applies for the seal: refused, {refusal(lambda: list(sealing()))}"
-
-
-def _certified(stage: Stage, who: Applicant, made: Any) -> Chapter:
-    concluded = conclude(stage, made["id"])
-    yield f"application {made['id']}: {concluded['state']} at NSIS {concluded['level']}"
-    approve(stage, made["id"])
-    yield f"a second officer signs the package: {_looked_at(stage, who.name, made)}"
-
-
-def _looked_at(stage: Stage, name: str, made: Any) -> str:
-    """What OCSP says of the certificate, which has to be good."""
-    fetch_certificate(stage, name, made)
-    said = RelyingParty(stage, name).ocsp_says()
-    if ": good (verified)" not in said:
-        raise DemoError(f"the certificate is not active: {said}")
-    return said
 
 
 def _duty(stage: Stage, made: Any, task: str, officer: str) -> None:
@@ -263,50 +241,9 @@ def _activate(stage: Stage, made: Any, code: str) -> Any:
     return stage.api(f"applications/{made['id']}/activation", body, made["secret"])
 
 
-def _asked(stage: Stage, cvr: str, who: Path, level: str = "Substantial", **how: object) -> Any:
-    return stage.api("mandates", {"cvr": cvr, "level": level, **how}, identity=who)
-
-
-def _filed(stage: Stage, mandate: Any) -> None:
-    body = {
-        "charter": "charter 1",
-        "charter_sha256": _DIGEST,
-        "minutes": "minutes 1",
-        "minutes_sha256": _DIGEST,
-        "role": "chair",
-        "held_on": (utc_now() - timedelta(days=30)).date().isoformat(),
-        "quorum": True,
-        "accepted": True,
-    }
-    clerk = identity(stage, "registration_officer")
-    stage.api(f"mandates/{mandate['id']}/documents", body, identity=clerk)
-
-
-def _concluded(stage: Stage, mandate: Any) -> Any:
-    clerk = identity(stage, "registration_officer")
-    return stage.api(f"mandates/{mandate['id']}/conclusion", {}, identity=clerk)
-
-
-def _granted(stage: Stage, mandate: Any) -> str:
-    _concluded(stage, mandate)
-    by, path = identity(stage, "approving_officer"), f"mandates/{mandate['id']}"
-    signature = signed(stage, stage.fetch(f"{path}/package", identity=by), by)
-    approved = stage.api(f"{path}/approval", {"signature": signature}, identity=by)
-    return str(approved["state"])
-
-
-def _sealed(stage: Stage, cvr: str, who: Path, name: str) -> Chapter:
-    request = make_request(stage, name)
-    asked = ("organisation", "seal", cvr, str(request), "--accept", "--identity", str(who))
-    made = stage.tillid(*asked)
-    conclude(stage, made["id"])
-    approve(stage, made["id"])
-    yield f"the seal of {cvr}: {_looked_at(stage, name, made)}"
-
-
 REGISTRATION = (
     ("The key ceremony", ceremony),
-    ("Service, directory, and five officers", five_people),
+    ("Service, directory, and the officers", five_people),
     ("An applicant at Low", at_low),
     ("An applicant at Substantial", at_substantial),
     ("An applicant at High", at_high),
@@ -315,5 +252,8 @@ REGISTRATION = (
     ("A foundation", foundation),
     ("People who get no certificate", people),
     ("Companies that get none", companies),
+    ("A child", child),
+    ("A company goes bankrupt", bankruptcy),
+    ("A holder dies", death),
     ("What is left behind", traces),
 )

@@ -32,7 +32,10 @@ PEOPLE = {
 SILENT = Applicant("refused", "1502779995", ("Viggo Test", "Stille"))
 WITHOUT_ADDRESS = {"3103979995": "emigrated", "0201609995": "without a residence"}
 ORDINARY = Applicant("refused", "0707614285")
-NUMBERS = (*PEOPLE, *WITHOUT_ADDRESS, SILENT.number, "0108589995", "2512489996", "2911829996")
+NUMBERS = (
+    *(*PEOPLE, *WITHOUT_ADDRESS, SILENT.number),
+    *("0108589995", "2512489996", "2911829996", "1310169995", "2103009996"),
+)
 """Of everybody in the tour; beside that of `ORDINARY`."""
 
 

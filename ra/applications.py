@@ -103,6 +103,11 @@ class Applicant:
     organisation: NamedOrganisation | None = None
     """Of whom a seal is, or to whom an employee belongs."""
 
+    @property
+    def is_legal_person(self) -> bool:
+        """Whether a seal is asked for, so that no person is certified."""
+        return self.organisation is not None and self.organisation.association is None
+
 
 @dataclass(frozen=True, slots=True)
 class RequestedCertificate:

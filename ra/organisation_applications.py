@@ -1,14 +1,15 @@
 """Applications for certificates that name an organisation: seals, and employees (NSIS 3.1.3, 5).
 
 Nothing is proven anew here: a seal rests on the registration of its legal person, an employee on
-the association and on the person's own credential. What is asked again is the register.
+the association and on the person's own credential. What is asked again is the register. A renewal
+meets what a first application has to meet, and what carried that is judged anew (ISS-REN-L1a).
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ra.applications import Application, ApplicationState, step
-from ra.assessment import ProofingPolicy
+from ra.assessment import Accepted, ProofingPolicy, assess_natural_person
 from ra.authenticators import authenticator_part
 from ra.case import Case
 from ra.case_assessment import assess_level
@@ -17,7 +18,9 @@ from ra.errors import Conflict, Refused
 from ra.evidence import ProofingResult
 from ra.levels import AssuranceLevel
 from ra.mandate_assessment import status_findings
+from ra.renewal_rules import renewal_findings
 from ra.requirements import Finding, finding
+from ra.sources import SourceCatalogue
 from ra.terms import terms_findings
 
 
@@ -29,6 +32,8 @@ class Standing:
     organisation: AssuranceLevel | None
     association: AssuranceLevel | None
     """The level of the active association; as the organisation's for a seal."""
+    anew: tuple[Finding, ...] = ()
+    """What a renewal meets when mandate and association are judged as on their first day."""
 
 
 def submit_named(application: Application, policy: ProofingPolicy, now: datetime) -> Application:
@@ -55,7 +60,19 @@ def standing_findings(application: Application, standing: Standing) -> tuple[Fin
         found.append(finding("ASC-L5", "ASSOCIATED_ORGANISATION_LEVEL_TOO_LOW"))
     if standing.association is None or standing.association < application.level:
         found.append(finding("ASC-S8a", "ASSOCIATION_NOT_UNDER_ORGANISATION_CONTROL"))
-    return tuple(found)
+    return tuple(dict.fromkeys((*found, *standing.anew)))
+
+
+def renewed_findings(
+    application: Application, catalogue: SourceCatalogue, policy: ProofingPolicy, now: datetime
+) -> tuple[Finding, ...]:
+    """Why the old certificate, and what the register says of its person, carry no new one."""
+    if application.renewal is None:
+        return ()
+    if application.applicant.is_legal_person:
+        return renewal_findings(application, policy.policy.limits, now)
+    outcome = assess_natural_person(application, catalogue, policy, now)
+    return () if isinstance(outcome, Accepted) else outcome.findings
 
 
 def conclude_named(

@@ -2,6 +2,8 @@
 
 A level is never raised: the credential asked for is of the profile of the old one. Whatever is
 proven anew, by a document or a login with another credential, makes an application like any other.
+What names an organisation is asked for by a login with a personal credential, and whether mandate
+and association still carry it is judged anew (`ra.organisation_applications`).
 """
 
 from datetime import datetime
@@ -79,12 +81,14 @@ def renewal_findings(
         *_standing(renewal),
         *_controls(application, renewal),
         *_register(renewal, application.level, limits, now),
-        *_changes(renewal),
+        *_changes(application, renewal),
     )
 
 
 def is_proven_anew(application: Application) -> bool:
     """Whether evidence of its own came in, so that nothing rests on the old credential."""
+    if application.applicant.organisation is not None:
+        return False
     further = application.further
     return bool(application.evidence or further.derivations or further.prior_proofings)
 
@@ -109,6 +113,8 @@ def _controls(application: Application, renewal: Renewal) -> tuple[Finding, ...]
         return ()
     if application.level is AssuranceLevel.HIGH:
         return (finding("ISS-REN-S1c", "REIDENTIFICATION_REQUIRED"),)
+    if application.applicant.organisation is not None:
+        return ()
     if all(each.returned_at is None for each in application.further.letters):
         missing = tuple(sorted(each.value for each in CONTROLS))
         return (finding("ISS-REN-S1c", "REPLACEMENT_CONTROLS_MISSING", missing),)
@@ -125,8 +131,10 @@ def _register(
     return () if fresh else (finding("ISS-REN-H2", "REGISTER_CHECK_STALE"),)
 
 
-def _changes(renewal: Renewal) -> tuple[Finding, ...]:
+def _changes(application: Application, renewal: Renewal) -> tuple[Finding, ...]:
     """A changed name is the register's; a number changes by a new proofing alone."""
+    if application.applicant.is_legal_person:
+        return ()
     known = renewal.register.status in {each.value for each in PersonStatus}
     agrees = known and not renewal.register.differs
     unverified = tuple(each for each in renewal.changed if each == _NEVER_BY_RENEWAL or not agrees)

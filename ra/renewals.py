@@ -60,6 +60,7 @@ class Renewal:
     stands: bool
     """Whether the old certificate was neither revoked nor on hold when it was last looked at."""
     register: RegisterReading
+    """Of persons, and for a seal of legal persons."""
     register_at: datetime
     changed: tuple[str, ...] = ()
     """Attributes that are not those of the earlier application."""

@@ -28,6 +28,8 @@ class DutyCause(StrEnum):
     NUMBER_REPLACED = "number_replaced"
     AGREEMENT_ENDED = "agreement_ended"
     ASSOCIATION_ENDED = "association_ended"
+    MANDATE_ENDED = "mandate_ended"
+    """Nobody is mandated any more who could answer for what names the legal person."""
     COMPANY_CEASED = "company_ceased"
     COMPANY_BANKRUPT = "company_bankrupt"
     DEATH = "death"
@@ -82,6 +84,7 @@ _CERTAIN = frozenset(
     {
         DutyCause.AGREEMENT_ENDED,
         DutyCause.ASSOCIATION_ENDED,
+        DutyCause.MANDATE_ENDED,
         DutyCause.COMPANY_CEASED,
         DutyCause.COMPANY_BANKRUPT,
         DutyCause.DEATH,
@@ -96,6 +99,7 @@ _GROUNDS = MappingProxyType(
         DutyCause.NUMBER_REPLACED: Cause.CONTENT_CHANGED,
         DutyCause.AGREEMENT_ENDED: Cause.AGREEMENT_ENDED,
         DutyCause.ASSOCIATION_ENDED: Cause.ASSOCIATION_ENDED,
+        DutyCause.MANDATE_ENDED: Cause.AGREEMENT_ENDED,
         DutyCause.COMPANY_CEASED: Cause.COMPANY_CEASED,
         DutyCause.COMPANY_BANKRUPT: Cause.COMPANY_CEASED,
         DutyCause.DEATH: Cause.DEATH,

@@ -1,7 +1,7 @@
 """Associations of persons with legal persons, and the certificates that carry them (NSIS 5)."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from audit.events import Detail, Event
 from ca.identifiers import IssuerName, SerialNumber
+from ra.applications import Application
 from ra.associations import (
     Association,
     AssociationKind,
@@ -25,6 +26,7 @@ from ra.levels import AssuranceLevel
 from records.audit_log import append
 from records.database import Database
 from records.errors import NotFound
+from records.renewals import keep_renewal
 from records.statuses import revoke_rows
 from records.tables import (
     association,
@@ -178,6 +180,21 @@ def name_organisation(
             association_id=association_id,
         )
     )
+
+
+def keep_named(of: Application, now: datetime) -> Callable[[Connection], None]:
+    """What keeps which organisation an application names, and what it renews.
+
+    Raises, in that transaction: RuleBroken (ORG12, REN01, REN02).
+    """
+
+    def keep(tx: Connection) -> None:
+        keep_renewal(of, now)(tx)
+        named = of.applicant.organisation
+        if named is not None:
+            name_organisation(tx, of.id, named.id, named.association)
+
+    return keep
 
 
 def forget_associations(tx: Connection, subject_id: str, applications: Select[tuple[str]]) -> None:

@@ -8,17 +8,23 @@ of both.
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, exists, or_, select, update
 
 from audit.events import Event
 from ca.identifiers import IssuerName, SerialNumber
+from ra.case import Basis
+from ra.legal_persons import Act, CvrNumber
+from ra.mandates import MandateState
 from ra.revocation_duties import Credential, Duty, DutyCause, DutyState, NoReason
 from records.audit_log import append
 from records.database import Database
 from records.errors import Conflict, NotFound
 from records.officers import Officer
 from records.tables import (
+    application,
+    association,
     certificate,
+    mandate,
     organisation,
     organisation_application,
     revocation_duty,
@@ -151,6 +157,49 @@ class RevocationDuties:
         with self._database.read() as tx:
             rows = tx.execute(query.order_by(of.issuer, of.serial)).all()
         return tuple((Credential(row.issuer, row.serial, row.subject_id), row.cvr) for row in rows)
+
+    def without_mandate(
+        self, now: datetime, company: CvrNumber | None = None
+    ) -> tuple[Credential, ...]:
+        """Every credential in force that names a legal person for whom nobody is mandated now.
+
+        That is where no mandate to register it is in force at the level of the credential, or, for
+        an employee whom an administrator added, none to administer its people (ISS-REV-L4c). Of one
+        legal person, or of all.
+        """
+        of, named = certificate.c, organisation_application.c
+        added = association.c.basis == Basis.ADMINISTRATOR
+        query = (
+            select(of.issuer, of.serial, of.subject_id)
+            .join(application, application.c.id == of.application_id)
+            .join(organisation_application, named.application_id == of.application_id)
+            .join(organisation, organisation.c.id == named.organisation_id)
+            .outerjoin(association, association.c.id == named.association_id)
+            .where(of.status.in_(("issued", "held")), of.not_after > now)
+            .where(
+                or_(
+                    ~_mandated(Act.REGISTER, now),
+                    and_(added, ~_mandated(Act.ADMINISTER, now)),
+                )
+            )
+        )
+        if company is not None:
+            query = query.where(organisation.c.cvr == company.value)
+        with self._database.read() as tx:
+            rows = tx.execute(query.order_by(of.issuer, of.serial)).all()
+        return tuple(Credential(row.issuer, row.serial, row.subject_id) for row in rows)
+
+
+def _mandated(act: Act, now: datetime) -> ColumnElement[bool]:
+    """Whether somebody holds a mandate for this act, at the level of the application."""
+    of, level = mandate.c, application.c.level
+    return exists().where(
+        of.organisation_id == organisation_application.c.organisation_id,
+        of.act == act,
+        of.state == MandateState.GRANTED,
+        of.level >= case((level == "high", 3), (level == "substantial", 2), else_=1),
+        or_(of.valid_until.is_(None), of.valid_until >= now.date()),
+    )
 
 
 def place_of(duty: Duty) -> tuple[IssuerName, SerialNumber]:

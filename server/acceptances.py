@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from ra.applications import Application
+from ra.errors import Refused
+from ra.renewal_rules import terms_outdated
 from ra.terms import Acceptance, TermsKind, accept
 from server.assembly import Assembly
 
@@ -19,3 +22,21 @@ def acceptances_of(
         yield accept(
             answer, offered, now, parts.persons.presentations.shown_at(session, digest, now)
         )
+
+
+def answered_or_kept(
+    parts: Assembly,
+    given: tuple[Mapping[str, dict[str, object]], str],
+    earlier: Application | None,
+    now: datetime,
+) -> tuple[Acceptance, ...]:
+    """The answers of a session; who renews may leave them out while the texts are the same.
+
+    Raises: Refused when they are not (REG-APP-L5), or as `acceptances_of`.
+    """
+    answers, session = given
+    if earlier is None or answers:
+        return tuple(acceptances_of(parts, answers, session, now))
+    if outdated := terms_outdated(earlier.acceptances, parts.policy.terms, now):
+        raise Refused(outdated)
+    return earlier.acceptances

@@ -16,6 +16,7 @@ from ra.legal_persons import Act as MandatedAct
 from ra.legal_persons import CvrNumber, Witness
 from ra.levels import AssuranceLevel
 from ra.mandates import AskedMandate, Mandate, MandateDocuments, MandateState, PresentedPower
+from ra.renewals import Loss
 from server.access import Act, acting_officer, officer_of
 from server.api_models import ApprovalBody
 from server.api_organisation_models import (
@@ -50,6 +51,7 @@ from server.mandates import (
     withdraw_mandate,
 )
 from server.organisation_applications import NewNamed, apply_for_seal
+from server.organisation_renewals import Renewed
 from server.organisation_views import mandate_view
 from server.pem import cms_from_pem
 
@@ -213,14 +215,16 @@ def _decisions(blueprint: APIBlueprint, parts: Assembly) -> None:
 
 def new_named(body: NamedApplicationBody) -> NewNamed:
     """What was handed in for a seal or as an employee."""
+    if body.loss is not None and body.renews is None:
+        raise MalformedField("renews", "the certificate that is lost")
+    answers = {"terms": body.terms, "security_notice": body.security_notice}
+    loss = None if body.loss is None else Loss(body.loss)
     return NewNamed(
         request=body.certificate_request.encode(),
-        acceptances={
-            "terms": body.terms.model_dump(),
-            "security_notice": body.security_notice.model_dump(),
-        },
+        acceptances={name: each.model_dump() for name, each in answers.items() if each},
         session=body.session,
         publication_consent=body.publication_consent,
+        renews=None if body.renews is None else Renewed(body.renews, loss),
     )
 
 

@@ -149,12 +149,17 @@ class AssociationBody(Body):
 
 
 class NamedApplicationBody(Body):
-    """An application for a seal or an employee certificate."""
+    """An application for a seal or an employee certificate.
+
+    With `renews`, the SHA-256 of a certificate, for the next one in its place.
+    """
 
     certificate_request: Annotated[
         str, Field(max_length=24 * 1024, description="PKCS#10 request in PEM")
     ]
-    terms: TermsAnswer
-    security_notice: TermsAnswer
+    terms: TermsAnswer | None = None
+    security_notice: TermsAnswer | None = None
     session: Annotated[str, Field(max_length=100)] = ""
     publication_consent: bool = False
+    renews: Digest | None = None
+    loss: Literal["lost", "compromised", "unusable"] | None = None

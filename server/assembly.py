@@ -250,17 +250,16 @@ class Assembly:
     def registers(self) -> tuple[Registers, SourceCatalogue]:
         """The registers that are asked; NoRegisters when none is configured."""
         if self.settings.registers.adapter == "fake":
-            fakes = fake_catalogue(date(2020, 1, 1))
-            return (
-                Registers(FakeCpr(utc_now()), FakeDocumentStatus()),
-                joined(fakes, kept_catalogue(self.settings)),
-            )
+            opened = self.settings.registers.fakes_opened(utc_now())
+            known = joined(fake_catalogue(date(2020, 1, 1)), kept_catalogue(self.settings))
+            return Registers(FakeCpr(opened), FakeDocumentStatus()), known
         raise NoRegisters
 
     def companies(self) -> tuple[CompanyRegister, SourceCatalogue]:
         """The register of legal persons that is asked; NoRegisters when none is configured."""
         if self.settings.registers.adapter == "fake":
-            return FakeCvr(utc_now()), fake_catalogue(date(2020, 1, 1))
+            opened = self.settings.registers.fakes_opened(utc_now())
+            return FakeCvr(opened), fake_catalogue(date(2020, 1, 1))
         raise NoRegisters
 
     def close(self) -> None:

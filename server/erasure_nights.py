@@ -29,6 +29,11 @@ def is_first_tonight(parts: Assembly, job: str, now: datetime) -> bool:
     return Leases(parts.database).take(f"night.{job}", secrets.token_hex(8), now, NIGHT)
 
 
+def forget_tonight(parts: Assembly, now: datetime) -> None:
+    """Let whatever is done once a night be done again."""
+    Leases(parts.database).end_all("night.", now)
+
+
 def pay_debts(parts: Assembly, now: datetime, limit: int) -> int:
     """Withdraw what is owed and due; sign one more receipt for cases that owe nothing any more."""
     paid = sum(_pay(parts, name, now, limit) for name in parts.settings.directories)

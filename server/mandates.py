@@ -37,6 +37,7 @@ from records.officers import Officer
 from server.assembly import Assembly
 from server.errors import NotAllowed
 from server.holders import numbers_of
+from server.revocation_duties import end_mandates
 from server.staff_signatures import StaffSignatures
 
 
@@ -78,13 +79,18 @@ def sign_mandate(
 def withdraw_mandate(
     parts: Assembly, mandate_id: str, person: Authenticated, now: datetime
 ) -> Mandate:
-    """The registrant takes it back, or ends it once it is granted; so does its holder."""
+    """The registrant takes it back, or ends it once it is granted; so does its holder.
+
+    What no other mandate carries then has to be revoked (ISS-REV-L4c).
+    """
     before = parts.mandates.get(mandate_id)
     if person.subject_id not in {before.registrant.subject_id, before.holder}:
         raise NotAllowed("registrant or holder of the mandate")
     granted = before.state is MandateState.GRANTED
     after = step(before, MandateState.ENDED if granted else MandateState.WITHDRAWN, now)
     parts.mandates.update(before, after, HOLDER, now)
+    if granted:
+        end_mandates(parts, HOLDER, now, before.company)
     return after
 
 

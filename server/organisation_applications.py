@@ -1,7 +1,7 @@
 """Applications for seals and for employee certificates (NSIS 3.1.3 and 5)."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ca.key_uses import check_key_uses
@@ -28,17 +28,21 @@ from ra.mandates import Authenticated
 from ra.organisation_applications import (
     Standing,
     conclude_named,
+    renewed_findings,
     standing_findings,
     submit_named,
 )
 from ra.package import subject_name
 from ra.requirements import finding
 from ra.terms import require_agreement
-from records.associations import name_organisation
+from records.associations import keep_named
+from records.errors import RuleBroken
 from records.officers import Officer
-from server.acceptances import acceptances_of
+from server.acceptances import answered_or_kept
 from server.assembly import Assembly
 from server.errors import NotAllowed
+from server.organisation_renewals import Renewed, earlier_of, judged_anew, open_renewal
+from server.renewal_standing import as_conflict, is_published, look_again
 
 SEAL, EMPLOYEE = "legal-person-seal", "employee"
 
@@ -52,14 +56,17 @@ class NewNamed:
     publication_consent: bool = False
     session: str = ""
     """The secret of the session that was shown the texts."""
+    renews: Renewed | None = None
+    """None for a first certificate; texts that are the same then need no new answer."""
 
 
 def apply_for_seal(
     parts: Assembly, company: CvrNumber, new: NewNamed, actor: Authenticated, now: datetime
 ) -> tuple[Application, str]:
-    """Who is mandated to register a legal person applies for its seal.
+    """Who is mandated to register a legal person applies for its seal, or for the next one.
 
-    Raises: NotFound; Refused when the actor is not mandated or the register is against it.
+    Raises: NotFound; Refused when the actor is not mandated or the register is against it, and as
+    `open_renewal`; Conflict when it is being renewed already.
     """
     of = parts.mandates.organisation(company)
     held = parts.mandates.held_by(actor.subject_id, company)
@@ -71,15 +78,16 @@ def apply_for_seal(
     contact = ClaimedIdentity(claim.given_name, claim.surname)
     named = NamedOrganisation(of.id, company, name, of.level)
     applicant = Applicant(of.subject_id, contact, organisation=named)
-    return _open(parts, SEAL, applicant, new, now)
+    return _open(parts, SEAL, (applicant, actor.level), new, now)
 
 
 def apply_as_employee(
     parts: Assembly, association_id: str, new: NewNamed, actor: Authenticated, now: datetime
 ) -> tuple[Application, str]:
-    """A person with an active association applies for the certificate of the role.
+    """A person with an active association applies for the role's certificate, or the next one.
 
-    Raises: NotFound; NotAllowed; Refused when the association carries no certificate.
+    Raises: NotFound; NotAllowed; Refused when the association carries no certificate, and as
+    `open_renewal`; Conflict when it is being renewed already.
     """
     of = parts.associations.get(association_id)
     if of.subject_id != actor.subject_id:
@@ -90,7 +98,7 @@ def apply_as_employee(
     name = _registered_name(parts, of.organisation, now)
     named = NamedOrganisation(of.organisation_id, of.organisation, name, of.levels.level, of.id)
     applicant = Applicant(actor.subject_id, _claim_of(parts, actor.subject_id), organisation=named)
-    return _open(parts, EMPLOYEE, applicant, new, now)
+    return _open(parts, EMPLOYEE, (applicant, actor.level), new, now)
 
 
 def take_up_named(
@@ -99,14 +107,21 @@ def take_up_named(
     """An officer takes up an application that names an organisation, unless that was done."""
     if before.state is not ApplicationState.SUBMITTED:
         return before
-    taken_up = start_proofing(before, ProofingOfficer(officer.id, officer.person_id), now)
+    trained = parts.persons.trainings.trained_until(officer.person_id, now)
+    who = ProofingOfficer(officer.id, officer.person_id, trained_until=trained)
+    taken_up = start_proofing(before, who, now)
     parts.applications.update(before, taken_up, officer.id, now)
     return taken_up
 
 
 def conclude_application(parts: Assembly, before: Application, now: datetime) -> Application:
-    """Conclude an application that names an organisation; the register is asked."""
-    return conclude_named(before, standing_of(parts, before, now), parts.policy, now)
+    """Conclude an application that names an organisation; the registers are asked."""
+    seen = look_again(parts, before, now)
+    _, catalogue = parts.registers()
+    standing = standing_of(parts, seen, now)
+    against = renewed_findings(seen, catalogue, parts.policy, now)
+    standing = replace(standing, anew=(*against, *standing.anew))
+    return conclude_named(seen, standing, parts.policy, now)
 
 
 def require_standing(parts: Assembly, application: Application, now: datetime) -> None:
@@ -135,34 +150,50 @@ def standing_of(parts: Assembly, application: Application, now: datetime) -> Sta
         carried = found.levels.level if active and found.levels else None
         held = parts.holders.level_of(found.subject_id, now)
         carried = min(carried, held) if carried and held else None
-    return Standing(register.find(named.number, now), of.level, carried)
+    renewed = application.renewal is not None
+    anew = judged_anew(parts, named, application.level, now) if renewed else ()
+    return Standing(register.find(named.number, now), of.level, carried, anew)
 
 
 def _open(
-    parts: Assembly, profile_name: str, applicant: Applicant, new: NewNamed, now: datetime
+    parts: Assembly,
+    profile_name: str,
+    who: tuple[Applicant, AssuranceLevel],
+    new: NewNamed,
+    now: datetime,
 ) -> tuple[Application, str]:
+    applicant, login = who
+    earlier = None
+    if new.renews is not None:
+        earlier = earlier_of(parts, new.renews, applicant)
+        # Who renews is certified under the same serialNumber.
+        applicant = replace(applicant, serial_number=earlier[0].applicant.serial_number)
     profile = load_profile(profile_name)
     level = AssuranceLevel[str(profile.assurance_level).upper()]
     if len(new.request) > MAX_OCTETS:
         raise MalformedField("certificate_request", f"at most {MAX_OCTETS} octets")
     request = parse_request(new.request)
+    published = new.publication_consent if earlier is None else is_published(parts, earlier[0])
     requested = RequestedCertificate.read(
-        profile.name, level, request.der, publication_consent=new.publication_consent
+        profile.name, level, request.der, publication_consent=published
     )
     profile.check_subject(SubjectName.of(subject_name(applicant)))
     uses = parts.certificates.uses_of_key(request.spki_sha256)
     check_key_uses(uses, applicant.subject_id, None, reuse=profile.reuse_key)
     application = draft(applicant, requested, now)
-    for acceptance in acceptances_of(parts, new.acceptances, new.session, now):
+    if earlier is not None and new.renews is not None:
+        renewal = open_renewal(parts, earlier, applicant, (login, new.renews.loss), now)
+        application = replace(application, renewal=renewal)
+    given, before = (new.acceptances, new.session), None if earlier is None else earlier[0]
+    for acceptance in answered_or_kept(parts, given, before, now):
         application = record_acceptance(application, acceptance, now)
     application = submit_named(application, parts.policy, now)
     require_agreement(application.acceptances, by_statute=profile.agreement != "contract")
     secret = secrets.token_urlsafe(32)
-    named = applicant.organisation
-    if named is None:
-        raise MalformedField("application", "one that names an organisation")
-    of = (application.id, named.id, named.association)
-    parts.applications.add(application, secret, now, also=lambda tx: name_organisation(tx, *of))
+    try:
+        parts.applications.add(application, secret, now, also=keep_named(application, now))
+    except RuleBroken as broken:
+        raise as_conflict(broken) from None
     return application, secret
 
 

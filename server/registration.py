@@ -36,13 +36,12 @@ from ra.evidence import Officer as ProofingOfficer
 from ra.levels import AssuranceLevel
 from ra.package import ProfileReference, build_package, package_hash, subject_name
 from ra.proofing import PresentedDocument, examine_document
-from ra.renewal_rules import terms_outdated
 from ra.renewals import Renewal
 from ra.requirements import Finding
-from ra.terms import Acceptance, require_agreement
+from ra.terms import require_agreement
 from records.officers import Officer
 from records.renewals import keep_renewal
-from server.acceptances import acceptances_of
+from server.acceptances import answered_or_kept
 from server.assembly import Assembly
 from server.attempts import attempt
 from server.delivery import awaits_activation, delivery_ports
@@ -109,7 +108,9 @@ def open_application(
         contact=new.contact,
         renewal=None if new.renews is None else new.renews[1],
     )
-    for acceptance in _acceptances(parts, new, now):
+    earlier = None if new.renews is None else new.renews[0]
+    given = (new.acceptances, new.session)
+    for acceptance in answered_or_kept(parts, given, earlier, now):
         application = record_acceptance(application, acceptance, now)
     application = submit(application, parts.policy, now)
     require_agreement(application.acceptances, by_statute=profile.agreement != "contract")
@@ -125,16 +126,6 @@ def _applicant(new: NewApplication, claim: ClaimedIdentity) -> Applicant:
     if new.renews is not None:
         return replace(new.renews[0].applicant, claim=claim)
     return Applicant(new.subject_id or f"subject-{secrets.token_hex(8)}", claim)
-
-
-def _acceptances(parts: Assembly, new: NewApplication, now: datetime) -> tuple[Acceptance, ...]:
-    """The answers given now; who renews may leave them out while the texts are the same."""
-    if new.renews is None or new.acceptances:
-        return tuple(acceptances_of(parts, new.acceptances, new.session, now))
-    kept = new.renews[0].acceptances
-    if outdated := terms_outdated(kept, parts.policy.terms, now):
-        raise ra.errors.Refused(outdated)
-    return kept
 
 
 def _authenticator(

@@ -17,16 +17,19 @@ from ra.applications import Application
 from ra.claims import ClaimedIdentity, natural_person_schema, read_claim
 from ra.contacts import Contact
 from ra.levels import AssuranceLevel
+from ra.mandates import Authenticated
 from ra.proofing import read_register
 from ra.renewal_rules import proven_at, require_renewable
 from ra.renewals import Basis, Loss, Renewal
+from ra.requirements import finding
 from records.certificate_rows import CertificateRecord
 from records.errors import NotFound, RuleBroken
 from server.assembly import Assembly
 from server.errors import NotSignedIn
+from server.organisation_applications import NewNamed, apply_as_employee
+from server.organisation_renewals import Renewed
 from server.registration import NewApplication, open_application
-
-_ONE_SUCCESSOR = "REN02"
+from server.renewal_standing import as_conflict, is_published
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,16 @@ def renew(
 
     Raises:
         NotSignedIn: the certificate is none of ours, or about nobody.
-        Refused: it is on hold, revoked or expired (ISS-REN-L1b), or its proofing is too old (L1a).
+        Refused: it is on hold, revoked or expired (ISS-REN-L1b), or its proofing is too old (L1a);
+            of an employee also as `apply_as_employee`, and of a seal, which logs nobody in.
         Conflict: it is being renewed already.
     """
     found = parts.certificates.find(1, fingerprint=presented.fingerprint(SHA256()).hex())
     if not found or found[0].application_id is None:
         raise NotSignedIn
     earlier = parts.applications.get(found[0].application_id)
+    if earlier.applicant.organisation is not None:
+        return _renew_employee(parts, earlier, found[0], asked, now)
     return _open(parts, earlier, (found[0], None), asked, now)
 
 
@@ -80,6 +86,22 @@ def replace_lost(
     if not issued:
         raise NotFound("certificate of application", application_id)
     return _open(parts, earlier, (issued[0], loss), asked, now)
+
+
+def _renew_employee(
+    parts: Assembly, earlier: Application, record: CertificateRecord, asked: Asked, now: datetime
+) -> tuple[Application, str]:
+    named, fingerprint = earlier.applicant.organisation, record.fingerprint
+    if named is None or named.association is None or fingerprint is None:
+        raise ra.errors.Refused((finding("REG-IDL-S6a", "AUTHORISATION_NOT_VERIFIED"),))
+    if asked.changes or asked.device is not None or asked.contact is not None:
+        expected = "empty, with no device and no phone, for the certificate of an employee"
+        raise ra.errors.MalformedField("changes", expected)
+    actor = Authenticated(earlier.subject_id, earlier.level, fingerprint, now)
+    new = NewNamed(
+        asked.request, asked.acceptances, session=asked.session, renews=Renewed(fingerprint)
+    )
+    return apply_as_employee(parts, named.association, new, actor, now)
 
 
 def _open(
@@ -115,7 +137,7 @@ def _open(
         attributes=attributes,
         request=asked.request,
         acceptances=asked.acceptances,
-        publication_consent=_is_published(parts, earlier),
+        publication_consent=is_published(parts, earlier),
         session=asked.session,
         device=asked.device,
         attestation=asked.attestation,
@@ -125,16 +147,15 @@ def _open(
     try:
         return open_application(parts, new, now)
     except RuleBroken as broken:
-        if broken.code != _ONE_SUCCESSOR:
-            raise
-        raise ra.errors.Conflict("renewed or replaced already") from None
+        raise as_conflict(broken) from None
 
 
 def _level(earlier: Application) -> AssuranceLevel:
     """What the profile reaches today: where it was raised, the old credential does not carry it."""
     level = load_profile(earlier.profile).assurance_level
     if earlier.applicant.organisation is not None or level is None:
-        raise ra.errors.MalformedField("profile", "a profile for natural persons")
+        expected = "one for natural persons; others are replaced by who may apply for them"
+        raise ra.errors.MalformedField("profile", expected)
     return AssuranceLevel[level.upper()]
 
 
@@ -147,8 +168,3 @@ def _changed(before: ClaimedIdentity, after: ClaimedIdentity) -> tuple[str, ...]
     """The names of what differs; an address for mail is certified nowhere and proves nothing."""
     named = (each.name for each in fields(before) if each.name != "email")
     return tuple(each for each in named if getattr(before, each) != getattr(after, each))
-
-
-def _is_published(parts: Assembly, earlier: Application) -> bool:
-    said = [each.state for each in parts.consents.history(earlier.subject_id)]
-    return earlier.requested.publication_consent and bool(said) and said[-1] == "given"

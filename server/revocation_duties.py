@@ -60,6 +60,19 @@ def ask_about_company(
     return any(opened)
 
 
+def end_mandates(
+    parts: Assembly, actor: str, now: datetime, company: CvrNumber | None = None
+) -> tuple[str, ...]:
+    """Open a duty for each credential that no mandate carries any more; again it opens nothing.
+
+    Of what names one legal person, or any.
+    """
+    ending = DutyCause.MANDATE_ENDED
+    found = parts.duties.without_mandate(now, company)
+    opened = [parts.duties.open(each, ending, actor, now) for each in found]
+    return tuple(each for each in opened if each is not None)
+
+
 def person_register(parts: Assembly) -> PersonRegister | None:
     """The register that is asked at night; None when none is configured."""
     try:
@@ -118,8 +131,11 @@ def due_by_itself(parts: Assembly, now: datetime) -> tuple[Duty, ...]:
 
 
 def revoke_overdue(parts: Assembly, duty: Duty, now: datetime) -> bool:
-    """Revoke what is overdue, unless somebody decided meanwhile."""
+    """Revoke what is overdue, unless somebody decided meanwhile, or is mandated again."""
     if parts.duties.get(duty.id).state is not DutyState.OPEN:
+        return False
+    without = duty.cause is DutyCause.MANDATE_ENDED
+    if without and duty.credential not in parts.duties.without_mandate(now):
         return False
     revoke_certificate(parts, place_of(duty), Grounds(duty.cause.grounds), CLOCK, now)
     return True

@@ -30,6 +30,7 @@ from records.errors import RecordsError
 from revocation.errors import RevocationError
 from server.assembly import Assembly, assembled
 from server.clock import utc_now
+from server.erasure_nights import forget_tonight
 from server.errors import AlreadyServing, IssuerOffline, ServiceFailed
 from server.held_pins import forbid_core_dumps
 from server.job_loop import JobLoop
@@ -311,8 +312,13 @@ def _record_thread(state: Path, args: threading.ExceptHookArgs) -> None:
         record_unforeseen(state, args.exc_value)
 
 
-def jobs_by_hand(parts: Assembly, names: tuple[str, ...]) -> dict[str, int]:
-    """Run the named jobs now in this process; how much each did."""
+def jobs_by_hand(parts: Assembly, names: tuple[str, ...], *, again: bool = False) -> dict[str, int]:
+    """Run the named jobs now in this process; how much each did.
+
+    `again`: also what is done once a night, and was done tonight.
+    """
+    if again:
+        forget_tonight(parts, utc_now())
     # What this process counts it keeps to itself: a file for each call would stay for ever.
     metrics = Metrics.of_process()
     return {name: run_job(name, parts, metrics) for name in names or tuple(JOBS)}

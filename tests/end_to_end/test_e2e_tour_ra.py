@@ -79,8 +79,13 @@ def test_the_tour_is_played_and_left_in_the_middle_and_nothing_stays(tour: Tour)
     run, output = tour.begin()
     assert run.wait(_SECONDS) == 0, output.read_text()
     said = output.read_text()
-    for name in ("low", "director", "high", "seal", "employee", "role", "foundation"):
+    for name in ("low", "director", "high", "seal", "employee", "role", "foundation", "child"):
         assert f"{name}.pem: good (verified)" in said
+    assert "next-seal.pem: good (verified)" in said
+    assert "the old one: seal.pem: revoked (verified)" in said
+    for name in ("bankrupt-seal", "bankrupt-role", "mortal"):
+        assert f"{name}.pem: revoked (verified), cessationOfOperation" in said
+    assert "the personal certificate stays: employee.pem: good (verified)" in said
     assert [code for code in _CODES if code not in said] == []
     assert "referred" in said
     assert "no CPR number in them" in said

@@ -10,9 +10,10 @@ from ra.assessment import Accepted, Referred, assess_natural_person
 from ra.errors import Conflict
 from ra.evidence import Answer
 from ra.further_evidence import RegisterReading
+from ra.legal_persons import CvrNumber, NamedOrganisation
 from ra.levels import AssuranceLevel
 from ra.package import build_package
-from ra.renewal_rules import REPLACEABLE, proven_at
+from ra.renewal_rules import REPLACEABLE, proven_at, renewal_findings
 from ra.renewals import Basis, Loss
 from revocation.causes import Cause
 from tests.support.ra_builders import (
@@ -102,3 +103,17 @@ def test_an_approval_is_over_what_is_renewed() -> None:
     other = replace(plain, renewal=a_renewal(serial="cd"))
     packages = {build_package(each, PROFILE) for each in (plain, renewed, other)}
     assert len(packages) == 3
+
+
+def test_what_names_an_organisation_is_replaced_by_a_login_and_never_at_high() -> None:
+    company = NamedOrganisation("org", CvrNumber("99000007"), "Prøve", HIGH, "B-1")
+
+    def found(application: Application) -> list[str]:
+        applicant = replace(application.applicant, organisation=company)
+        named = replace(application, applicant=applicant)
+        return [each.code for each in renewal_findings(named, policy().policy.limits, NOW)]
+
+    assert found(lost(letter=False)) == []
+    assert found(lost(HIGH)) == ["REIDENTIFICATION_REQUIRED"]
+    # A document proves nothing of what rests on a mandate.
+    assert found(examined(renewing(stands=False))) == ["RENEWAL_CREDENTIAL_NOT_VALID"]

@@ -16,6 +16,7 @@ from revocation.selections import Selection
 from server.clock import utc_now
 from tests.support.at_once import at_once
 from tests.support.duties import credential_of, opened
+from tests.support.organisation_story import PROPOSED, REGISTERED, OrganisationStory
 from tests.support.stores import Person, Stores, a_person
 
 DEATH, MISSING = DutyCause.DEATH, DutyCause.MISSING
@@ -161,3 +162,17 @@ def test_a_duty_is_about_a_certificate_of_the_subject_that_is_in_force(
     assert stores.duties.live(now) == ()
     with pytest.raises(RuleBroken, match="DTR01"):
         stores.duties.open(credential, DEATH, "system:registers", now)
+
+
+def test_what_no_mandate_carries_is_found(stores: Stores, now: datetime) -> None:
+    roles = (Role.REGISTRATION_OFFICER, Role.APPROVING_OFFICER)
+    checker, approver = (stores.officer(role, now) for role in roles)
+    told = OrganisationStory(stores, (checker, approver), now)
+    names = told.tell()
+    # The company is registered by a mandate; that nobody administers its people ends a role.
+    (found,) = stores.duties.without_mandate(now)
+    assert found.serial == names["carrying"]
+    assert stores.duties.without_mandate(now, REGISTERED) == (found,)
+    assert stores.duties.without_mandate(now, PROPOSED) == ()
+    told.administered()
+    assert stores.duties.without_mandate(now) == ()

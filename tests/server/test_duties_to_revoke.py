@@ -1,5 +1,6 @@
 """Duties to revoke on an installation: a register's event, an officer's decision, the clock."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -22,6 +23,7 @@ from server.jobs import run_job
 from server.metrics import Metrics
 from server.observations import alarms_now
 from server.revocation_duties import ask_about, ask_about_company, due_by_itself, revoke_overdue
+from server.service import jobs_by_hand
 from server.staff import staff_app
 from tests.support.staff import Browser, EnrolledOfficer, Office, an_officer, certified
 
@@ -150,6 +152,21 @@ def test_registers_are_asked_once_a_night(office: Office) -> None:
         done = run_job("revocation-duties", office.parts, Metrics.of_process())
     assert done == 0
     assert duty_work(office.parts, utc_now()) == []
+
+
+def test_by_hand_registers_are_asked_again_and_fakes_can_be_some_days_old(
+    office: Office, person: Application
+) -> None:
+    parts = office.parts
+    older = parts.settings.model_copy(
+        update={"registers": parts.settings.registers.model_copy(update={"fake_days": 30})}
+    )
+    run_job("revocation-duties", parts, Metrics.of_process())
+    later = replace(parts, settings=older)
+    assert jobs_by_hand(later, ("revocation-duties",)) == {"revocation-duties": 0}
+    assert jobs_by_hand(later, ("revocation-duties",), again=True)["revocation-duties"] >= 1
+    (duty,) = asked(office, person, FakeCpr(utc_now() - MONTH), utc_now())
+    assert duty.cause is DutyCause.DEATH
 
 
 def test_a_bankruptcy_on_day_20_opens_a_duty_for_each_credential_that_names_the_company(

@@ -64,6 +64,11 @@ class OrganisationStory:
             self.names |= {f"{name}_org": of.id, f"{name}_org_subject": of.subject_id}
         return self.names
 
+    def administered(self) -> None:
+        """Somebody is appointed to administer the people of the registered company."""
+        person = a_person(self._stores, self._now)
+        self._granted(self._checked(self._asked(person, REGISTERED, act=Act.ADMINISTER)))
+
     def _tell_mandates(self, director: Person, other: Person) -> None:
         asked = self._asked(director, PROPOSED)
         signer = _authenticated(other, self._now)
@@ -126,8 +131,14 @@ class OrganisationStory:
         ):
             self.names[f"{name}_association"] = of.id
 
-    def _asked(self, person: Person, cvr: CvrNumber, level: AssuranceLevel = _LEVEL) -> Mandate:
-        asked = AskedMandate(cvr, Act.REGISTER, level, person.subject_id, by_role=True)
+    def _asked(
+        self,
+        person: Person,
+        cvr: CvrNumber,
+        level: AssuranceLevel = _LEVEL,
+        act: Act = Act.REGISTER,
+    ) -> Mandate:
+        asked = AskedMandate(cvr, act, level, person.subject_id, by_role=True)
         of = open_mandate(asked, _authenticated(person, self._now), self._now)
         self._mandates.add(of, self._now)
         return of
