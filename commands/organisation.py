@@ -17,6 +17,7 @@ LEVELS = ("Low", "Substantial", "High")
 ROLES = ("chair", "board_member", "director")
 mandate_argument = click.argument("mandate")
 _ACTS = ("register", "administer", "revoke")
+_TEXTS = {"applicant": ("terms", "security_notice"), "subscriber": ("subscriber",)}
 
 
 @click.group
@@ -189,6 +190,19 @@ def approve(mandate: str, identity: Path) -> Result:
     return _act(identity, mandate, "approval", {"signature": signature})
 
 
+@verb(group, example="tillid organisation agree 99000007 --accept --identity me.pem")
+@click.argument("cvr")
+@click.option("--accept", is_flag=True, help="You have read it and accept it for the organisation.")
+@identity_option
+def agree(cvr: str, accept: bool, identity: Path) -> Result:  # noqa: FBT001 - click's way
+    """Agree as subscriber, for the organisation that you are mandated to register."""
+    client = StaffClient.as_officer(identity)
+    session, answers = _read(client, accept=accept, reader="subscriber")
+    found = client.post(f"organisations/{cvr}/agreement", {"session": session, **answers})
+    version = found["agreed_versions"][-1]
+    return Result(found, (f"{cvr} has agreed to version {version}, under mandate {found['id']}.",))
+
+
 @verb(group, example="tillid organisation seal 99000007 request.pem --accept --identity me.pem")
 @click.argument("cvr")
 @click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -215,18 +229,24 @@ def apply_named(path: str, request: Path, identity: Path, *, accept: bool) -> Re
     With `accept` terms and notice are shown in full first, on standard error.
     """
     client, pem = StaffClient.as_officer(identity), read_text(request)
-    shown = client.post("presentations", {"language": "en"})
-    session, answers = shown["session"], {}
-    for kind in ("terms", "security_notice"):
+    session, answers = _read(client, accept=accept, reader="applicant")
+    body = {"certificate_request": pem, "session": session, **answers}
+    found = client.post(path, body)
+    told = f"{found['id']}: {found['state']}, level {found['level']}"
+    return Result(found, (told, f"Keep this secret of the application: {found['secret']}"))
+
+
+def _read(client: StaffClient, *, accept: bool, reader: str) -> tuple[str, dict[str, object]]:
+    """The session that was shown the texts, and the answer to each of them."""
+    shown = client.post("presentations", {"language": "en", "reader": reader})
+    session, answers = shown["session"], dict[str, object]()
+    for kind in _TEXTS[reader]:
         digest = shown[kind]["sha256"]
         if accept:
             click.echo(shown[kind]["text"], err=True)
             replace(client, secret=session).post("presentations/completion", {"sha256": digest})
         answers[kind] = {"sha256": digest, "read": accept, "accepted": accept}
-    body = {"certificate_request": pem, "session": session, **answers}
-    found = client.post(path, body)
-    told = f"{found['id']}: {found['state']}, level {found['level']}"
-    return Result(found, (told, f"Keep this secret of the application: {found['secret']}"))
+    return session, answers
 
 
 def _act(identity: Path, mandate: str, step: str, body: object = None) -> Result:

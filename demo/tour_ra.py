@@ -299,6 +299,10 @@ def _sealed(stage: Stage, cvr: str, who: Path, name: str) -> Chapter:
     request = make_request(stage, name)
     asked = ("organisation", "seal", cvr, str(request), "--accept", "--identity", str(who))
     made = stage.tillid(*asked)
+    yield f"before the organisation agreed: refused, {refusal(conclude, stage, made['id'])}"
+    agree = ("organisation", "agree", cvr, "--accept")
+    agreed = stage.tillid(*agree, "--identity", str(who))["agreed_versions"]
+    yield f"$ tillid {' '.join(agree)} --identity {who.name}: version {agreed[-1]}"
     conclude(stage, made["id"])
     approve(stage, made["id"])
     yield f"the seal of {cvr}: {_looked_at(stage, name, made)}"

@@ -21,6 +21,7 @@ from ra.legal_persons import Act, CvrNumber, Drawn
 from ra.levels import AssuranceLevel
 from ra.mandate_package import MandateApproval
 from ra.mandates import Authenticated, Mandate, MandateId, MandateState
+from ra.terms import Acceptance
 from records.audit_log import append
 from records.database import Database
 from records.errors import NotFound
@@ -215,6 +216,17 @@ class Mandates:
             if granted.act is not Act.REGISTER:
                 return
             _register(tx, granted, approval.officer, now)
+
+    def agree(self, before: Mandate, after: Mandate, made: Acceptance, now: datetime) -> None:
+        """Keep what the holder accepted for the legal person; Conflict."""
+        told: dict[str, Detail] = {"version": made.version, "text_sha256": made.sha256}
+        with self._database.write() as tx:
+            self._replace(tx, before, after)
+            append(tx, Event("mandate.agreed", HOLDER, after.id, told), now)
+
+    def agreements(self, cvr: CvrNumber) -> tuple[Acceptance, ...]:
+        """What was accepted for a legal person under mandates that are granted."""
+        return tuple(made for each in self.granted(cvr) for made in each.agreements)
 
     def organisation(self, cvr: CvrNumber) -> Organisation:
         """The legal person of this number; NotFound when nobody asked for it yet."""

@@ -45,7 +45,7 @@ def register_applications(blueprint: APIBlueprint, parts: Assembly) -> None:
 
 
 def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
-    @blueprint.get("/terms", summary="The texts in force that an applicant answers to")
+    @blueprint.get("/terms", summary="The texts in force that applicants and subscribers answer to")
     def terms(query: LanguageQuery) -> Response:
         texts = {
             kind.value: {

@@ -148,6 +148,13 @@ class AssociationBody(Body):
     basis: Literal["declaration", "administrator", "authoritative_system", "cvr_relation"]
 
 
+class AgreementBody(Body):
+    """The answer of an organisation to the agreement of the subscriber, and where it was shown."""
+
+    subscriber: TermsAnswer
+    session: Annotated[str, Field(max_length=100)]
+
+
 class NamedApplicationBody(Body):
     """An application for a seal or an employee certificate."""
 

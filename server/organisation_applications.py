@@ -21,7 +21,7 @@ from ra.associations import AssociationKind, AssociationState
 from ra.claims import ClaimedIdentity
 from ra.errors import MalformedField, Refused
 from ra.evidence import Officer as ProofingOfficer
-from ra.legal_persons import Act, Company, CvrNumber, NamedOrganisation
+from ra.legal_persons import Company, CvrNumber, NamedOrganisation
 from ra.levels import AssuranceLevel
 from ra.mandate_assessment import status_findings
 from ra.mandates import Authenticated
@@ -39,6 +39,7 @@ from records.officers import Officer
 from server.acceptances import acceptances_of
 from server.assembly import Assembly
 from server.errors import NotAllowed
+from server.subscribers import mandate_to_register
 
 SEAL, EMPLOYEE = "legal-person-seal", "employee"
 
@@ -62,8 +63,8 @@ def apply_for_seal(
     Raises: NotFound; Refused when the actor is not mandated or the register is against it.
     """
     of = parts.mandates.organisation(company)
-    held = parts.mandates.held_by(actor.subject_id, company)
-    if of.level is None or not any(each.holds(Act.REGISTER, now.date()) for each in held):
+    mandate_to_register(parts, company, actor, now)
+    if of.level is None:
         raise Refused((finding("REG-IDL-S6a", "AUTHORISATION_NOT_VERIFIED"),))
     name = _registered_name(parts, company, now)
     claim = _claim_of(parts, actor.subject_id)
@@ -116,7 +117,8 @@ def require_standing(parts: Assembly, application: Application, now: datetime) -
     """
     if application.applicant.organisation is None:
         return
-    found = standing_findings(application, standing_of(parts, application, now))
+    standing = standing_of(parts, application, now)
+    found = standing_findings(application, standing, parts.policy.terms)
     if found:
         raise Refused(found)
 
@@ -135,7 +137,9 @@ def standing_of(parts: Assembly, application: Application, now: datetime) -> Sta
         carried = found.levels.level if active and found.levels else None
         held = parts.holders.level_of(found.subject_id, now)
         carried = min(carried, held) if carried and held else None
-    return Standing(register.find(named.number, now), of.level, carried)
+    by_contract = load_profile(application.profile).agreement == "contract"
+    agreements = parts.mandates.agreements(named.number) if by_contract else None
+    return Standing(register.find(named.number, now), of.level, carried, agreements)
 
 
 def _open(

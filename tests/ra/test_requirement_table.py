@@ -18,7 +18,6 @@ TABLE = requirements()
 # none comes back.
 PLANNED = frozenset(
     {
-        "REG-APP-L4",
         "USE-AUT-L10",
         "ASC-S8b",
     }

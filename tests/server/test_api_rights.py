@@ -227,6 +227,7 @@ BY_HOLDER = {
     ("post", f"{MANDATE}/signatures"): {"asked_sha256": DIGEST},
     ("post", f"{MANDATE}/withdrawal"): None,
     ("post", f"{ORGANISATION}/applications"): NAMED,
+    ("post", f"{ORGANISATION}/agreement"): {"session": "x", "subscriber": ANSWER},
     ("post", "/api/v1/associations"): {
         "cvr": "99000007",
         "application_id": "A-ABCDEFGHIJ",

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from ca.signed_data import sign_detached
 from ra.applications import Application
-from ra.terms import TermsKind
+from ra.terms import FOR_APPLICANTS, TermsKind
 from records.officers import Officer, Role
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -73,11 +73,13 @@ def trained(parts: Assembly, officer: Officer) -> None:
     parts.persons.trainings.record(officer.id, days, None, now)
 
 
-def shown(parts: Assembly, language: str = "en") -> tuple[str, dict[str, str]]:
-    """A session that was shown both texts to the end, and the digest of each."""
+def shown(
+    parts: Assembly, language: str = "en", kinds: tuple[TermsKind, ...] = FOR_APPLICANTS
+) -> tuple[str, dict[str, str]]:
+    """A session that was shown the texts to the end, and the digest of each."""
     texts = [
         each
-        for kind in TermsKind
+        for kind in kinds
         for each in parts.policy.terms.in_force(kind, utc_now())
         if each.language == language
     ]
