@@ -203,6 +203,23 @@ def agree(cvr: str, accept: bool, identity: Path) -> Result:  # noqa: FBT001 - c
     return Result(found, (f"{cvr} has agreed to version {version}, under mandate {found['id']}.",))
 
 
+@verb(group, example="tillid organisation feed 99000007 --seal seal.pem --identity me.pem")
+@click.argument("cvr")
+@click.option(
+    "--seal",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificate of the seal, in PEM; without it, none signs any more.",
+)
+@identity_option
+def feed(cvr: str, seal: Path | None, identity: Path) -> Result:
+    """Designate the seal that signs for the organisation's own system, or take that back."""
+    named = None if seal is None else _fingerprint(seal)
+    body = {"certificate_sha256": named}
+    found = StaffClient.as_officer(identity).post(f"organisations/{cvr}/feed", body)
+    told = "no seal signs" if named is None else f"the seal {named} signs"
+    return Result(found, (f"For the system of {cvr} {told}.",))
+
+
 @verb(group, example="tillid organisation seal 99000007 request.pem --accept --identity me.pem")
 @click.argument("cvr")
 @click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -234,6 +251,18 @@ def apply_named(path: str, request: Path, identity: Path, *, accept: bool) -> Re
     found = client.post(path, body)
     told = f"{found['id']}: {found['state']}, level {found['level']}"
     return Result(found, (told, f"Keep this secret of the application: {found['secret']}"))
+
+
+def _fingerprint(file: Path) -> str:
+    """SHA-256 of the certificate in a PEM file, in hexadecimal."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    except ValueError:
+        raise click.UsageError(f"{file} holds no certificate; give the seal's, in PEM") from None
+    return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def _read(client: StaffClient, *, accept: bool, reader: str) -> tuple[str, dict[str, object]]:

@@ -18,6 +18,7 @@ from typing import Self
 from ra.case import CompanyStatus, Form, Route, Specimen
 from ra.errors import Conflict, MalformedField
 from ra.evidence import Officer
+from ra.feeds import Feed
 from ra.identity import CprNumber
 from ra.legal_persons import Act, CvrNumber, Witness
 from ra.levels import AssuranceLevel
@@ -203,6 +204,8 @@ class Mandate:
     valid_until: date | None = None
     agreements: tuple[Acceptance, ...] = ()
     """What its holder accepted for the legal person as subscriber, the latest last."""
+    feed: Feed | None = None
+    """Which seal its holder designated to sign for the legal person's own system."""
 
     @property
     def asked_sha256(self) -> str:

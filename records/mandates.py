@@ -217,12 +217,13 @@ class Mandates:
                 return
             _register(tx, granted, approval.officer, now)
 
-    def agree(self, before: Mandate, after: Mandate, made: Acceptance, now: datetime) -> None:
-        """Keep what the holder accepted for the legal person; Conflict."""
-        told: dict[str, Detail] = {"version": made.version, "text_sha256": made.sha256}
+    def note(
+        self, before: Mandate, after: Mandate, what: str, told: dict[str, Detail], now: datetime
+    ) -> None:
+        """Keep what is done under a granted mandate, with an event of its own; Conflict."""
         with self._database.write() as tx:
             self._replace(tx, before, after)
-            append(tx, Event("mandate.agreed", HOLDER, after.id, told), now)
+            append(tx, Event(f"mandate.{what}", HOLDER, after.id, told), now)
 
     def agreements(self, cvr: CvrNumber) -> tuple[Acceptance, ...]:
         """What was accepted for a legal person under mandates that are granted."""

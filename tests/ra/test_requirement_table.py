@@ -19,7 +19,6 @@ TABLE = requirements()
 PLANNED = frozenset(
     {
         "USE-AUT-L10",
-        "ASC-S8b",
     }
 )
 

@@ -228,6 +228,7 @@ BY_HOLDER = {
     ("post", f"{MANDATE}/withdrawal"): None,
     ("post", f"{ORGANISATION}/applications"): NAMED,
     ("post", f"{ORGANISATION}/agreement"): {"session": "x", "subscriber": ANSWER},
+    ("post", f"{ORGANISATION}/feed"): {"certificate_sha256": None},
     ("post", "/api/v1/associations"): {
         "cvr": "99000007",
         "application_id": "A-ABCDEFGHIJ",
@@ -243,6 +244,7 @@ BY_HOLDER = {
 BY_ANYONE = {
     ("get", "/api/v1/declarations"): None,
     ("post", "/api/v1/mandates"): {"cvr": "99000007", "level": "Low"},
+    ("post", f"{ORGANISATION}/feed/records"): {"records": "{}", "signature": ""},
     ("get", "/api/v1/terms"): None,
     ("get", "/api/v1/consents/texts"): None,
     ("post", "/api/v1/applications"): APPLY,

@@ -177,9 +177,9 @@ class Registry:
         body = {"session": session, "subscriber": answer}
         return self.call(who, f"/api/v1/organisations/{cvr}/agreement", body, status)
 
-    def named(self, who: Citizen, path: str, status: int = 201) -> Any:
+    def named(self, who: Citizen, path: str, status: int = 201, **changes: object) -> Any:
         """Apply for a certificate that names an organisation."""
-        body = an_application(self.parts)
+        body = an_application(self.parts, **changes)
         wanted = ("certificate_request", "session", "terms", "security_notice")
         return self.call(who, path, {name: body[name] for name in wanted}, status)
 
