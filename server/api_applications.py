@@ -9,7 +9,7 @@ from ra.applications import STEPS, Application, ApplicationState
 from ra.errors import MalformedField, Refused
 from ra.proofing import PresentedDocument
 from ra.requirements import finding
-from ra.terms import TermsKind
+from ra.terms import FOR_APPLICANTS
 from records.errors import NotFound
 from server.access import Act, acting_officer, applicant_only, officer_of
 from server.api_contacts import attestation_of, contact_of
@@ -45,7 +45,7 @@ def register_applications(blueprint: APIBlueprint, parts: Assembly) -> None:
 
 
 def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
-    @blueprint.get("/terms", summary="The texts in force that applicants and subscribers answer to")
+    @blueprint.get("/terms", summary="The texts in force that an applicant answers to")
     def terms(query: LanguageQuery) -> Response:
         texts = {
             kind.value: {
@@ -54,7 +54,7 @@ def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
                 "sha256": each.sha256,
                 "text": each.text,
             }
-            for kind in TermsKind
+            for kind in FOR_APPLICANTS
             for each in parts.policy.terms.in_force(kind, utc_now())
             if each.language == query.language
         }

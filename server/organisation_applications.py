@@ -100,7 +100,9 @@ def take_up_named(
     """An officer takes up an application that names an organisation, unless that was done."""
     if before.state is not ApplicationState.SUBMITTED:
         return before
-    taken_up = start_proofing(before, ProofingOfficer(officer.id, officer.person_id), now)
+    own = officer.certificate
+    who = ProofingOfficer(officer.id, officer.person_id, certificate=own)
+    taken_up = start_proofing(before, who, now)
     parts.applications.update(before, taken_up, officer.id, now)
     return taken_up
 

@@ -252,8 +252,9 @@ BY_ANYONE = {
     ("post", "/api/v1/presentations"): {"language": "da"},
 }
 WHOAMI = ("get", "/api/v1/whoami")
+SIGN_IN = ("post", "/api/v1/sign-ins")
 BY_SESSION = {("post", "/api/v1/presentations/completion")}
-CLOSED = [*BY_OFFICERS, *BY_OFFICER_OR_APPLICANT, *BY_APPLICANT, *BY_REQUESTER, WHOAMI]
+CLOSED = [*BY_OFFICERS, *BY_OFFICER_OR_APPLICANT, *BY_APPLICANT, *BY_REQUESTER, WHOAMI, SIGN_IN]
 CLOSED += BY_HOLDER
 
 

@@ -4,6 +4,7 @@ import html
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,6 +21,7 @@ from ra.terms import FOR_APPLICANTS, TermsKind
 from records.officers import Officer, Role
 from server.assembly import Assembly
 from server.clock import utc_now
+from server.decisions import Decisions
 from server.pages import pages, problem_page
 from server.problem_rows import ROWS
 from server.problems import Problem, problem_of
@@ -64,6 +66,12 @@ def an_officer(parts: Assembly, role: Role) -> EnrolledOfficer:
     if role is Role.REGISTRATION_OFFICER:
         trained(parts, officer)
     return EnrolledOfficer(officer, certificate, key)
+
+
+def listing(*staff: EnrolledOfficer) -> Decisions:
+    """Decisions by which these officers decide at High."""
+    listed = {str(each.officer.certificate): each.officer.person_id for each in staff}
+    return Decisions(MappingProxyType(listed))
 
 
 def trained(parts: Assembly, officer: Officer) -> None:
@@ -202,7 +210,8 @@ def signed_in(app: Flask, parts: Assembly, officer: Officer) -> Browser:
 
 def a_link(parts: Assembly, officer: Officer, life: timedelta = timedelta(minutes=5)) -> str:
     """The path of a sign-in link."""
-    return f"/sign-in/{parts.officers.make_link(officer.id, 'sign-in', utc_now(), life)}"
+    own = officer.certificate
+    return f"/sign-in/{parts.officers.make_link(officer.id, 'sign-in', utc_now(), life, own)}"
 
 
 def token_of(page: str) -> str:
