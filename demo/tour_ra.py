@@ -3,6 +3,7 @@
 It is played from its beginning each time. The people are personas of the test registers.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -171,6 +172,19 @@ def employee(stage: Stage) -> Chapter:
     yield _looked_at(stage, "role", applied)
 
 
+def personnel(stage: Stage) -> Chapter:
+    """The company's own system says who belongs to it, signed by the seal it designated."""
+    boss, seal = holder(stage, NANCY.name), holder(stage, "seal")
+    yield f"the seal is not designated: refused, {refusal(_fed, stage, seal)}"
+    named = ("organisation", "feed", COMPANY, "--seal", str(stage.folder / "seal.pem"))
+    stage.tillid(*named, "--identity", str(boss))
+    yield f"$ tillid organisation feed {COMPANY} --seal seal.pem --identity {boss.name}"
+    yield f"signed by somebody else: refused, {refusal(_fed, stage, boss)}"
+    made = _fed(stage, seal)
+    stage.api(f"associations/{made['id']}/consent", {}, identity=boss)
+    yield f"association {made['id']}: {made['state']}, and {_fed(stage, seal)['state']} once agreed"
+
+
 def foundation(stage: Stage) -> Chapter:
     """A foundation's charter and minutes show who may act, up to Substantial."""
     who = holder(stage, NANCY.name)
@@ -287,6 +301,21 @@ def _concluded(stage: Stage, mandate: Any) -> Any:
     return stage.api(f"mandates/{mandate['id']}/conclusion", {}, identity=clerk)
 
 
+def _fed(stage: Stage, who: Path) -> Any:
+    """The association of the one person in the records, which an identity's key signs."""
+    records = stage.folder / "people.json"
+    told = {
+        "cvr": COMPANY,
+        "made_at": utc_now().isoformat(),
+        "level": "Substantial",
+        "people": [stage.facts["director"]],
+    }
+    records.write_text(json.dumps(told))
+    asked = ("association", "feed", COMPANY, str(records), "--identity", str(who))
+    (made,) = stage.tillid(*asked)["associations"]
+    return made
+
+
 def _granted(stage: Stage, mandate: Any) -> str:
     _concluded(stage, mandate)
     by, path = identity(stage, "approving_officer"), f"mandates/{mandate['id']}"
@@ -316,6 +345,7 @@ REGISTRATION = (
     ("An applicant at High", at_high),
     ("A company director", director),
     ("An employee", employee),
+    ("A company's own system", personnel),
     ("A foundation", foundation),
     ("People who get no certificate", people),
     ("Companies that get none", companies),

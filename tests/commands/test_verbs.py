@@ -234,6 +234,8 @@ def test_officers_act_with_the_rights_of_their_role(
     assert officer is not None
     of = vetted(installed.parts, officer).id
     admin, auditor = map(installed.identity, (Role.SECURITY_ADMINISTRATOR, Role.AUDITOR))
+    link = tillid("officer", "sign-in", "--identity", clerk).result["link"]
+    assert link.startswith(f"{installed.parts.settings.staff.url}/sign-in/")
     listed = tillid("application", "list", "--identity", clerk)
     assert of in {one["id"] for one in listed.result["applications"]}
     for verb in ("show", "conclude", "approve"):
