@@ -20,7 +20,7 @@ NOUNS = {
     "ceremony": "Make the certificate authorities: script, rehearsal, custodians, transcript.",
     "ca": "Certificate authorities: make, renew, certify, retire, import, list, show.",
     "profile": "Certificate profiles: list and show them.",
-    "officer": "Officers: invite, enrol, list, one-time links.",
+    "officer": "Officers: invite, enrol, list, sign in to the pages.",
     "training": "Trainings of officers: record, list.",
     "application": "Applications: list, show, vet, approve as an officer; assess a case.",
     "organisation": "Legal persons: who may act for them, their registration, their seals.",

@@ -6,6 +6,8 @@ from typing import Any
 import click
 
 from commands.application import identity_option
+from commands.files import read_text
+from commands.identity import Identity
 from commands.organisation import (
     LEVELS,
     accept_option,
@@ -102,6 +104,28 @@ def resume(association: str, identity: Path) -> Result:
 def end(association: str, identity: Path) -> Result:
     """End it for good, from either side; the certificates that carry it are revoked."""
     return _act(identity, association, "end")
+
+
+@verb(group, example="tillid association feed 99000007 people.json --identity seal.pem")
+@click.argument("cvr")
+@click.argument("records", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@identity_option
+def feed(cvr: str, records: Path, identity: Path) -> Result:
+    """Say who belongs to an organisation, in records that its designated seal signs.
+
+    The identity file is that of the seal: its certificate and key, and the lines Staff and Trust.
+    """
+    from commands.application import signed_package
+
+    text, seal = read_text(records), Identity.load(identity)
+    body = {"records": text, "signature": signed_package(text.encode(), seal)}
+    found = StaffClient(seal.staff_url, seal.trust).post(f"organisations/{cvr}/feed/records", body)
+    rows = tuple((a["id"], a["kind"], a["level"] or "", a["state"]) for a in found)
+    return Result(
+        {"associations": found},
+        () if found else ("Nobody belongs by this feed.",),
+        Table(("Association", "Kind", "Level", "State"), rows),
+    )
 
 
 @verb(

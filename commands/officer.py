@@ -1,10 +1,11 @@
-"""`tillid officer`: who may act, and how they come to their certificates and links."""
+"""`tillid officer`: who may act, and how they come to their certificates and to the pages."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
+from commands.application import identity_option
 from commands.files import OutFile
 from commands.installation import installation
 from commands.output import Result, Table, verb
@@ -24,7 +25,7 @@ ROLES = (
 
 @click.group
 def group() -> None:
-    """Officers: invite, enrol, list, one-time links."""
+    """Officers: invite, enrol, list, sign in to the pages."""
 
 
 @verb(group, example="tillid officer invite 'Rikke Holm' --role registration_officer")
@@ -69,21 +70,14 @@ def train(officer: str, trained_on: datetime | None, until: datetime) -> Result:
     )
 
 
-@verb(group, example="tillid officer link officer-3f2a9c0154e2b1aa")
-@click.argument("officers", nargs=-1, required=True, metavar="OFFICER...")
-def link(officers: tuple[str, ...]) -> Result:
-    """Make links with which officers sign in to the pages, each once."""
-    from server.clock import utc_now
+@verb(group, example="tillid officer sign-in --identity me.pem")
+@identity_option
+def sign_in(identity: Path) -> Result:
+    """Make a link with your own certificate, to sign in to the pages with, once."""
+    from commands.staff_client import StaffClient
 
-    with installation() as parts:
-        minutes = parts.settings.links.minutes
-        life, base = timedelta(minutes=minutes), parts.settings.staff.url
-        tokens = {
-            officer: parts.officers.make_link(officer, "sign-in", utc_now(), life)
-            for officer in officers
-        }
-    links = {officer: f"{base}/sign-in/{token}" for officer, token in tokens.items()}
-    return Result({"links": links, "minutes": minutes}, tuple(links.values()))
+    made = StaffClient.as_officer(identity).post("sign-ins")
+    return Result(made, (f"Within {made['minutes']} minutes, once:", made["link"]))
 
 
 @verb(group, example="tillid officer list")

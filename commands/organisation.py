@@ -30,6 +30,7 @@ loss_option = click.option(
     help="What happened to its key; one that is lost or compromised is revoked at once.",
 )
 _ACTS = ("register", "administer", "revoke")
+_TEXTS = {"applicant": ("terms", "security_notice"), "subscriber": ("subscriber",)}
 
 
 @click.group
@@ -202,6 +203,36 @@ def approve(mandate: str, identity: Path) -> Result:
     return _act(identity, mandate, "approval", {"signature": signature})
 
 
+@verb(group, example="tillid organisation agree 99000007 --accept --identity me.pem")
+@click.argument("cvr")
+@click.option("--accept", is_flag=True, help="You have read it and accept it for the organisation.")
+@identity_option
+def agree(cvr: str, accept: bool, identity: Path) -> Result:  # noqa: FBT001 - click's way
+    """Agree as subscriber, for the organisation that you are mandated to register."""
+    client = StaffClient.as_officer(identity)
+    session, answers = _read(client, accept=accept, reader="subscriber")
+    found = client.post(f"organisations/{cvr}/agreement", {"session": session, **answers})
+    version = found["agreed_versions"][-1]
+    return Result(found, (f"{cvr} has agreed to version {version}, under mandate {found['id']}.",))
+
+
+@verb(group, example="tillid organisation feed 99000007 --seal seal.pem --identity me.pem")
+@click.argument("cvr")
+@click.option(
+    "--seal",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificate of the seal, in PEM; without it, none signs any more.",
+)
+@identity_option
+def feed(cvr: str, seal: Path | None, identity: Path) -> Result:
+    """Designate the seal that signs for the organisation's own system, or take that back."""
+    named = None if seal is None else _fingerprint(seal)
+    body = {"certificate_sha256": named}
+    found = StaffClient.as_officer(identity).post(f"organisations/{cvr}/feed", body)
+    told = "no seal signs" if named is None else f"the seal {named} signs"
+    return Result(found, (f"For the system of {cvr} {told}.",))
+
+
 @verb(group, example="tillid organisation seal 99000007 request.pem --accept --identity me.pem")
 @click.argument("cvr")
 @click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -239,34 +270,37 @@ def apply_named(path: str, identity: Path, **given: Any) -> Result:
         body["renews"] = _fingerprint(renews)
     if loss is not None:
         body["loss"] = loss
-    answers = _answers(client, accept=accept) if accept or renews is None else {}
-    found = client.post(path, {**body, **answers})
+    if accept or renews is None:
+        session, answers = _read(client, accept=accept, reader="applicant")
+        body |= {"session": session, **answers}
+    found = client.post(path, body)
     told = f"{found['id']}: {found['state']}, level {found['level']}"
     return Result(found, (told, f"Keep this secret of the application: {found['secret']}"))
 
 
-def _answers(client: StaffClient, *, accept: bool) -> dict[str, object]:
-    shown = client.post("presentations", {"language": "en"})
-    session = shown["session"]
-    answers: dict[str, object] = {"session": session}
-    for kind in ("terms", "security_notice"):
+def _fingerprint(file: Path) -> str:
+    """SHA-256 of the certificate in a PEM file, in hexadecimal."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        found = load_pem_x509_certificate(read_text(file).encode())
+    except ValueError:
+        raise click.UsageError(f"{file} holds no certificate in PEM.") from None
+    return found.fingerprint(SHA256()).hex()
+
+
+def _read(client: StaffClient, *, accept: bool, reader: str) -> tuple[str, dict[str, object]]:
+    """The session that was shown the texts, and the answer to each of them."""
+    shown = client.post("presentations", {"language": "en", "reader": reader})
+    session, answers = shown["session"], dict[str, object]()
+    for kind in _TEXTS[reader]:
         digest = shown[kind]["sha256"]
         if accept:
             click.echo(shown[kind]["text"], err=True)
             replace(client, secret=session).post("presentations/completion", {"sha256": digest})
         answers[kind] = {"sha256": digest, "read": accept, "accepted": accept}
-    return answers
-
-
-def _fingerprint(certificate: Path) -> str:
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.x509 import load_pem_x509_certificate
-
-    try:
-        found = load_pem_x509_certificate(read_text(certificate).encode())
-    except ValueError:
-        raise click.UsageError(f"{certificate} holds no certificate in PEM.") from None
-    return found.fingerprint(SHA256()).hex()
+    return session, answers
 
 
 def _act(identity: Path, mandate: str, step: str, body: object = None) -> Result:

@@ -85,6 +85,11 @@ def sealed(stage: Stage, cvr: str, who: Path, name: str, *, renews: str = "") ->
     request = make_request(stage, name)
     how = ("--renews", str(stage.folder / f"{renews}.pem")) if renews else ("--accept",)
     made = stage.tillid("organisation", "seal", cvr, str(request), *how, "--identity", str(who))
+    if not renews:
+        yield f"before the organisation agreed: refused, {refusal(conclude, stage, made['id'])}"
+        agree = ("organisation", "agree", cvr, "--accept")
+        agreed = stage.tillid(*agree, "--identity", str(who))["agreed_versions"]
+        yield f"$ tillid {' '.join(agree)} --identity {who.name}: version {agreed[-1]}"
     conclude(stage, made["id"])
     approve(stage, made["id"])
     yield f"the seal of {cvr}: {looked_at(stage, name, made)}"

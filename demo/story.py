@@ -9,6 +9,7 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
+from demo.chapters import identity
 from demo.stage import Stage
 from demo.tours import TOURS
 
@@ -58,7 +59,10 @@ def _ending(stage: Stage, console: Console, seconds: float) -> dict[str, object]
     for name, address in addresses.items():
         console.print(f"   {name:10} {address}", soft_wrap=True)
     officers = stage.facts["officers"]
-    links = stage.tillid("officer", "link", *officers.values())["links"]
+    links = {
+        officer: stage.tillid("officer", "sign-in", "--identity", str(own))["link"]
+        for own, officer in ((identity(stage, name), of) for name, of in officers.items())
+    }
     console.print(f"\nOne-time links to the pages ({settings.links.minutes} minutes, once each):")
     for called, officer in officers.items():
         console.print(f"   {called.replace('_', ' '):24} {links[officer]}", soft_wrap=True)

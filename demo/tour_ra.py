@@ -3,10 +3,12 @@
 It is played from its beginning each time. The people are personas of the test registers.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -165,6 +167,19 @@ def employee(stage: Stage) -> Chapter:
     yield from associate(stage, COMPANY, boss, (own["id"], person))
 
 
+def personnel(stage: Stage) -> Chapter:
+    """The company's own system says who belongs to it, signed by the seal it designated."""
+    boss, seal = holder(stage, NANCY.name), holder(stage, "next-seal")
+    yield f"the seal is not designated: refused, {refusal(_fed, stage, seal)}"
+    named = ("organisation", "feed", COMPANY, "--seal", str(stage.folder / "next-seal.pem"))
+    stage.tillid(*named, "--identity", str(boss))
+    yield f"$ tillid organisation feed {COMPANY} --seal next-seal.pem --identity {boss.name}"
+    yield f"signed by somebody else: refused, {refusal(_fed, stage, boss)}"
+    made = _fed(stage, seal)
+    stage.api(f"associations/{made['id']}/consent", {}, identity=boss)
+    yield f"association {made['id']}: {made['state']}, and {_fed(stage, seal)['state']} once agreed"
+
+
 def foundation(stage: Stage) -> Chapter:
     """A foundation's charter and minutes show who may act, up to Substantial."""
     who = holder(stage, NANCY.name)
@@ -241,6 +256,21 @@ def _activate(stage: Stage, made: Any, code: str) -> Any:
     return stage.api(f"applications/{made['id']}/activation", body, made["secret"])
 
 
+def _fed(stage: Stage, who: Path) -> Any:
+    """The association of the one person in the records, which an identity's key signs."""
+    records = stage.folder / "people.json"
+    told = {
+        "cvr": COMPANY,
+        "made_at": utc_now().isoformat(),
+        "level": "Substantial",
+        "people": [stage.facts["director"]],
+    }
+    records.write_text(json.dumps(told))
+    asked = ("association", "feed", COMPANY, str(records), "--identity", str(who))
+    (made,) = stage.tillid(*asked)["associations"]
+    return made
+
+
 REGISTRATION = (
     ("The key ceremony", ceremony),
     ("Service, directory, and the officers", five_people),
@@ -249,6 +279,7 @@ REGISTRATION = (
     ("An applicant at High", at_high),
     ("A company director", director),
     ("An employee", employee),
+    ("A company's own system", personnel),
     ("A foundation", foundation),
     ("People who get no certificate", people),
     ("Companies that get none", companies),

@@ -73,6 +73,8 @@ class Officer:
     person_key: str | None = None
     trained_until: date | None = None
     """The last day (UTC) on which the training for this work holds; None without any."""
+    certificate: str | None = None
+    """The certificate with which the officer acted: SHA-256, in hexadecimal."""
 
     def is_trained(self, now: datetime) -> bool:
         """Whether the training holds on the day (UTC) of `now` (ORG-STF-L1, REG-IDN-H9g)."""

@@ -18,10 +18,12 @@ from typing import Self
 from ra.case import CompanyStatus, Form, Route, Specimen
 from ra.errors import Conflict, MalformedField
 from ra.evidence import Officer
+from ra.feeds import Feed
 from ra.identity import CprNumber
 from ra.legal_persons import Act, CvrNumber, Witness
 from ra.levels import AssuranceLevel
 from ra.requirements import Finding
+from ra.terms import Acceptance
 
 _ID = re.compile(r"M-[A-Z2-7]{10}")
 
@@ -200,6 +202,10 @@ class Mandate:
     findings: tuple[Finding, ...] = ()
     package_hash: str | None = None
     valid_until: date | None = None
+    agreements: tuple[Acceptance, ...] = ()
+    """What its holder accepted for the legal person as subscriber, the latest last."""
+    feed: Feed | None = None
+    """Which seal its holder designated to sign for the legal person's own system."""
 
     @property
     def asked_sha256(self) -> str:
@@ -279,6 +285,11 @@ def record_power(mandate: Mandate, power: PresentedPower, now: datetime) -> Mand
     """Keep a power of attorney, which is then the route."""
     _require_collecting(mandate)
     return replace(mandate, power=power, updated_at=now)
+
+
+def record_agreement(mandate: Mandate, acceptance: Acceptance, now: datetime) -> Mandate:
+    """Keep that its holder accepted the agreement of the subscriber for the legal person."""
+    return replace(mandate, agreements=(*mandate.agreements, acceptance), updated_at=now)
 
 
 def refuse(mandate: Mandate, findings: tuple[Finding, ...], now: datetime) -> Mandate:

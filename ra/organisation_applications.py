@@ -21,7 +21,7 @@ from ra.mandate_assessment import status_findings
 from ra.renewal_rules import renewal_findings
 from ra.requirements import Finding, finding
 from ra.sources import SourceCatalogue
-from ra.terms import terms_findings
+from ra.terms import Acceptance, TermsLibrary, part_findings, terms_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Standing:
     organisation: AssuranceLevel | None
     association: AssuranceLevel | None
     """The level of the active association; as the organisation's for a seal."""
+    agreements: tuple[Acceptance, ...] | None
+    """What the organisation accepted; None where a statute stands in the place of contracts."""
     anew: tuple[Finding, ...] = ()
     """What a renewal meets when mandate and association are judged as on their first day."""
 
@@ -53,14 +55,18 @@ def submit_named(application: Application, policy: ProofingPolicy, now: datetime
     return submitted
 
 
-def standing_findings(application: Application, standing: Standing) -> tuple[Finding, ...]:
-    """Everything that no longer carries the certificate."""
+def standing_findings(
+    application: Application, standing: Standing, terms: TermsLibrary
+) -> tuple[Finding, ...]:
+    """Everything that does not carry the certificate, or no longer."""
     found = list(status_findings(standing.company))
     if standing.organisation is None or standing.organisation < application.level:
         found.append(finding("ASC-L5", "ASSOCIATED_ORGANISATION_LEVEL_TOO_LOW"))
     if standing.association is None or standing.association < application.level:
         found.append(finding("ASC-S8a", "ASSOCIATION_NOT_UNDER_ORGANISATION_CONTROL"))
-    return tuple(dict.fromkeys((*found, *standing.anew)))
+    own, of = application.acceptances, standing.agreements
+    agreed = () if of is None else part_findings(own, of, terms, application.created_at)
+    return tuple(dict.fromkeys((*found, *agreed, *standing.anew)))
 
 
 def renewed_findings(
@@ -85,7 +91,7 @@ def conclude_named(
     """
     if application.state is not ApplicationState.PROOFING:
         raise Conflict(application.state)
-    found = standing_findings(application, standing)
+    found = standing_findings(application, standing, policy.terms)
     if found:
         raise Refused(found)
     result = ProofingResult(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 from ra.case_reader import described
-from ra.requirements import How, Requirement, Status, requirements
+from ra.requirements import How, Requirement, requirements
 
 
 def requirement_page() -> str:
@@ -22,12 +22,11 @@ def requirement_page() -> str:
 
 
 def _counts(rows: tuple[Requirement, ...]) -> Iterator[str]:
-    counts = Counter((each.met.how, each.met.status) for each in rows)
-    yield "| | built | planned |"
-    yield "|---|---|---|"
+    counts = Counter(each.met.how for each in rows)
+    yield "| met | requirements |"
+    yield "|---|---|"
     for how in How:
-        built, planned = (counts[how, status] for status in (Status.BUILT, Status.PLANNED))
-        yield f"| {how} | {built} | {planned} |"
+        yield f"| {how} | {counts[how]} |"
 
 
 def _table(rows: tuple[Requirement, ...]) -> Iterator[str]:
@@ -44,8 +43,7 @@ def _table(rows: tuple[Requirement, ...]) -> Iterator[str]:
 def how_met(requirement: Requirement) -> str:
     """In a few words how a requirement is met, and by what."""
     met = requirement.met
-    planned = ", planned" if met.status is Status.PLANNED else ""
-    return f"{met.how}{planned}" + (f": {met.by}" if met.by else "")
+    return f"{met.how}: {met.by}"
 
 
 def _parts() -> Iterator[str]:

@@ -50,20 +50,11 @@ class How(StrEnum):
     ORGANISATIONAL = "organisational"
 
 
-class Status(StrEnum):
-    """Whether what meets a requirement is there."""
-
-    BUILT = "built"
-    PLANNED = "planned"
-    """Live applications do not meet it yet; the assessment of cases may judge it all the same."""
-
-
 @dataclass(frozen=True, slots=True)
 class Met:
     """How a requirement is met: by which module, record or page, and what shows it."""
 
     how: How
-    status: Status
     by: str
     passing: str = ""
     """The test that shows what passes, where `tests/ra` has no example of its own."""
@@ -144,5 +135,5 @@ def _requirement(row: Mapping[str, Any]) -> Requirement:
         source=row["source"],
         sentence=row["sentence"],
         errors=tuple(Reason(**error) for error in row["errors"]),
-        met=Met(**met | {"how": How(met["how"]), "status": Status(met["status"])}),
+        met=Met(**met | {"how": How(met["how"])}),
     )

@@ -1,10 +1,11 @@
 """Terms and the security notice, as immutable versions, and the applicant's answers to them.
 
-Implements REG-APP-L1, L2, S4a, S4b and S4c (2015/1502 2.1.1; NSIS 3.1.1) and ISS-STR-L2 (NSIS
-3.2.1). The texts are the files `ra/terms/*.md`: header lines, a blank line, and the text that the
-SHA-256 digest covers. A version is written in every language of `LANGUAGES`, and the applicant
-answers to the one that was shown to the end in the same session. A security notice has a fifth
-header line, `kept_to_oneself`: the number of its clause that forbids to hand the credential on.
+Implements REG-APP-L1, L2, L4, S4a, S4b and S4c (2015/1502 2.1.1; NSIS 3.1.1; EN 319 411-1 6.3.4)
+and ISS-STR-L2 (NSIS 3.2.1). The texts are the files `ra/terms/*.md`: header lines, a blank line,
+and the text that the SHA-256 digest covers. A version is written in every language of `LANGUAGES`,
+and the applicant answers to the one that was shown to the end in the same session. A security
+notice has a fifth header line, `kept_to_oneself`: the number of its clause that forbids to hand the
+credential on.
 """
 
 import re
@@ -27,10 +28,14 @@ _NOT_PRESENTED = {
 
 
 class TermsKind(StrEnum):
-    """The two texts that every applicant is shown."""
+    """The two texts that every applicant is shown, and the agreement of an organisation."""
 
     TERMS = "terms"
     SECURITY_NOTICE = "security_notice"
+    SUBSCRIBER = "subscriber"
+
+
+FOR_APPLICANTS = (TermsKind.TERMS, TermsKind.SECURITY_NOTICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +158,12 @@ def terms_findings(
 ) -> tuple[Finding, ...]:
     """What is missing: both texts shown, and from Substantial both read and accepted."""
     found: list[Finding] = []
-    for kind in TermsKind:
+    for kind in FOR_APPLICANTS:
         answers = [each for each in acceptances if each.kind is kind and library.knows(each)]
         if not answers:
             found.append(finding(*_NOT_PRESENTED[kind]))
-        elif level >= AssuranceLevel.SUBSTANTIAL and not (
-            answers[-1].read and answers[-1].accepted
-        ):
-            found.append(finding("REG-APP-S4a", "TERMS_NOT_ACCEPTED", (kind.value,)))
-        elif level >= AssuranceLevel.SUBSTANTIAL and not _was_shown(answers[-1]):
-            found.append(finding("REG-APP-S4c", "TERMS_NOT_FULLY_SHOWN", (kind.value,)))
+        elif level >= AssuranceLevel.SUBSTANTIAL:
+            found += _unaccepted(answers[-1])
     return tuple(found)
 
 
@@ -176,6 +177,44 @@ def require_agreement(acceptances: tuple[Acceptance, ...], *, by_statute: bool) 
         raise Refused((finding("REG-APP-L7", "AGREEMENT_MISSING"),))
 
 
-def _was_shown(acceptance: Acceptance) -> bool:
-    """An answer given before the end of the text was shown answers to something else."""
-    return acceptance.shown_at is not None and acceptance.shown_at <= acceptance.at
+def require_accepted(acceptance: Acceptance) -> None:
+    """At whatever level: read, accepted, and shown to the end before.
+
+    Raises: Refused (REG-APP-S4a, S4c).
+    """
+    if found := _unaccepted(acceptance):
+        raise Refused(found)
+
+
+def part_findings(
+    subject: tuple[Acceptance, ...],
+    subscriber: tuple[Acceptance, ...],
+    library: TermsLibrary,
+    applied_at: datetime,
+) -> tuple[Finding, ...]:
+    """Which of the two agreements is missing where subscriber and subject differ (REG-APP-L4).
+
+    The subscriber's is of no older version than the one in force when the subject applied.
+    """
+    in_force = library.in_force(TermsKind.SUBSCRIBER, applied_at)
+    parts = {
+        "subscriber": any(
+            each.accepted and all(each.version >= now.version for now in in_force)
+            for each in subscriber
+            if each.kind is TermsKind.SUBSCRIBER and library.knows(each)
+        ),
+        "subject": any(each.kind is TermsKind.TERMS and each.accepted for each in subject),
+    }
+    missing = tuple(name for name, made in parts.items() if not made)
+    return (finding("REG-APP-L4", "AGREEMENT_PART_MISSING", missing),) if missing else ()
+
+
+def _unaccepted(answer: Acceptance) -> tuple[Finding, ...]:
+    """Why the last answer to a text is no acceptance of it."""
+    kind = (answer.kind.value,)
+    if not (answer.read and answer.accepted):
+        return (finding("REG-APP-S4a", "TERMS_NOT_ACCEPTED", kind),)
+    # An answer given before the end of the text was shown answers to something else.
+    if answer.shown_at is None or answer.shown_at > answer.at:
+        return (finding("REG-APP-S4c", "TERMS_NOT_FULLY_SHOWN", kind),)
+    return ()

@@ -12,7 +12,8 @@ from ra.levels import AssuranceLevel
 from records.database import Database
 from records.tables import application, certificate, subject
 
-_OF_ORGANISATIONS = ("employee", "legal-person-seal")
+_SEAL = "legal-person-seal"
+_OF_ORGANISATIONS = ("employee", _SEAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,21 @@ class Holders:
             return None
         level = AssuranceLevel[row.level.upper()]
         return Holder(row.subject_id, level, row.fingerprint, row.id)
+
+    def level_of_seal(
+        self, fingerprint: str, subject_id: str, now: datetime
+    ) -> AssuranceLevel | None:
+        """The level of this certificate if it is a live seal of this legal person; else None."""
+        query = (
+            select(application.c.level)
+            .join(certificate, certificate.c.application_id == application.c.id)
+            .where(certificate.c.fingerprint == fingerprint, certificate.c.profile == _SEAL)
+            .where(certificate.c.subject_id == subject_id, certificate.c.not_after >= now)
+            .where(certificate.c.status == "issued")
+        )
+        with self._database.read() as tx:
+            level = tx.execute(query).scalar()
+        return None if level is None else AssuranceLevel[level.upper()]
 
     def level_of(self, subject_id: str, now: datetime) -> AssuranceLevel | None:
         """The highest level of a live certificate of the person; None without one."""

@@ -21,6 +21,7 @@ from ra.legal_persons import Act, CvrNumber, Drawn
 from ra.levels import AssuranceLevel
 from ra.mandate_package import MandateApproval
 from ra.mandates import Authenticated, Mandate, MandateId, MandateState
+from ra.terms import Acceptance
 from records.audit_log import append
 from records.database import Database
 from records.errors import NotFound
@@ -215,6 +216,18 @@ class Mandates:
             if granted.act is not Act.REGISTER:
                 return
             _register(tx, granted, approval.officer, now)
+
+    def note(
+        self, before: Mandate, after: Mandate, what: str, told: dict[str, Detail], now: datetime
+    ) -> None:
+        """Keep what is done under a granted mandate, with an event of its own; Conflict."""
+        with self._database.write() as tx:
+            self._replace(tx, before, after)
+            append(tx, Event(f"mandate.{what}", HOLDER, after.id, told), now)
+
+    def agreements(self, cvr: CvrNumber) -> tuple[Acceptance, ...]:
+        """What was accepted for a legal person under mandates that are granted."""
+        return tuple(made for each in self.granted(cvr) for made in each.agreements)
 
     def organisation(self, cvr: CvrNumber) -> Organisation:
         """The legal person of this number; NotFound when nobody asked for it yet."""

@@ -5,16 +5,16 @@ An officer is known by a pseudonym everywhere; the name stands sealed in one pla
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
-from audit.events import Event
+from audit.events import Detail, Event
 from audit.payloads import Payload
 from ca.identifiers import IssuerName, SerialNumber
 from records.audit_log import append
@@ -60,6 +60,8 @@ class Officer:
     role: Role
     subject_id: str
     state: str
+    certificate: str | None = field(default=None, compare=False)
+    """The certificate with which the officer acts: SHA-256, in hexadecimal; None: with none."""
 
 
 class LinkUsed(Conflict):
@@ -123,8 +125,18 @@ class Officers:
         with self._database.read() as tx:
             return _one(tx, officer_id)
 
-    def make_link(self, officer_id: str, purpose: str, now: datetime, life: timedelta) -> str:
-        """A secret that works once, for `enrolment` or `sign-in`; only its hash is kept."""
+    def make_link(
+        self,
+        officer_id: str,
+        purpose: str,
+        now: datetime,
+        life: timedelta,
+        certificate: str | None = None,
+    ) -> str:
+        """A secret that works once, for `enrolment` or `sign-in`; only its hash is kept.
+
+        To sign in takes the officer's own certificate, by its fingerprint.
+        """
         token = secrets.token_urlsafe(32)
         with self._database.write() as tx:
             _one(tx, officer_id)
@@ -134,13 +146,11 @@ class Officers:
                     officer_id=officer_id,
                     purpose=purpose,
                     expires_at=now + life,
+                    fingerprint=certificate,
                 )
             )
-            append(
-                tx,
-                Event("officer.linked", "system:operator", officer_id, {"purpose": purpose}),
-                now,
-            )
+            actor = "system:operator" if certificate is None else officer_id
+            append(tx, Event("officer.linked", actor, officer_id, {"purpose": purpose}), now)
         return token
 
     def redeem(self, token: str, purpose: str, now: datetime) -> Officer:
@@ -152,10 +162,11 @@ class Officers:
                     one_time_link.c.token_sha256 == _sha256(token),
                     one_time_link.c.purpose == purpose,
                     one_time_link.c.used_at.is_(None),
+                    (one_time_link.c.fingerprint.is_not(None) | (purpose == "enrolment")),
                     one_time_link.c.expires_at > now,
                 )
                 .values(used_at=now)
-                .returning(one_time_link.c.officer_id)
+                .returning(one_time_link.c.officer_id, one_time_link.c.fingerprint)
             ).first()
             if row is None:
                 raise LinkUsed("this link", "used, expired or unknown")
@@ -163,7 +174,7 @@ class Officers:
             if found.state == "ended":
                 raise LinkUsed("this link", "used, expired or unknown")
             append(tx, Event("officer.link_used", found.id, found.id, {"purpose": purpose}), now)
-        return found
+        return replace(found, certificate=row.fingerprint)
 
     def enrol(
         self, officer_id: str, issuer: IssuerName, issued: x509.Certificate, now: datetime
@@ -191,35 +202,34 @@ class Officers:
         """The active officer whose good certificate this is; None for any other."""
         fingerprint = presented.fingerprint(hashes.SHA256()).hex()
         with self._database.read() as tx:
-            row = tx.execute(
-                select(officer)
-                .join(officer_certificate, officer_certificate.c.officer_id == officer.c.id)
-                .join(certificate, certificate.c.fingerprint == officer_certificate.c.fingerprint)
-                .where(officer_certificate.c.fingerprint == fingerprint)
-                .where(officer.c.state == "active", certificate.c.status == "issued")
-            ).first()
+            row = tx.execute(_acting().where(certificate.c.fingerprint == fingerprint)).first()
         return None if row is None else _officer(row)
 
-    def start_session(self, officer_id: str, now: datetime, life: timedelta) -> str:
-        """A browser session; only its hash is kept."""
+    def start_session(self, of: Officer, now: datetime, life: timedelta) -> str:
+        """A browser session, as long as the certificate is good; only its hash is kept."""
         token = secrets.token_urlsafe(32)
         with self._database.write() as tx:
             tx.execute(
                 insert(officer_session).values(
-                    token_sha256=_sha256(token), officer_id=officer_id, expires_at=now + life
+                    token_sha256=_sha256(token),
+                    officer_id=of.id,
+                    expires_at=now + life,
+                    fingerprint=of.certificate,
                 )
             )
-            append(tx, Event("officer.signed_in", officer_id, officer_id, {}), now)
+            details: dict[str, Detail] = {"fingerprint": of.certificate or "none"}
+            append(tx, Event("officer.signed_in", of.id, of.id, details), now)
         return token
 
     def by_session(self, token: str, now: datetime) -> Officer | None:
-        """Whose browser session this is; None once it has ended."""
+        """Whose browser session this is; None once it or its certificate has ended."""
+        began = officer_session.c.fingerprint == certificate.c.fingerprint
         with self._database.read() as tx:
             row = tx.execute(
-                select(officer)
-                .join(officer_session, officer_session.c.officer_id == officer.c.id)
+                _acting()
+                .join(officer_session, began & (officer_session.c.officer_id == officer.c.id))
                 .where(officer_session.c.token_sha256 == _sha256(token))
-                .where(officer_session.c.expires_at > now, officer.c.state != "ended")
+                .where(officer_session.c.expires_at > now)
             ).first()
         return None if row is None else _officer(row)
 
@@ -231,6 +241,16 @@ class Officers:
                 .where(officer_session.c.token_sha256 == _sha256(token))
                 .values(expires_at=now)
             )
+
+
+def _acting() -> Select[Any]:
+    """Active officers by their good certificates."""
+    return (
+        select(officer, certificate.c.fingerprint)
+        .join(officer_certificate, officer_certificate.c.officer_id == officer.c.id)
+        .join(certificate, certificate.c.fingerprint == officer_certificate.c.fingerprint)
+        .where(officer.c.state == "active", certificate.c.status == "issued")
+    )
 
 
 def _sha256(token: str) -> str:
@@ -245,4 +265,6 @@ def _one(tx: Connection, officer_id: str) -> Officer:
 
 
 def _officer(row: Row[tuple[object, ...]]) -> Officer:
-    return Officer(row.id, row.person_id, Role(row.role), row.subject_id, row.state)
+    acts_with = row._mapping.get("fingerprint")  # noqa: SLF001 - SQLAlchemy's own name
+    role = Role(row.role)
+    return Officer(row.id, row.person_id, role, row.subject_id, row.state, acts_with)

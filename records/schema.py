@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-CURRENT = "0017"
+CURRENT = "0018"
 _NAMED = 5
 # What each engine says of the triggers that are there: table, name and body.
 _PRESENT = {

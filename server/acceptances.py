@@ -6,7 +6,7 @@ from datetime import datetime
 from ra.applications import Application
 from ra.errors import Refused
 from ra.renewal_rules import terms_outdated
-from ra.terms import Acceptance, TermsKind, accept
+from ra.terms import FOR_APPLICANTS, Acceptance, TermsKind, accept
 from server.assembly import Assembly
 
 
@@ -14,14 +14,19 @@ def acceptances_of(
     parts: Assembly, answers: Mapping[str, dict[str, object]], session: str, now: datetime
 ) -> Iterator[Acceptance]:
     """The own answer to each kind of text, in whichever language it was shown."""
-    for kind in TermsKind:
-        answer = answers.get(kind.value, {})
-        digest = str(answer.get("sha256", ""))
-        in_force = parts.policy.terms.in_force(kind, now)
-        offered = parts.policy.terms.offered(kind, digest, now) or in_force[0]
-        yield accept(
-            answer, offered, now, parts.persons.presentations.shown_at(session, digest, now)
-        )
+    for kind in FOR_APPLICANTS:
+        yield acceptance_of(parts, kind, answers.get(kind.value, {}), session, now)
+
+
+def acceptance_of(
+    parts: Assembly, kind: TermsKind, answer: Mapping[str, object], session: str, now: datetime
+) -> Acceptance:
+    """The own answer to one text; Refused (REG-APP-S4b) when it is to no text in force."""
+    digest = str(answer.get("sha256", ""))
+    in_force = parts.policy.terms.in_force(kind, now)
+    offered = parts.policy.terms.offered(kind, digest, now) or in_force[0]
+    shown_at = parts.persons.presentations.shown_at(session, digest, now)
+    return accept(answer, offered, now, shown_at)
 
 
 def answered_or_kept(

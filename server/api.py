@@ -4,6 +4,7 @@ Officers come with their certificate (mutual TLS), applicants with the secret of
 """
 
 import json
+from datetime import timedelta
 from secrets import token_hex
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -13,7 +14,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from records.audit_log import audit_log
 from records.audit_payloads import Opening, open_for
 from records.audit_samples import Drawing
-from server.access import Act, acting_officer, officer_of
+from server.access import Act, acting_officer, officer_of, presented_certificate
 from server.api_applications import register_applications
 from server.api_associations import register_associations
 from server.api_case_requesters import register_case_requesters
@@ -82,6 +83,17 @@ def _staff(blueprint: APIBlueprint, parts: Assembly) -> None:
         )
         pem = certificate.public_bytes(Encoding.PEM).decode()
         return jsonify({"officer": officer.id, "role": officer.role, "certificate": pem}), 201
+
+    @blueprint.post("/sign-ins", summary="A link to sign in to the pages with, once")
+    def sign_in() -> tuple[Response, int]:
+        officer = parts.officers.by_certificate(presented_certificate(request))
+        if officer is None:
+            raise NotSignedIn
+        minutes = parts.settings.links.minutes
+        life, own = timedelta(minutes=minutes), officer.certificate
+        token = parts.officers.make_link(officer.id, "sign-in", utc_now(), life, own)
+        link = f"{parts.settings.staff.url}/sign-in/{token}"
+        return jsonify({"officer": officer.id, "link": link, "minutes": minutes}), 201
 
     @blueprint.get("/whoami", summary="The officer whose certificate this is")
     def whoami() -> Response:

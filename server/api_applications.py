@@ -9,7 +9,7 @@ from ra.applications import STEPS, Application, ApplicationState
 from ra.errors import MalformedField, Refused
 from ra.proofing import PresentedDocument
 from ra.requirements import finding
-from ra.terms import TermsKind
+from ra.terms import FOR_APPLICANTS
 from records.errors import NotFound
 from server.access import Act, acting_officer, applicant_only, officer_of
 from server.api_contacts import attestation_of, contact_of
@@ -54,7 +54,7 @@ def _applicants(blueprint: APIBlueprint, parts: Assembly) -> None:
                 "sha256": each.sha256,
                 "text": each.text,
             }
-            for kind in TermsKind
+            for kind in FOR_APPLICANTS
             for each in parts.policy.terms.in_force(kind, utc_now())
             if each.language == query.language
         }

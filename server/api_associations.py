@@ -1,16 +1,20 @@
 """API operations on associations: an organisation proposes, a person agrees, either side ends.
 
-Everybody presents the certificate of their own personal credential; officers only read.
+Everybody presents the certificate of their own personal credential; officers only read. What an
+organisation's own system says is authenticated by the signature of a seal.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from flask import Response, jsonify, request
 from flask_openapi3.blueprint import APIBlueprint
+from pydantic import ValidationError
 
 from ra.associations import Association, AssociationKind
 from ra.case import Basis
+from ra.errors import MalformedField
+from ra.feeds import FeedRecords
 from ra.legal_persons import CvrNumber
 from ra.levels import AssuranceLevel
 from ra.mandates import Authenticated
@@ -20,7 +24,11 @@ from server.api_organisation_models import (
     AssociationBody,
     AssociationPath,
     AssociationQuery,
+    FeedBody,
+    FeedRecordsBody,
     NamedApplicationBody,
+    OrganisationPath,
+    SignedRecordsBody,
 )
 from server.api_views import application_view
 from server.assembly import Assembly
@@ -35,9 +43,12 @@ from server.associations import (
     suspend_association,
 )
 from server.clock import utc_now
+from server.feeds import take_records
 from server.holders import acting_holder
 from server.organisation_applications import apply_as_employee
-from server.organisation_views import association_view
+from server.organisation_views import association_view, mandate_view
+from server.pem import cms_from_pem
+from server.subscribers import designate_feed
 
 _Change = Callable[[Assembly, str, Authenticated, datetime], Association]
 _CHANGES: tuple[tuple[str, str, _Change], ...] = (
@@ -84,8 +95,47 @@ def register_associations(blueprint: APIBlueprint, parts: Assembly) -> None:
         application, secret = apply_as_employee(parts, of, new_named(body), person, now)
         return jsonify({**application_view(application), "secret": secret}), 201
 
+    _feeds(blueprint, parts)
     for word, summary, change in _CHANGES:
         _change(blueprint, parts, (word, summary, change))
+
+
+def _feeds(blueprint: APIBlueprint, parts: Assembly) -> None:
+    @blueprint.post(
+        "/organisations/<cvr>/feed", summary="Designate the seal that signs for one's own system"
+    )
+    def feed_designation(path: OrganisationPath, body: FeedBody) -> tuple[Response, int]:
+        now = utc_now()
+        person = acting_holder(parts, request, now)
+        seal, company = body.certificate_sha256, CvrNumber.parse(path.cvr)
+        return jsonify(mandate_view(designate_feed(parts, company, seal, person, now))), 201
+
+    @blueprint.post(
+        "/organisations/<cvr>/feed/records", summary="Who belongs, signed by the designated seal"
+    )
+    def feed_records(path: OrganisationPath, body: SignedRecordsBody) -> Response:
+        signed = (body.records.encode(), cms_from_pem(body.signature))
+        company = CvrNumber.parse(path.cvr)
+        carried = take_records(parts, company, signed, read_records, utc_now())
+        return jsonify([association_view(each) for each in carried])
+
+
+def read_records(octets: bytes) -> FeedRecords:
+    """The records that a system signed; MalformedField when they are not of their form."""
+    try:
+        body = FeedRecordsBody.model_validate_json(octets)
+        made_at = datetime.fromisoformat(body.made_at)
+    except (ValidationError, ValueError):
+        raise MalformedField("records", "JSON with the fields of FeedRecordsBody") from None
+    if made_at.tzinfo is None:
+        raise MalformedField("made_at", "a time with its offset from UTC")
+    return FeedRecords(
+        company=CvrNumber.parse(body.cvr),
+        made_at=made_at.astimezone(UTC),
+        kind=AssociationKind(body.kind),
+        level=AssuranceLevel.from_label(body.level),
+        people=tuple(body.people),
+    )
 
 
 def _change(blueprint: APIBlueprint, parts: Assembly, operation: tuple[str, str, _Change]) -> None:

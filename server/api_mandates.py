@@ -20,6 +20,7 @@ from ra.renewals import Loss
 from server.access import Act, acting_officer, officer_of
 from server.api_models import ApprovalBody
 from server.api_organisation_models import (
+    AgreementBody,
     CallBackBody,
     ExtractBody,
     MandateBody,
@@ -54,6 +55,7 @@ from server.organisation_applications import NewNamed, apply_for_seal
 from server.organisation_renewals import Renewed
 from server.organisation_views import mandate_view
 from server.pem import cms_from_pem
+from server.subscribers import agree_as_subscriber
 
 
 def register_mandates(blueprint: APIBlueprint, parts: Assembly) -> None:
@@ -123,6 +125,14 @@ def _seals(blueprint: APIBlueprint, parts: Assembly) -> None:
         company = CvrNumber.parse(path.cvr)
         application, secret = apply_for_seal(parts, company, new_named(body), person, now)
         return jsonify({**application_view(application), "secret": secret}), 201
+
+    @blueprint.post("/organisations/<cvr>/agreement", summary="Agree as subscriber")
+    def subscriber_agreement(path: OrganisationPath, body: AgreementBody) -> tuple[Response, int]:
+        now = utc_now()
+        person = acting_holder(parts, request, now)
+        answer = (body.subscriber.model_dump(), body.session)
+        company = CvrNumber.parse(path.cvr)
+        return _shown(parts, agree_as_subscriber(parts, company, answer, person, now), 201)
 
 
 def _queue(blueprint: APIBlueprint, parts: Assembly) -> None:

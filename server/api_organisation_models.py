@@ -148,6 +148,41 @@ class AssociationBody(Body):
     basis: Literal["declaration", "administrator", "authoritative_system", "cvr_relation"]
 
 
+class AgreementBody(Body):
+    """The answer of an organisation to the agreement of the subscriber, and where it was shown."""
+
+    subscriber: TermsAnswer
+    session: Annotated[str, Field(max_length=100)]
+
+
+class FeedBody(Body):
+    """The seal that signs for the organisation's own system; null: none does any more."""
+
+    certificate_sha256: Digest | None
+
+
+class SignedRecordsBody(Body):
+    """Records of the organisation's own system, and the seal's detached CMS signature in PEM.
+
+    `records` is the JSON text that was signed, octet for octet, in UTF-8; `FeedRecordsBody` has
+    its fields.
+    """
+
+    records: Annotated[str, Field(max_length=64 * 1024)]
+    signature: Annotated[str, Field(max_length=64 * 1024)]
+
+
+class FeedRecordsBody(Body):
+    """Everybody who belongs to the organisation, by the ids of their applications."""
+
+    cvr: CvrText
+    made_at: Annotated[str, Field(max_length=40)]
+    """ISO 8601 with its offset from UTC."""
+    level: LevelWord
+    kind: Literal["credential", "link"] = "credential"
+    people: Annotated[list[Identifier], Field(max_length=1000)]
+
+
 class NamedApplicationBody(Body):
     """An application for a seal or an employee certificate.
 

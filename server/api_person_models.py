@@ -15,9 +15,10 @@ Secret = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 
 
 class PresentationBody(Body):
-    """In which language an applicant wants to read."""
+    """In which language who wants to read: an applicant, or an organisation as subscriber."""
 
     language: Literal["da", "sv", "en"] = "en"
+    reader: Literal["applicant", "subscriber"] = "applicant"
 
 
 class CompletionBody(Body):

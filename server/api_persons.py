@@ -4,7 +4,7 @@ from flask import Response, jsonify, request
 from flask_openapi3.blueprint import APIBlueprint
 
 from ra.further_evidence import ControlQuestions
-from ra.terms import TermsKind
+from ra.terms import FOR_APPLICANTS, TermsKind
 from server.access import Act, acting_officer, applicant_only, session_secret
 from server.api_models import ApplicationPath
 from server.api_person_models import (
@@ -49,12 +49,14 @@ def register_persons(blueprint: APIBlueprint, parts: Assembly) -> None:
 
 
 def _texts(blueprint: APIBlueprint, parts: Assembly) -> None:
-    @blueprint.post("/presentations", summary="Show an applicant the texts in force")
+    @blueprint.post(
+        "/presentations", summary="Show an applicant or a subscriber the texts in force"
+    )
     def present(body: PresentationBody) -> tuple[Response, int]:
         now = utc_now()
         texts = [
             each
-            for kind in TermsKind
+            for kind in (FOR_APPLICANTS if body.reader == "applicant" else (TermsKind.SUBSCRIBER,))
             for each in parts.policy.terms.in_force(kind, now)
             if each.language == body.language
         ]

@@ -11,7 +11,12 @@ from server.api_models import CertificatePath, HoldBody, RevocationBody
 from server.api_views import certificate_view
 from server.assembly import Assembly
 from server.clock import utc_now
-from server.revocations import grounds_of, hold_certificate, revoke_certificate
+from server.revocations import (
+    grounds_of,
+    hold_certificate,
+    release_certificate,
+    revoke_certificate,
+)
 
 
 def register_statuses(blueprint: APIBlueprint, parts: Assembly) -> None:
@@ -33,7 +38,7 @@ def register_statuses(blueprint: APIBlueprint, parts: Assembly) -> None:
     @blueprint.post("/certificates/<issuer>/<serial>/release", summary="Lift a hold")
     def release(path: CertificatePath) -> Response:
         officer = acting_officer(parts, request, Act.RELEASE)
-        record = parts.statuses.release(*place_of(path), officer.id, utc_now())
+        record = release_certificate(parts, place_of(path), officer, utc_now())
         return jsonify(certificate_view(record))
 
 

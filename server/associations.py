@@ -27,6 +27,7 @@ from records.associations import NewAssociation
 from server.assembly import Assembly
 from server.errors import NotAllowed
 from server.holders import numbers_of
+from server.subscribers import feed_of
 
 _NOT_AUTHORISED = ("ASC-S8a", "ASSOCIATION_ADMIN_NOT_AUTHORISED")
 
@@ -179,8 +180,14 @@ def _link_level(
             related = number is not None and _binds_alone(answer, number.value)
             return AssuranceLevel.HIGH if related else None
         case _:
-            # No system of an organisation is designated here, so no feed is authenticated.
-            return None
+            return _fed(parts, of, now)
+
+
+def _fed(parts: Assembly, of: Association, now: datetime) -> AssuranceLevel | None:
+    """Told by the system of the organisation, whose feed still is designated (ASC-S8b)."""
+    feed = feed_of(parts, of.organisation, now)
+    fed = of.proposed_by == parts.mandates.organisation(of.organisation).subject_id
+    return feed.level if feed and fed and feed.level >= of.asked_level else None
 
 
 def _administered(

@@ -21,8 +21,10 @@ from ca.signed_data import verify_detached
 from ra.approvals import SignerIdentity
 from ra.authenticators import RiskAssessment
 from ra.case import Channel
-from ra.errors import SignatureInvalid
-from records.officers import Officers
+from ra.errors import Refused, SignatureInvalid
+from ra.levels import AssuranceLevel
+from ra.requirements import finding
+from records.officers import Officer, Officers
 from server.staff_signatures import StaffSignatures
 
 _PERSON = re.compile(r"person-[0-9a-f]{8,64}")
@@ -104,6 +106,21 @@ def _assessment(table: Mapping[str, object]) -> RiskAssessment:
         valid_until=until,
         delivery=tuple(Channel(way) for way in ways),
     )
+
+
+def require_operator_level(decisions: Decisions, officer: Officer, level: AssuranceLevel) -> None:
+    """An officer decides at no level above that of the credential in use (USE-AUT-L10).
+
+    A certificate on the list reaches High, another one of an officer Substantial.
+
+    Raises: Refused when it is lower than the level.
+    """
+    listed = decisions.officers.get(officer.certificate or "")
+    reached = AssuranceLevel.LOW if officer.certificate is None else AssuranceLevel.SUBSTANTIAL
+    if listed == officer.person_id:
+        reached = AssuranceLevel.HIGH
+    if reached < level:
+        raise Refused((finding("USE-AUT-L10", "OPERATOR_LEVEL_TOO_LOW"),))
 
 
 class ListedSignatures:

@@ -35,6 +35,7 @@ from ra.requirements import finding
 from records.mandates import HOLDER
 from records.officers import Officer
 from server.assembly import Assembly
+from server.decisions import require_operator_level
 from server.errors import NotAllowed
 from server.holders import numbers_of
 from server.revocation_duties import end_mandates
@@ -131,6 +132,7 @@ def note_power(
     refuses the mandate and opens an incident.
     """
     before = parts.mandates.get(mandate_id)
+    require_operator_level(parts.decisions, officer, before.level)
     numbers = numbers_of(parts, [before.registrant.subject_id])
     matches = numbers.get(before.registrant.subject_id) == given.holder
     answer = register_answer(found_for(parts, before, now), now)
@@ -168,6 +170,7 @@ def note_call_back(
     if outcome not in {CallBack.CONFIRMED, CallBack.DENIED}:
         raise MalformedField("outcome", "confirmed or denied")
     before = parts.mandates.get(mandate_id)
+    require_operator_level(parts.decisions, officer, before.level)
     drawn = parts.mandates.call_back(mandate_id)
     if drawn is None or drawn.callback is not CallBack.PENDING:
         raise Conflict("not to be called back")
@@ -184,7 +187,8 @@ def conclude_mandate(parts: Assembly, mandate_id: str, officer: Officer, now: da
     Raises: Refused with every requirement that is not met, and the mandate stays as it is.
     """
     before = parts.mandates.get(mandate_id)
-    who = CheckingOfficer(officer.id, officer.person_id)
+    require_operator_level(parts.decisions, officer, before.level)
+    who = CheckingOfficer(officer.id, officer.person_id, certificate=officer.certificate)
     if officer.person_id in {before.holder, before.registrant.subject_id}:
         raise Refused((finding("REG-IDN-L7", "OFFICER_IS_SUBJECT"),))
     after = conclude(before, found_for(parts, before, now), who, parts.policy.policy, now)
@@ -201,6 +205,7 @@ def refuse_mandate(parts: Assembly, mandate_id: str, officer: Officer, now: date
     Raises: Conflict when nothing is against it, or it is decided.
     """
     before = parts.mandates.get(mandate_id)
+    require_operator_level(parts.decisions, officer, before.level)
     findings = mandate_findings(before, found_for(parts, before, now), parts.policy.policy, now)
     if not findings:
         raise Conflict("nothing is against it")
@@ -224,6 +229,7 @@ def approve_mandate(
     called back, the signature is another's, or both officers are one person.
     """
     before = parts.mandates.get(mandate_id)
+    require_operator_level(parts.decisions, officer, before.level)
     package = mandate_package(before, parts.mandates.salt(before))
     found = mandate_findings(before, found_for(parts, before, now), parts.policy.policy, now)
     if found:
@@ -257,6 +263,7 @@ def _record(
     parts: Assembly, mandate_id: str, change: Callable[[Mandate], Mandate], officer: Officer
 ) -> Mandate:
     before = parts.mandates.get(mandate_id)
+    require_operator_level(parts.decisions, officer, before.level)
     after = change(before)
     parts.mandates.update(before, after, officer.id, after.updated_at)
     return after

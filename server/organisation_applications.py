@@ -21,7 +21,7 @@ from ra.associations import AssociationKind, AssociationState
 from ra.claims import ClaimedIdentity
 from ra.errors import MalformedField, Refused
 from ra.evidence import Officer as ProofingOfficer
-from ra.legal_persons import Act, Company, CvrNumber, NamedOrganisation
+from ra.legal_persons import Company, CvrNumber, NamedOrganisation
 from ra.levels import AssuranceLevel
 from ra.mandate_assessment import status_findings
 from ra.mandates import Authenticated
@@ -43,6 +43,7 @@ from server.assembly import Assembly
 from server.errors import NotAllowed
 from server.organisation_renewals import Renewed, earlier_of, judged_anew, open_renewal
 from server.renewal_standing import as_conflict, is_published, look_again
+from server.subscribers import mandate_to_register
 
 SEAL, EMPLOYEE = "legal-person-seal", "employee"
 
@@ -69,8 +70,8 @@ def apply_for_seal(
     `open_renewal`; Conflict when it is being renewed already.
     """
     of = parts.mandates.organisation(company)
-    held = parts.mandates.held_by(actor.subject_id, company)
-    if of.level is None or not any(each.holds(Act.REGISTER, now.date()) for each in held):
+    mandate_to_register(parts, company, actor, now)
+    if of.level is None:
         raise Refused((finding("REG-IDL-S6a", "AUTHORISATION_NOT_VERIFIED"),))
     name = _registered_name(parts, company, now)
     claim = _claim_of(parts, actor.subject_id)
@@ -108,7 +109,8 @@ def take_up_named(
     if before.state is not ApplicationState.SUBMITTED:
         return before
     trained = parts.persons.trainings.trained_until(officer.person_id, now)
-    who = ProofingOfficer(officer.id, officer.person_id, trained_until=trained)
+    own = officer.certificate
+    who = ProofingOfficer(officer.id, officer.person_id, trained_until=trained, certificate=own)
     taken_up = start_proofing(before, who, now)
     parts.applications.update(before, taken_up, officer.id, now)
     return taken_up
@@ -131,7 +133,8 @@ def require_standing(parts: Assembly, application: Application, now: datetime) -
     """
     if application.applicant.organisation is None:
         return
-    found = standing_findings(application, standing_of(parts, application, now))
+    standing = standing_of(parts, application, now)
+    found = standing_findings(application, standing, parts.policy.terms)
     if found:
         raise Refused(found)
 
@@ -150,9 +153,11 @@ def standing_of(parts: Assembly, application: Application, now: datetime) -> Sta
         carried = found.levels.level if active and found.levels else None
         held = parts.holders.level_of(found.subject_id, now)
         carried = min(carried, held) if carried and held else None
+    by_contract = load_profile(application.profile).agreement == "contract"
+    agreements = parts.mandates.agreements(named.number) if by_contract else None
     renewed = application.renewal is not None
     anew = judged_anew(parts, named, application.level, now) if renewed else ()
-    return Standing(register.find(named.number, now), of.level, carried, anew)
+    return Standing(register.find(named.number, now), of.level, carried, agreements, anew)
 
 
 def _open(

@@ -20,6 +20,8 @@ def mandate_view(of: Mandate, drawn: CallBackRecord | None = None) -> JsonObject
         "registrant_level": of.registrant.level.label,
         "signatures": len(of.signatures),
         "declared": of.declaration is not None,
+        "feed": None if of.feed is None else of.feed.certificate,
+        "agreed_versions": [each.version for each in of.agreements],
         "register": None
         if register is None
         else {

@@ -17,7 +17,7 @@ from ra.errors import Conflict
 from ra.evidence import Check, CheckResult
 from ra.package import package_hash
 from ra.registers import PersonStatus
-from ra.requirements import Finding, Status, finding, requirements
+from ra.requirements import Finding, finding, requirements
 from ra.sources import SourceCatalogue
 from ra.verdicts import passes
 from records.officers import Officer
@@ -234,9 +234,7 @@ def refusal_reasons(
     others = tuple(
         finding(rule.id, error.code)
         for rule in requirements().values()
-        if rule.id.startswith("REG-IDN-")
-        and rule.met.status is Status.BUILT
-        and application.level in rule.levels
+        if rule.id.startswith("REG-IDN-") and application.level in rule.levels
         for error in rule.errors
         if not error.waits and (rule.id, error.code) not in named
     )

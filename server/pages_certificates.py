@@ -21,6 +21,7 @@ from server.revocations import (
     hold_certificate,
     is_issuer,
     may_be_held,
+    release_certificate,
     revoke_certificate,
 )
 
@@ -112,7 +113,7 @@ class CertificatePages:
         officer = acting(self.parts, Act.RELEASE)
         record = self._record(issuer, serial)
         read_form(EmptyForm)
-        self.parts.statuses.release(*_place(record), officer.id, utc_now())
+        release_certificate(self.parts, _place(record), officer, utc_now())
         return _see_again(record)
 
     def _longest_hold(self) -> int:

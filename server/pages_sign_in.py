@@ -1,4 +1,8 @@
-"""Signing in by a one-time link, signing out, and the way to the first page."""
+"""Signing in by a one-time link, signing out, and the way to the first page.
+
+Only an officer's own certificate makes such a link, so a session is by two factors, too, and ends
+with that certificate (USE-AUT-L10).
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,7 +58,7 @@ class SignInPages:
             return render("link_used", 410)
         if earlier := request.cookies.get(COOKIE):
             self.parts.officers.end_session(earlier, now)
-        session = self.parts.officers.start_session(officer.id, now, life)
+        session = self.parts.officers.start_session(officer, now, life)
         answer = see(url_for("pages.first"))
         answer.set_cookie(
             COOKIE,

@@ -43,6 +43,7 @@ from records.officers import Officer
 from records.proofing_records import add_resolution
 from server.assembly import Assembly
 from server.attempts import attempt
+from server.decisions import require_operator_level
 from server.errors import NoRegisters
 from server.registration import proofing_officer, require_in_hand
 
@@ -84,6 +85,7 @@ def take_up(parts: Assembly, application_id: str, officer: Officer, now: datetim
     Raises: Refused when the officer is the subject or not trained (ORG-STF-L1); Conflict.
     """
     before = parts.applications.get(application_id)
+    require_operator_level(parts.decisions, officer, before.level)
     who = proofing_officer(parts, officer, now)
     if not who.is_trained(now):
         raise ra.errors.Refused((finding("ORG-STF-L1", "OFFICER_NOT_TRAINED"),))
@@ -295,6 +297,7 @@ def resolve_referral(
 ) -> Application:
     """A second officer answers for a deviation of names, with a reason."""
     before = parts.applications.get(application_id)
+    require_operator_level(parts.decisions, officer, before.level)
     who = proofing_officer(parts, officer, now)
     after = resolve_by_officer(before, who, *word, now)
     parts.applications.update(
@@ -314,7 +317,7 @@ def withdraw_application(parts: Assembly, application_id: str, now: datetime) ->
 def _in_hand(parts: Assembly, application_id: str, officer: Officer) -> Application:
     """The application, unless another officer proves this identity."""
     application = parts.applications.get(application_id)
-    require_in_hand(application, officer)
+    require_in_hand(parts, application, officer)
     return application
 
 

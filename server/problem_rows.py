@@ -171,7 +171,7 @@ def _not_signed_in(_: NotSignedIn) -> Problem:
         title="Nobody knows who you are",
         status=401,
         detail="The request came with no valid certificate, session or secret.",
-        way_out="Present your certificate, or ask the operator for a link: tillid officer link.",
+        way_out="Present your certificate, or make a link with it: tillid officer sign-in.",
     )
 
 

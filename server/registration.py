@@ -44,6 +44,7 @@ from records.renewals import keep_renewal
 from server.acceptances import answered_or_kept
 from server.assembly import Assembly
 from server.attempts import attempt
+from server.decisions import require_operator_level
 from server.delivery import awaits_activation, delivery_ports
 from server.errors import IssuerOffline
 from server.fulfilment import fulfil_application
@@ -156,7 +157,7 @@ def record_document(
         by that officer.
     """
     before = parts.applications.get(application_id)
-    require_in_hand(before, officer)
+    require_in_hand(parts, before, officer)
     taken_up = before
     if before.state in {ApplicationState.SUBMITTED, ApplicationState.REFERRED}:
         taken_up = start_proofing(before, proofing_officer(parts, officer, now), now)
@@ -172,7 +173,7 @@ def conclude_proofing(
 ) -> Application:
     """Conclude the proofing: the application is verified or referred, or Refused says why not."""
     before = parts.applications.get(application_id)
-    require_in_hand(before, officer)
+    require_in_hand(parts, before, officer)
     if before.applicant.organisation is not None:
         before = take_up_named(parts, before, officer, now)
     with attempt(parts, before, officer.id, now):
@@ -200,6 +201,7 @@ def reject_application(
 ) -> Application:
     """Close an application with its reasons."""
     before = parts.applications.get(application_id)
+    require_operator_level(parts.decisions, officer, before.level)
     after = refuse(before, findings, now)
     parts.applications.update(before, after, officer.id, now)
     return after
@@ -218,9 +220,11 @@ def approve_application(
     It stays approved while the issuer's token is not there.
 
     Raises:
-        Refused: the signature is another's or over other octets, or the rules of four eyes.
+        Refused: the signature is another's or over other octets, the rules of four eyes, or the
+            officer's credential is below the level.
     """
     before = parts.applications.get(application_id)
+    require_operator_level(parts.decisions, officer, before.level)
     package = application_package(before)
     candidate = Approval(
         before.id, officer.id, officer.person_id, package_hash(package), signature, now
@@ -238,9 +242,10 @@ def approve_application(
 
 
 def proofing_officer(parts: Assembly, officer: Officer, now: datetime) -> ProofingOfficer:
-    """The officer as the proofing records it, with how long the training holds."""
+    """The officer as the proofing records it: how long the training holds, which certificate."""
     until = parts.persons.trainings.trained_until(officer.person_id, now)
-    return ProofingOfficer(officer.id, officer.person_id, trained_until=until)
+    own = officer.certificate
+    return ProofingOfficer(officer.id, officer.person_id, trained_until=until, certificate=own)
 
 
 def profile_reference(profile: Profile) -> ProfileReference:
@@ -248,8 +253,12 @@ def profile_reference(profile: Profile) -> ProfileReference:
     return ProfileReference(profile.name, profile.sha256, profile.validity_days)
 
 
-def require_in_hand(application: Application, officer: Officer) -> None:
-    """Only the officer whose name stands on the proofing goes on with it."""
+def require_in_hand(parts: Assembly, application: Application, officer: Officer) -> None:
+    """Only the officer whose name stands on the proofing goes on with it, at the level it is for.
+
+    Raises: Refused (USE-AUT-L10); Conflict.
+    """
+    require_operator_level(parts.decisions, officer, application.level)
     proofing = application.state is ApplicationState.PROOFING
     if proofing and application.officer and application.officer.pseudonym != officer.id:
         raise ra.errors.Conflict("in the hands of another officer")

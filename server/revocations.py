@@ -9,10 +9,12 @@ from ca.identifiers import IssuerName, SerialNumber
 from ca.profiles import load_profile
 from ra.errors import MalformedField
 from records.certificate_rows import CertificateRecord
+from records.officers import Officer
 from revocation.causes import Cause, Grounds, Party, party_of
 from revocation.errors import RevocationRefused, RevocationRule
 from revocation.reasons import Reason
 from server.assembly import Assembly
+from server.decisions import require_operator_level
 from server.errors import NotAllowed
 
 Place = tuple[IssuerName, SerialNumber]
@@ -60,6 +62,21 @@ def hold_certificate(
     if not may_be_held(profile):
         raise RevocationRefused(RevocationRule.PROFILE_WITHOUT_HOLD, profile)
     return parts.statuses.hold(*place, actor, now, cause)
+
+
+def release_certificate(
+    parts: Assembly, place: Place, officer: Officer, now: datetime
+) -> CertificateRecord:
+    """Lift the hold of one certificate, which lets it be trusted again.
+
+    Hold and revocation are refused to no officer for the level: what is lost does not wait.
+
+    Raises: Refused (USE-AUT-L10) when the officer's credential is below the certificate's level.
+    """
+    of = parts.certificates.record(*place).application_id
+    if of is not None:
+        require_operator_level(parts.decisions, officer, parts.applications.get(of).level)
+    return parts.statuses.release(*place, officer.id, now)
 
 
 def may_be_held(profile: str) -> bool:

@@ -1,8 +1,10 @@
 """How officers come to their certificates: invited by the operator, enrolled by a one-time link."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from ca.issuance import CertificateOrder, issue, prepare
 from ca.names import SubjectName
@@ -38,4 +40,5 @@ def enrol_officer(
     prepared = prepare(order, issuing, now, parts.settings.serial.node)
     certificate = issue(prepared, parts.certificates, officer.id, now)
     parts.officers.enrol(officer.id, issuing.name, certificate, now)
-    return officer, certificate
+    fingerprint = certificate.fingerprint(hashes.SHA256()).hex()
+    return replace(officer, certificate=fingerprint), certificate

@@ -66,6 +66,8 @@ one_time_link = Table(
     Column("purpose", String(12), nullable=False, info=OPERATIONAL),
     Column("expires_at", UtcTime, nullable=False, info=OPERATIONAL),
     Column("used_at", UtcTime, info=OPERATIONAL),
+    # The certificate by which an officer asked for a link to sign in with.
+    Column("fingerprint", String(64), info=BY_OFFICER),
     CheckConstraint("purpose IN ('enrolment', 'sign-in')", name="purpose"),
     sqlite_with_rowid=False,
 )
@@ -76,5 +78,6 @@ officer_session = Table(
     Column("token_sha256", String(64), primary_key=True, info=RANDOM),
     Column("officer_id", String(40), nullable=False, info=BY_OFFICER),
     Column("expires_at", UtcTime, nullable=False, info=OPERATIONAL),
+    Column("fingerprint", String(64), info=BY_OFFICER),
     sqlite_with_rowid=False,
 )

@@ -179,7 +179,7 @@ def test_nothing_is_issued_that_could_not_be_written(
         (("ca", "show", "none"), 3),
         (("profile", "show", "none"), 3),
         (("profile", "show", "../root"), 3),
-        (("officer", "link", "officer-0"), 3),
+        (("officer", "sign-in", "--identity", "/nowhere"), 3),
         (("cert", "show", "issuing/01ab"), 3),
         (("cert", "status", "issuing/01ab"), 9),
         (("cert", "revoke", "issuing/01ab", "--reason", "superseded", "--yes"), 3),
@@ -228,9 +228,14 @@ _SUBMITTED = "application.submitted"
 def test_officers_act_with_the_rights_of_their_role(
     tillid: Operator, installed: Installed, tmp_path: Path
 ) -> None:
-    of = vetted(installed.parts, installed.parts.officers.all()[0][0]).id
     clerk, approver = map(installed.identity, (Role.REGISTRATION_OFFICER, Role.APPROVING_OFFICER))
+    own = x509.load_pem_x509_certificate(clerk.read_bytes())
+    officer = installed.parts.officers.by_certificate(own)
+    assert officer is not None
+    of = vetted(installed.parts, officer).id
     admin, auditor = map(installed.identity, (Role.SECURITY_ADMINISTRATOR, Role.AUDITOR))
+    link = tillid("officer", "sign-in", "--identity", clerk).result["link"]
+    assert link.startswith(f"{installed.parts.settings.staff.url}/sign-in/")
     listed = tillid("application", "list", "--identity", clerk)
     assert of in {one["id"] for one in listed.result["applications"]}
     for verb in ("show", "conclude", "approve"):

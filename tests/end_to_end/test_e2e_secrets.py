@@ -31,7 +31,8 @@ def told(workshop: Workshop) -> Iterator[Told]:
     with workshop.empty() as service:
         office = Office(service.start())
         applied, certificate = office.certified()
-        (link,) = service.verb("officer", "link", officer_id(office))["links"].values()
+        who = str(office.identity("registration_officer"))
+        link = service.verb("officer", "sign-in", "--identity", who)["link"]
         invited = service.verb("officer", "invite", "Canary Officer", "--role", "auditor")["link"]
         given_name, surname = persona_name(CprNumber(NANCY))
         canaries = {

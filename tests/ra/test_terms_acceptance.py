@@ -10,11 +10,14 @@ from ra.errors import MalformedField, Refused
 from ra.levels import AssuranceLevel
 from ra.terms import (
     LANGUAGES,
+    Acceptance,
     TermsKind,
     TermsLibrary,
     accept,
     parse_terms,
+    part_findings,
     read_terms_library,
+    require_accepted,
     require_agreement,
     terms_findings,
 )
@@ -23,7 +26,7 @@ from tests.support.ra_builders import NOW, drafted
 _DOCUMENT = "kind: terms\nversion: 2\nlanguage: en\nvalid_from: 2026-02-01\n\n# Terms\n"
 
 
-def test_both_texts_are_shipped_and_in_force() -> None:
+def test_every_text_is_shipped_and_in_force() -> None:
     library = read_terms_library()
     for kind in TermsKind:
         texts = library.in_force(kind, NOW)
@@ -118,3 +121,45 @@ def test_a_text_without_its_header_is_refused(missing: str) -> None:
 
 def test_a_text_is_read_with_its_date() -> None:
     assert parse_terms(_DOCUMENT).valid_from == date(2026, 2, 1)
+
+
+def _agreed(library: TermsLibrary, *, accepted: bool = True) -> Acceptance:
+    text = library.in_force(TermsKind.SUBSCRIBER, NOW)[0]
+    answer = {"sha256": text.sha256, "read": True, "accepted": accepted}
+    return accept(answer, text, NOW, shown_at=NOW)
+
+
+def test_subscriber_and_subject_each_enter_into_an_agreement_of_their_own() -> None:
+    library, own = read_terms_library(), drafted().acceptances
+    both = (_agreed(library),)
+    assert part_findings(own, both, library, NOW) == ()
+    refused = tuple(replace(each, accepted=False) for each in own)
+    for subject, subscriber, missing in (
+        (own, (), ("subscriber",)),
+        (refused, both, ("subject",)),
+        ((), (), ("subscriber", "subject")),
+    ):
+        (found,) = part_findings(subject, subscriber, library, NOW)
+        assert (found.code, found.concerns) == ("AGREEMENT_PART_MISSING", missing)
+
+
+def test_what_the_subscriber_agreed_to_is_no_older_than_what_is_in_force_at_the_application() -> (
+    None
+):
+    document = _DOCUMENT.replace("kind: terms", "kind: subscriber")
+    library = TermsLibrary((*read_terms_library().versions, parse_terms(document)))
+    own, before, later = drafted().acceptances, (_agreed(library),), NOW + timedelta(days=17)
+    assert part_findings(own, before, library, NOW) == ()
+    (found,) = part_findings(own, before, library, later)
+    assert found.concerns == ("subscriber",)
+    strange = (replace(before[0], sha256="0" * 64),)
+    assert part_findings(own, strange, library, NOW) != ()
+
+
+def test_what_is_not_read_and_accepted_is_no_agreement_at_any_level() -> None:
+    library = read_terms_library()
+    require_accepted(_agreed(library))
+    with pytest.raises(Refused, match="TERMS_NOT_ACCEPTED"):
+        require_accepted(_agreed(library, accepted=False))
+    with pytest.raises(Refused, match="TERMS_NOT_FULLY_SHOWN"):
+        require_accepted(replace(_agreed(library), shown_at=None))

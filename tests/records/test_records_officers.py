@@ -1,5 +1,6 @@
 """Officers: one-time links, sessions, and the certificate by which one is known."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -147,26 +148,63 @@ def test_a_certificate_that_was_never_bound_is_nobodys(stores: Stores) -> None:
     assert stores.officers.by_certificate(stores.issue(server_order(), NOW)) is None
 
 
-def test_a_session_lasts_until_it_ends(stores: Stores, invited: Officer) -> None:
-    token = stores.officers.start_session(invited.id, NOW, HOUR)
+def enrolled(stores: Stores, invited: Officer) -> Officer:
+    """The officer as who acts with a certificate of their own."""
+    certificate = stores.issue(staff_order(invited), NOW)
+    stores.officers.enrol(invited.id, ISSUING, certificate, NOW)
+    found = stores.officers.by_certificate(certificate)
+    assert found is not None
+    return found
 
-    assert stores.officers.by_session(token, NOW) == invited
+
+def test_a_session_lasts_until_it_ends(stores: Stores, invited: Officer) -> None:
+    officer = enrolled(stores, invited)
+    token = stores.officers.start_session(officer, NOW, HOUR)
+
+    found = stores.officers.by_session(token, NOW)
+    assert found is not None
+    assert (found, found.certificate) == (officer, officer.certificate)
     assert stores.officers.by_session(token, NOW + HOUR) is None
     stores.officers.end_session(token, NOW)
     assert stores.officers.by_session(token, NOW) is None
 
 
 def test_a_session_ends_with_its_officer(stores: Stores, invited: Officer) -> None:
-    token = stores.officers.start_session(invited.id, NOW, HOUR)
+    token = stores.officers.start_session(enrolled(stores, invited), NOW, HOUR)
     end(stores, invited)
 
     assert stores.officers.by_session(token, NOW) is None
 
 
+def test_a_session_ends_with_the_certificate_that_began_it(
+    stores: Stores, invited: Officer
+) -> None:
+    certificate = stores.issue(staff_order(invited), NOW)
+    stores.officers.enrol(invited.id, ISSUING, certificate, NOW)
+    officer = stores.officers.by_certificate(certificate)
+    assert officer is not None
+    token = stores.officers.start_session(officer, NOW, HOUR)
+    stores.revoked(certificate, NOW)
+
+    assert stores.officers.by_session(token, NOW) is None
+
+
+def test_no_session_is_anybodys_without_a_certificate_of_that_officer(
+    stores: Stores, invited: Officer
+) -> None:
+    officer = enrolled(stores, invited)
+    other = enrolled(stores, stores.officers.invite("Anden", Role.AUDITOR, NOW))
+    for certificate in (None, other.certificate, "0" * 64):
+        forged = replace(officer, certificate=certificate)
+        token = stores.officers.start_session(forged, NOW, HOUR)
+        assert stores.officers.by_session(token, NOW) is None
+
+
 def test_neither_links_nor_sessions_are_kept_readable(stores: Stores, invited: Officer) -> None:
+    officer = enrolled(stores, invited)
     secrets = (
-        stores.officers.make_link(invited.id, "sign-in", NOW, HOUR),
-        stores.officers.start_session(invited.id, NOW, HOUR),
+        stores.officers.make_link(officer.id, "sign-in", NOW, HOUR, officer.certificate),
+        stores.officers.start_session(officer, NOW, HOUR),
     )
 
     with stores.database.read() as tx:

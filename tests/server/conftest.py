@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,16 @@ from server.public import PublicApp
 from tests.support.authorities import site
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
-from tests.support.staff import Browser, Office, an_app, an_officer
+from tests.support.staff import Browser, Office, an_app, an_officer, listing
 
 __all__ = ["site"]
 
 
 @contextmanager
 def _an_office(softhsm: SoftHsm, state: Path) -> Iterator[Office]:
-    with an_installation(softhsm, state) as parts:
-        staff = {role: an_officer(parts, role) for role in Role}
+    with an_installation(softhsm, state) as installed:
+        staff = {role: an_officer(installed, role) for role in Role}
+        parts = replace(installed, decisions=listing(*staff.values()))
         yield Office(parts, an_app(parts), staff)
 
 

@@ -227,6 +227,8 @@ BY_HOLDER = {
     ("post", f"{MANDATE}/signatures"): {"asked_sha256": DIGEST},
     ("post", f"{MANDATE}/withdrawal"): None,
     ("post", f"{ORGANISATION}/applications"): NAMED,
+    ("post", f"{ORGANISATION}/agreement"): {"session": "x", "subscriber": ANSWER},
+    ("post", f"{ORGANISATION}/feed"): {"certificate_sha256": None},
     ("post", "/api/v1/associations"): {
         "cvr": "99000007",
         "application_id": "A-ABCDEFGHIJ",
@@ -242,6 +244,7 @@ BY_HOLDER = {
 BY_ANYONE = {
     ("get", "/api/v1/declarations"): None,
     ("post", "/api/v1/mandates"): {"cvr": "99000007", "level": "Low"},
+    ("post", f"{ORGANISATION}/feed/records"): {"records": "{}", "signature": ""},
     ("get", "/api/v1/terms"): None,
     ("get", "/api/v1/consents/texts"): None,
     ("post", "/api/v1/applications"): APPLY,
@@ -249,8 +252,9 @@ BY_ANYONE = {
     ("post", "/api/v1/presentations"): {"language": "da"},
 }
 WHOAMI = ("get", "/api/v1/whoami")
+SIGN_IN = ("post", "/api/v1/sign-ins")
 BY_SESSION = {("post", "/api/v1/presentations/completion")}
-CLOSED = [*BY_OFFICERS, *BY_OFFICER_OR_APPLICANT, *BY_APPLICANT, *BY_REQUESTER, WHOAMI]
+CLOSED = [*BY_OFFICERS, *BY_OFFICER_OR_APPLICANT, *BY_APPLICANT, *BY_REQUESTER, WHOAMI, SIGN_IN]
 CLOSED += BY_HOLDER
 
 

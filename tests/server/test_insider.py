@@ -19,7 +19,7 @@ from ra.applications import Application
 from ra.case import Channel, CodeChannel
 from ra.contacts import Contact, PhoneNumber
 from ra.duties import Task, duty_statement
-from ra.errors import RaError
+from ra.errors import RaError, Refused
 from records.errors import RecordsError
 from records.guards import GUARDS
 from records.key_wrapping import DamagedData
@@ -34,7 +34,7 @@ from tests.support.high_office import HighOffice
 from tests.support.installation import an_installation
 from tests.support.postgres import PrivatePostgres
 from tests.support.softhsm import SoftHsm
-from tests.support.staff import EnrolledOfficer, an_officer
+from tests.support.staff import EnrolledOfficer, an_officer, listing
 
 REFUSALS = (RaError, RecordsError, DamagedData, ValueError)
 FAMILIES = ("RA", "DEL", "DUT")
@@ -259,10 +259,15 @@ def test_officers_who_were_made_up_are_on_no_list(insider: Insider) -> None:
     ):
         setattr(made_up, name, an_officer(high.parts, role))
     made_up.parts = high.parts
+    with pytest.raises(Refused, match="OPERATOR_LEVEL_TOO_LOW"):
+        made_up.vetted()
+    # As if they had got past that: at the activation the list is asked again.
+    listed = listing(made_up.proofer, made_up.approver).officers
+    made_up.parts = replace(high.parts, decisions=replace(high.parts.decisions, officers=listed))
     application = made_up.vetted()
     signature = made_up.approver.sign(application_package(application))
     approved = approve_application(
-        high.parts, application.id, signature, made_up.approver.officer, utc_now()
+        made_up.parts, application.id, signature, made_up.approver.officer, utc_now()
     )
     tasks = {
         Task.PROOFING: made_up.proofer,

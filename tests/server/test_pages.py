@@ -68,7 +68,7 @@ def test_a_link_signs_in_once_and_not_twice(office: Office) -> None:
 
     second = other.send(link, link)
     assert second.status_code == 410
-    assert "tillid officer link OFFICER" in text_of(second.text)
+    assert "tillid officer sign-in" in text_of(second.text)
     assert COOKIE not in str(second.headers)
 
 
@@ -125,8 +125,8 @@ def test_each_role_begins_at_its_first_page(office: Office, role: Role, path: st
 
 def test_nobody_signed_in_is_told_how_to_sign_in(office: Office) -> None:
     browser = Browser(office.app)
-    assert "tillid officer link" in text_of(browser.get("/"))
-    assert "tillid officer link" in text_of(browser.get("/queue", 401))
+    assert "tillid officer sign-in" in text_of(browser.get("/"))
+    assert "tillid officer sign-in" in text_of(browser.get("/queue", 401))
 
 
 def test_an_empty_installation_says_so(softhsm: SoftHsm, tmp_path: Path) -> None:

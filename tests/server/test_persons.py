@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -369,7 +370,8 @@ def test_a_trained_officer_takes_an_application_up(bureau: Bureau) -> None:
 
 def test_an_untrained_officer_takes_none_up(bureau: Bureau) -> None:
     parts, now = bureau.parts, utc_now()
-    invited = parts.officers.invite("Ny", Role.REGISTRATION_OFFICER, now)
+    made = parts.officers.invite("Ny", Role.REGISTRATION_OFFICER, now)
+    invited = replace(made, certificate="0" * 64)
     of = applied(parts)
     with pytest.raises(Refused, match="OFFICER_NOT_TRAINED"):
         take_up(parts, of.id, invited, now)

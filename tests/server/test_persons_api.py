@@ -87,11 +87,13 @@ def test_no_operation_for_officers_has_a_field_for_an_acceptance(client: FlaskCl
     with_answers = {
         name
         for name, schema in document["components"]["schemas"].items()
-        if {"terms", "security_notice"} & schema.get("properties", {}).keys()
+        if {"terms", "security_notice", "subscriber"} & schema.get("properties", {}).keys()
     }
-    # The second is of people who act for a company, or as its employees, for themselves; the last
-    # two of holders, by the certificate they present or the secret of their application.
+    # The second is of people who act for a company, or as its employees, for themselves; the next
+    # two of holders, by the certificate they present or the secret of their application; the last
+    # of who is mandated to act for an organisation.
     by_themselves = {"ApplicationBody", "NamedApplicationBody", "RenewalBody", "ReplacementBody"}
+    by_themselves |= {"AgreementBody"}
     assert with_answers == by_themselves
     users = [
         path

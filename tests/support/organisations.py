@@ -23,6 +23,7 @@ from ra.evidence import Officer as ProofingOfficer
 from ra.evidence import ProofingResult
 from ra.levels import AssuranceLevel
 from ra.package import build_package, package_hash
+from ra.terms import TermsKind
 from records.officers import Role
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -30,7 +31,7 @@ from server.registration import application_package, approve_application, profil
 from tests.support.api import an_application, armoured, presenting, problem
 from tests.support.high_office import HighOffice
 from tests.support.ra_builders import a_new_request_der, claimed
-from tests.support.staff import EnrolledOfficer, Office
+from tests.support.staff import EnrolledOfficer, Office, shown
 
 LOW, SUBSTANTIAL, HIGH = AssuranceLevel
 NANCY, KIRSTEN, SOEREN, ASTA = "2512489996", "2911829996", "0108589995", "0707614285"
@@ -158,15 +159,27 @@ class Registry:
         return self.call(Role.APPROVING_OFFICER, f"{MANDATES}/{mandate}/approval", body, status)
 
     def granted(self, who: Citizen, cvr: str, level: AssuranceLevel, **more: object) -> Any:
-        """A mandate by a role in the register, checked and approved."""
+        """A mandate by a role in the register, checked and approved; its holder agrees."""
         asked = self.ask(who, cvr, level, by_role=True, **more)
         path = f"{MANDATES}/{asked['id']}"
         assert self.clerk(f"{path}/conclusion", {})["state"] == "verified"
-        return self.approve(asked["id"])
+        granted = self.approve(asked["id"])
+        if granted["act"] == "register":
+            self.agree(who, cvr)
+        return granted
 
-    def named(self, who: Citizen, path: str, status: int = 201) -> Any:
+    def agree(
+        self, who: Citizen | EnrolledOfficer, cvr: str, status: int = 201, **changes: object
+    ) -> Any:
+        """Answer to the agreement of the subscriber for a legal person."""
+        session, digests = shown(self.parts, kinds=(TermsKind.SUBSCRIBER,))
+        answer = {"sha256": digests["subscriber"], "read": True, "accepted": True, **changes}
+        body = {"session": session, "subscriber": answer}
+        return self.call(who, f"/api/v1/organisations/{cvr}/agreement", body, status)
+
+    def named(self, who: Citizen, path: str, status: int = 201, **changes: object) -> Any:
         """Apply for a certificate that names an organisation."""
-        body = an_application(self.parts)
+        body = an_application(self.parts, **changes)
         wanted = ("certificate_request", "session", "terms", "security_notice")
         return self.call(who, path, {name: body[name] for name in wanted}, status)
 

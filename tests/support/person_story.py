@@ -10,7 +10,7 @@ from ra.further_evidence import Deviation
 from ra.levels import AssuranceLevel
 from ra.package import package_hash
 from ra.persons import digest, refer, resolve_by_officer
-from ra.terms import TermsKind
+from ra.terms import FOR_APPLICANTS
 from records.derivations import Derivations, credential_digest, edge
 from records.failed_attempts import FailedAttempts
 from records.officers import Officer, Role
@@ -97,6 +97,6 @@ def tell_persons(stores: Stores, people: dict[str, Officer], now: datetime) -> d
 def _show(stores: Stores, now: datetime) -> None:
     """A session that came to the end of one text, and not of the other."""
     presentations = Presentations(stores.database)
-    texts = [policy().terms.in_force(kind, now)[0] for kind in TermsKind]
+    texts = [policy().terms.in_force(kind, now)[0] for kind in FOR_APPLICANTS]
     session = presentations.begin(texts, now)
     presentations.complete(session, texts[0].sha256, now)

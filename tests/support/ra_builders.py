@@ -38,7 +38,7 @@ from ra.package import ProfileReference, build_package, package_hash
 from ra.policies import shipped_policy
 from ra.proofing import PresentedDocument, Registers, examine_document
 from ra.registers import DocumentStatus
-from ra.terms import accept, read_terms_library
+from ra.terms import FOR_APPLICANTS, accept, read_terms_library
 
 NOW = datetime(2026, 1, 15, 9, tzinfo=UTC)
 NANCY = "2512489996"
@@ -86,7 +86,7 @@ def drafted(
     )
     application = draft(Applicant("S-1", claim, "key-1"), requested, NOW)
     for text in policy().terms.versions:
-        if text.language == "en":
+        if text.language == "en" and text.kind in FOR_APPLICANTS:
             statement = {"read": read, "accepted": read, "sha256": text.sha256}
             accepted = accept(statement, text, NOW, shown_at=NOW)
             application = record_acceptance(application, accepted, NOW)

@@ -4,6 +4,7 @@ import html
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,10 +17,11 @@ from werkzeug.test import TestResponse
 
 from ca.signed_data import sign_detached
 from ra.applications import Application
-from ra.terms import TermsKind
+from ra.terms import FOR_APPLICANTS, TermsKind
 from records.officers import Officer, Role
 from server.assembly import Assembly
 from server.clock import utc_now
+from server.decisions import Decisions
 from server.pages import pages, problem_page
 from server.problem_rows import ROWS
 from server.problems import Problem, problem_of
@@ -66,6 +68,12 @@ def an_officer(parts: Assembly, role: Role) -> EnrolledOfficer:
     return EnrolledOfficer(officer, certificate, key)
 
 
+def listing(*staff: EnrolledOfficer) -> Decisions:
+    """Decisions by which these officers decide at High."""
+    listed = {str(each.officer.certificate): each.officer.person_id for each in staff}
+    return Decisions(MappingProxyType(listed))
+
+
 def trained(parts: Assembly, officer: Officer) -> None:
     """Trained for proofing, from today for a year."""
     now = utc_now()
@@ -73,11 +81,13 @@ def trained(parts: Assembly, officer: Officer) -> None:
     parts.persons.trainings.record(officer.id, days, None, now)
 
 
-def shown(parts: Assembly, language: str = "en") -> tuple[str, dict[str, str]]:
-    """A session that was shown both texts to the end, and the digest of each."""
+def shown(
+    parts: Assembly, language: str = "en", kinds: tuple[TermsKind, ...] = FOR_APPLICANTS
+) -> tuple[str, dict[str, str]]:
+    """A session that was shown the texts to the end, and the digest of each."""
     texts = [
         each
-        for kind in TermsKind
+        for kind in kinds
         for each in parts.policy.terms.in_force(kind, utc_now())
         if each.language == language
     ]
@@ -200,7 +210,8 @@ def signed_in(app: Flask, parts: Assembly, officer: Officer) -> Browser:
 
 def a_link(parts: Assembly, officer: Officer, life: timedelta = timedelta(minutes=5)) -> str:
     """The path of a sign-in link."""
-    return f"/sign-in/{parts.officers.make_link(officer.id, 'sign-in', utc_now(), life)}"
+    own = officer.certificate
+    return f"/sign-in/{parts.officers.make_link(officer.id, 'sign-in', utc_now(), life, own)}"
 
 
 def token_of(page: str) -> str:
