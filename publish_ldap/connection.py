@@ -1,7 +1,6 @@
 """One LDAP session: the only module that touches ldap3.
 
-Every wait has an end, every failure becomes a DirectoryError with no name in it, and many entries
-can be on their way at once.
+Every wait has an end, and every failure becomes a DirectoryError with no name in it.
 """
 
 import contextlib
@@ -37,21 +36,12 @@ from ldap3.core.exceptions import (
 from ldap3.utils.dn import parse_dn
 
 from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
-from publish_ldap.messages import (
-    SEARCH_ENTRY,
-    SEARCH_REFERENCE,
-    Attributes,
-    add_request,
-    answer,
-    result_code,
-    search_entry,
-    search_request,
-)
+from publish_ldap.messages import Attributes, Found, add_request, search_request
+from publish_ldap.pipeline import Answers, send_together
 from publish_ldap.settings import DirectorySettings
 
-WINDOW: Final = 64
-"""How many requests are on their way at once, at most."""
 _PAGE: Final = 500
+_ASKED_TOGETHER: Final = 64
 _PAGED: Final = "1.2.840.113556.1.4.319"
 
 # ldap3's methods are untyped, so what is sent with them is too; nothing of it leaves this module.
@@ -103,28 +93,6 @@ class _VerifyingTls(Tls):
             raise
         connection.socket = wrapped
         return wrapped
-
-
-class Found:
-    """One entry as the server sent it; not shown in logs."""
-
-    __slots__ = ("dn", "values")
-
-    def __init__(self, dn: str, values: dict[str, list[bytes]]) -> None:
-        """Keep the DN and the raw values."""
-        self.dn = dn
-        self.values = values
-
-
-class _Answers:
-    """What came back: codes by place of the request, entries, and why no more came."""
-
-    __slots__ = ("codes", "failure", "found")
-
-    def __init__(self) -> None:
-        self.codes: dict[int, int] = {}
-        self.found: list[Found] = []
-        self.failure: DirectoryError | None = None
 
 
 class Session:
@@ -232,35 +200,24 @@ class Session:
         ]
 
     def look(
-        self, base_dn: str, wanted: Sequence[Sequence[bytes]], attributes: Sequence[str]
+        self, base_dn: str, filters: Sequence[bytes], attributes: Sequence[str]
     ) -> list[Found]:
-        """The entries below the base that any filter of a search fits, all searches at once."""
+        """The entries below the base that any of the filters fits, all searches at once."""
+        starts = range(0, len(filters), _ASKED_TOGETHER)
+        asked = [filters[first : first + _ASKED_TOGETHER] for first in starts]
         answers = self._together(
-            len(wanted), lambda at, number: search_request(number, base_dn, wanted[at], attributes)
+            len(asked), lambda at, number: search_request(number, base_dn, asked[at], attributes)
         )
-        for at in range(len(wanted)):
+        for at in range(len(asked)):
             outcome = self._outcome(answers.codes.get(at), answers.failure, ())
             if isinstance(outcome, DirectoryError):
                 raise outcome
         return answers.found
 
-    def _together(self, count: int, request: Callable[[int, int], bytes]) -> "_Answers":
-        """Send requests, up to `WINDOW` on their way at once, and take what is answered.
-
-        Written and read here: ldap3 spends more time on one than a server on an entry.
-        """
-        connection: Any = self._open()
-        answers = _Answers()
-        waiting: dict[int, int] = {}
+    def _together(self, count: int, request: Callable[[int, int], bytes]) -> Answers:
+        answers, connection = Answers(), self._open()
         try:
-            for at in range(count):
-                if len(waiting) == WINDOW:
-                    _collect(connection, waiting, answers)
-                number = int(connection.server.next_message_id())
-                waiting[number] = at
-                connection.socket.sendall(request(at, number))
-            while waiting:
-                _collect(connection, waiting, answers)
+            send_together(connection, count, request, answers)
         except (LDAPException, OSError, ValueError) as error:
             answers.failure = self._failure(error)
             self.close()
@@ -400,21 +357,6 @@ def _entries(responses: list[Any]) -> list[Found]:
         for item in responses
         if item["type"] == "searchResEntry"
     ]
-
-
-def _collect(connection: Any, waiting: dict[int, int], answers: _Answers) -> None:
-    """Take what answers have come; they may come in another order than was asked in."""
-    messages = connection.strategy.receiving()
-    if not messages:  # ldap3 gives none when the server has closed the connection
-        raise OSError("closed")
-    for message in messages:
-        number, kind, content = answer(message)
-        if number not in waiting:  # a notice of disconnection (RFC 4511 section 4.4.1)
-            raise OSError("not an answer to what was asked")
-        if kind == SEARCH_ENTRY:
-            answers.found.append(Found(*search_entry(content)))
-        elif kind != SEARCH_REFERENCE:
-            answers.codes[waiting.pop(number)] = result_code(content)
 
 
 def _discard(connection: Connection) -> None:

@@ -20,13 +20,12 @@ from publish_ldap.connection import (
     NO_SUCH_OBJECT,
     SUCCESS,
     VALUE_EXISTS,
-    Found,
     Session,
     parsed,
 )
 from publish_ldap.entry import Entry
 from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
-from publish_ldap.messages import Attributes, extensible_match
+from publish_ldap.messages import Attributes, Found, extensible_match
 from publish_ldap.names import (
     ANY_CERTIFICATE,
     CERTIFICATE,
@@ -44,7 +43,6 @@ from publish_ldap.names import (
 from publish_ldap.settings import DirectorySettings
 
 _EVERY: Final = "(objectClass=*)"
-_ASKED_TOGETHER: Final = 64
 _PARENTS: Final = {
     "ou": "organizationalUnit",
     "o": "organization",
@@ -220,11 +218,7 @@ class Directory:
             if assertion is None or not self._dialect.exact:
                 return self._search_below(ANY_CERTIFICATE)
             assertions.append(extensible_match(CERTIFICATE, EXACT_MATCH, assertion))
-        searches = [
-            assertions[first : first + _ASKED_TOGETHER]
-            for first in range(0, len(assertions), _ASKED_TOGETHER)
-        ]
-        found = self.session.look(self.settings.base_dn, searches, self._asked(()))
+        found = self.session.look(self.settings.base_dn, assertions, self._asked(()))
         return [self._held(item) for item in found]
 
     def remove_certificate(

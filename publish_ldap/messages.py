@@ -23,6 +23,17 @@ _NO_LIMIT: Final = der.integer(0) * 2
 _TYPES_ONLY_NOT: Final = b"\x01\x01\x00"
 
 
+class Found:
+    """One entry as the server sent it; not shown in logs."""
+
+    __slots__ = ("dn", "values")
+
+    def __init__(self, dn: str, values: dict[str, list[bytes]]) -> None:
+        """Keep the DN and the raw values."""
+        self.dn = dn
+        self.values = values
+
+
 def add_request(number: int, dn: str, classes: Sequence[str], attributes: Attributes) -> bytes:
     """An AddRequest as LDAPMessage (RFC 4511 sections 4.1.1 and 4.7)."""
     of: Attributes = {"objectClass": list(classes), **attributes}
@@ -76,14 +87,14 @@ def result_code(answered: bytes) -> int:
     return int.from_bytes(code, "big")
 
 
-def search_entry(answered: bytes) -> tuple[str, dict[str, list[bytes]]]:
-    """DN and values in the content of a SearchResultEntry (section 4.5.2); or ValueError."""
+def search_entry(answered: bytes) -> Found:
+    """What the content of a SearchResultEntry says (section 4.5.2); or ValueError."""
     (_, dn), (_, attributes) = der.elements(answered)
     values: dict[str, list[bytes]] = {}
     for _, attribute in der.elements(attributes):
         (_, name), (_, held) = der.elements(attribute)
         values[name.decode()] = [value for _, value in der.elements(held)]
-    return dn.decode(), values
+    return Found(dn.decode(), values)
 
 
 def _octet_string(value: str | bytes) -> bytes:

@@ -67,7 +67,7 @@ class Office:
             self.enrol(role)
         self.enrol("security_administrator", out=self.identity(SECOND))
 
-    def apply(self, number: str = NANCY) -> Applied:
+    def apply(self, number: str = NANCY, path: str = "applications", secret: str = "") -> Applied:
         """Apply with a new key; terms and security notice are accepted, publication as well."""
         given_name, surname = persona_name(CprNumber(number))
         shown = self.service.api("presentations", {"language": "en"})
@@ -78,7 +78,7 @@ class Office:
             answers[kind] = {"sha256": digest, "read": True, "accepted": True}
         attributes = {"given_name": given_name, "surname": surname, "cpr_number": number}
         made = self.service.api(
-            "applications",
+            path,
             {
                 "profile": PROFILE,
                 "attributes": attributes,
@@ -87,6 +87,7 @@ class Office:
                 "session": session,
                 **answers,
             },
+            secret=secret,
         )
         return Applied(made["id"], made["secret"])
 
