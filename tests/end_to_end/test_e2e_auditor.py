@@ -19,17 +19,17 @@ def test_who_may_only_read_verifies_the_log_and_compares_the_directories(
         key.write_bytes(story.audit_key)
         reader = {"TILLID_DATABASE__URL": reader_of(service)}
 
-        def seen(*arguments: str) -> Any:
+        def seen(*arguments: str, code: int = 0) -> Any:
             done = service.tillid(*arguments, "--json", **reader)
-            assert done.returncode == 0, done.stdout + done.stderr
+            assert done.returncode == code, done.stdout + done.stderr
             return json.loads(done.stdout)["result"]
 
         for keys in ((), ("--no-keys", "--key", str(key))):
             assert seen("audit", "verify", *keys)["events"] >= whole["events"]
         assert seen("audit", "tail")["events"]
-        (compared,) = seen("directory", "diff")["directories"]
-        assert compared["certificates"] == 1
-        assert compared["drift"] == []
+        # Other installations of this process publish to the same directory.
+        own = service.tillid("directory", "diff", "--json")
+        assert seen("directory", "diff", code=own.returncode) == json.loads(own.stdout)["result"]
         seen("db", "check")
 
         name = f"issuing/{serial:036x}"
