@@ -10,7 +10,7 @@ from ca.issuers import IssuerRecord, IssuerState
 from records.errors import RecordsError
 from revocation.crl_issue import Workplace, issue_list
 from revocation.crl_plan import CrlMade
-from revocation.errors import RevocationError
+from revocation.errors import Conflict, RevocationError
 from revocation.publication import (
     COMPLETE,
     DELTA,
@@ -54,7 +54,7 @@ def renew_crl(
 
     Raises:
         IssuerOffline: its key is not at hand.
-        RevocationError: a CRL was held back, or another process issued one meanwhile.
+        RevocationError: a CRL was held back, or is still due after another process issued one.
     """
     found: list[CrlDue] = []
     failures: list[Exception] = []
@@ -68,7 +68,9 @@ def renew_crl(
             _issue(parts, record, scope, now)
             found.append(due)
         except (RevocationError, RecordsError) as error:
-            failures.append(error)  # one list that is stuck holds up no other
+            # One list that is stuck holds up no other. Who was first may have done what was due.
+            if not isinstance(error, Conflict) or _due(parts, record, scope, now) is not None:
+                failures.append(error)
     if found:
         publish_crl(parts, record)  # the delta, and what another process recorded
     if failures:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -16,11 +17,13 @@ from ca.issuers import AS_SETTINGS, IssuerPolicy
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from records.database import Database
+from revocation.crl_issue import issue_list
+from revocation.errors import Conflict
 from revocation.publication import DELTA, NEVER
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
-from server.crls import last_crls
+from server.crls import last_crls, renew_crl
 from server.jobs import run_job
 from server.metrics import Metrics
 from server.public import PublicApp
@@ -122,6 +125,28 @@ def test_a_revocation_is_in_its_shard_and_the_complete_crl_and_in_no_other(
 
 def number(crl: x509.CertificateRevocationList) -> int:
     return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_who_comes_second_has_failed_only_if_something_is_still_due(
+    parts: Assembly, monkeypatch: pytest.MonkeyPatch, *, done: bool
+) -> None:
+    record = parts.issuing_record()
+    revoke(parts, a_server(parts))
+
+    def second(*asked: Any) -> Any:
+        if done:
+            issue_list(*asked)
+        raise Conflict
+
+    monkeypatch.setattr("server.crls.issue_list", second)
+    if done:
+        assert renew_crl(parts, record, utc_now()) is None
+    else:
+        with pytest.raises(Conflict):
+            renew_crl(parts, record, utc_now())
+    monkeypatch.undo()
+    renew_crl(parts, record, utc_now())
 
 
 def test_the_delta_is_served_and_has_what_changed(app: PublicApp, parts: Assembly) -> None:
