@@ -8,6 +8,8 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
 from ldap3 import (
@@ -36,8 +38,8 @@ from ldap3.core.exceptions import (
 from ldap3.utils.dn import parse_dn
 
 from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
-from publish_ldap.messages import Attributes, Found, add_request, search_request
-from publish_ldap.pipeline import Answers, send_together
+from publish_ldap.messages import Attributes, Found, NewEntry, add_request, search_request
+from publish_ldap.pipeline import Answers, Request, send_together
 from publish_ldap.settings import DirectorySettings
 
 _PAGE: Final = 500
@@ -93,6 +95,15 @@ class _VerifyingTls(Tls):
             raise
         connection.socket = wrapped
         return wrapped
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The outcome of each entry that was to be added, what was seen then, and what ended it."""
+
+    outcomes: list[int | DirectoryError]
+    found: list[Found]
+    failure: DirectoryError | None
 
 
 class Session:
@@ -190,34 +201,36 @@ class Session:
                 return
 
     def add_many(
-        self, entries: Sequence[tuple[str, Sequence[str], Attributes]], *accepted: int
-    ) -> list[int | DirectoryError]:
-        """Add entries, up to `WINDOW` on their way at once; the outcome of each."""
-        answers = self._together(len(entries), lambda at, number: add_request(number, *entries[at]))
-        return [
-            self._outcome(answers.codes.get(at), answers.failure, accepted)
-            for at in range(len(entries))
-        ]
+        self,
+        entries: Sequence[NewEntry],
+        look: tuple[str, Sequence[bytes], Sequence[str]],
+        *accepted: int,
+    ) -> "Added":
+        """Add entries, and search below a base by a filter for each of them, or by none.
 
-    def look(
-        self, base_dn: str, filters: Sequence[bytes], attributes: Sequence[str]
-    ) -> list[Found]:
-        """The entries below the base that any of the filters fits, all searches at once."""
-        starts = range(0, len(filters), _ASKED_TOGETHER)
-        asked = [filters[first : first + _ASKED_TOGETHER] for first in starts]
-        answers = self._together(
-            len(asked), lambda at, number: search_request(number, base_dn, asked[at], attributes)
-        )
-        for at in range(len(asked)):
-            outcome = self._outcome(answers.codes.get(at), answers.failure, ())
-            if isinstance(outcome, DirectoryError):
-                raise outcome
-        return answers.found
+        A group of entries is looked for when it was added, while the next ones are.
+        """
+        base_dn, filters, attributes = look
+        requests: list[Request] = []
+        places: list[range] = []
+        for group in [*_groups(entries), ()]:
+            begun = len(requests)
+            requests += [Request(partial(add_request, each)) for each in group]
+            places.append(range(begun, len(requests)))
+            if filters and len(places) > 1:
+                first = sum(map(len, places[:-2]))
+                asked = filters[first : first + len(places[-2])]
+                search = partial(search_request, (base_dn, asked, attributes))
+                requests.append(Request(search, after=frozenset(places[-2])))
+        answers = self._together(requests)
+        codes = [answers.codes.get(place) for group in places for place in group]
+        outcomes = [self._outcome(code, answers.failure, accepted) for code in codes]
+        return Added(outcomes, answers.found, answers.failure)
 
-    def _together(self, count: int, request: Callable[[int, int], bytes]) -> Answers:
+    def _together(self, requests: Sequence[Request]) -> Answers:
         answers, connection = Answers(), self._open()
         try:
-            send_together(connection, count, request, answers)
+            send_together(connection, requests, answers)
         except (LDAPException, OSError, ValueError) as error:
             answers.failure = self._failure(error)
             self.close()
@@ -349,6 +362,11 @@ def parsed(dn: str) -> list[tuple[str, str]]:
     if fault:
         raise ValueError("not a distinguished name (RFC 4514)")
     return [(attribute.lower(), value) for attribute, value, _separator in parts]
+
+
+def _groups(entries: Sequence[NewEntry]) -> list[Sequence[NewEntry]]:
+    starts = range(0, len(entries), _ASKED_TOGETHER)
+    return [entries[first : first + _ASKED_TOGETHER] for first in starts]
 
 
 def _entries(responses: list[Any]) -> list[Found]:

@@ -25,7 +25,7 @@ from publish_ldap.connection import (
 )
 from publish_ldap.entry import Entry
 from publish_ldap.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
-from publish_ldap.messages import Attributes, Found, extensible_match
+from publish_ldap.messages import Attributes, Found, NewEntry, extensible_match
 from publish_ldap.names import (
     ANY_CERTIFICATE,
     CERTIFICATE,
@@ -142,8 +142,8 @@ class Directory:
     def add_certificates(self, wanted: Sequence[tuple[Entry, bytes]]) -> list[str | DirectoryError]:
         """Many at once: the identifier of each entry that was seen to hold it, or why not.
 
-        New entries go together, and one search looks at many. What is there already, or cannot
-        stand alone, goes by itself.
+        New entries go together, and one search looks at many. What is there already, was not
+        seen, or cannot stand alone, goes by itself.
         """
         outcomes: dict[int, str | DirectoryError] = {}
         sent = []
@@ -155,11 +155,9 @@ class Directory:
             except DirectoryError as error:
                 outcomes[at] = error
         try:
-            outcomes |= self._add_together(sent, wanted)
+            down = self._add_together(sent, wanted, outcomes)
         except DirectoryError as error:
-            down: DirectoryError | None = error
-        else:
-            down = None
+            down = error
         for at, (entry, der) in enumerate(wanted):
             if at not in outcomes:
                 outcome = down or self._by_itself(entry, der)
@@ -169,25 +167,49 @@ class Directory:
 
     def _add_together(
         self,
-        sent: Sequence[tuple[int, tuple[str, Sequence[str], Attributes]]],
+        sent: Sequence[tuple[int, NewEntry]],
         wanted: Sequence[tuple[Entry, bytes]],
-    ) -> dict[int, str | DirectoryError]:
-        """What became of those that were new: seen, or refused; not of those there already."""
+        outcomes: dict[int, str | DirectoryError],
+    ) -> DirectoryError | None:
+        """What became of those that were new: seen, or refused; not of those there already.
+
+        Gives what ended it, if it did.
+        """
         if not sent:
-            return {}
+            return None
+        filters = self._filters([wanted[at][1] for at, _ in sent])
+        look = (self.settings.base_dn, filters, self._asked(()))
         entries = [entry for _, entry in sent]
-        answers = self.session.add_many(entries, ENTRY_EXISTS, NO_SUCH_OBJECT)
-        outcomes: dict[int, str | DirectoryError] = {}
-        added = []
-        for (at, _), answer in zip(sent, answers, strict=True):
-            if isinstance(answer, DirectoryError):
-                outcomes[at] = answer
-            elif answer == SUCCESS:
-                added.append((at, wanted[at][1]))
+        made = self.session.add_many(entries, look, ENTRY_EXISTS, NO_SUCH_OBJECT)
+        places: dict[bytes, int] = {}
+        for (at, _), outcome in zip(sent, made.outcomes, strict=True):
+            if isinstance(outcome, DirectoryError):
+                outcomes[at] = outcome
+            elif outcome == SUCCESS:
+                places[wanted[at][1]] = at
+        found = [self._held(item) for item in made.found] if filters else self._everything()
+        for held in found:
+            for der in held.certificates:
+                if der in places:
+                    outcomes[places[der]] = held.identifier
+        return made.failure
+
+    def _everything(self) -> list[_Held]:
+        """Every entry with a certificate; none where so many are more than is shown at once."""
         try:
-            return {**outcomes, **self._seen(added)}
-        except DirectoryRefused:  # so many may be more than it shows at once: one by one, then
-            return outcomes
+            return self._search_below(ANY_CERTIFICATE)
+        except DirectoryRefused:
+            return []
+
+    def _filters(self, certificates: Sequence[bytes]) -> list[bytes]:
+        """For each certificate one by which it is found, or none at all."""
+        filters: list[bytes] = []
+        for body in map(x509.load_der_x509_certificate, certificates):
+            assertion = exact_assertion(body.issuer, SerialNumber(body.serial_number))
+            if assertion is None or not self._dialect.exact:
+                return []
+            filters.append(extensible_match(CERTIFICATE, EXACT_MATCH, assertion))
+        return filters
 
     def _by_itself(self, entry: Entry, certificate_der: bytes) -> str | DirectoryError:
         try:
@@ -199,27 +221,6 @@ class Directory:
         except DirectoryError as error:
             return error
         return DirectoryRefused(self.name, "notPublished")
-
-    def _seen(self, added: Sequence[tuple[int, bytes]]) -> dict[int, str]:
-        """Of what was just added, what a search finds, octet for octet, and where."""
-        places = {der: at for at, der in added}
-        seen: dict[int, str] = {}
-        for held in self._holding_any(list(places)):
-            for der in held.certificates:
-                if der in places:
-                    seen[places[der]] = held.identifier
-        return seen
-
-    def _holding_any(self, certificates: Sequence[bytes]) -> list[_Held]:
-        """The entries below the base that hold any of these certificates, and perhaps others."""
-        assertions = []
-        for body in map(x509.load_der_x509_certificate, certificates):
-            assertion = exact_assertion(body.issuer, SerialNumber(body.serial_number))
-            if assertion is None or not self._dialect.exact:
-                return self._search_below(ANY_CERTIFICATE)
-            assertions.append(extensible_match(CERTIFICATE, EXACT_MATCH, assertion))
-        found = self.session.look(self.settings.base_dn, assertions, self._asked(()))
-        return [self._held(item) for item in found]
 
     def remove_certificate(
         self, entry_uuid: str | None, issuer: x509.Name, serial: SerialNumber

@@ -10,6 +10,8 @@ from ca import der
 
 Attributes = dict[str, "str | bytes | list[str] | list[bytes]"]
 """Values by attribute type; texts are sent in UTF-8."""
+NewEntry = tuple[str, Sequence[str], Attributes]
+"""DN, object classes, and the other attributes."""
 
 _ADD_REQUEST: Final = 0x68
 _SEARCH_REQUEST: Final = 0x63
@@ -34,8 +36,9 @@ class Found:
         self.values = values
 
 
-def add_request(number: int, dn: str, classes: Sequence[str], attributes: Attributes) -> bytes:
+def add_request(entry: NewEntry, number: int) -> bytes:
     """An AddRequest as LDAPMessage (RFC 4511 sections 4.1.1 and 4.7)."""
+    dn, classes, attributes = entry
     of: Attributes = {"objectClass": list(classes), **attributes}
     listed = [
         der.sequence(
@@ -51,10 +54,9 @@ def add_request(number: int, dn: str, classes: Sequence[str], attributes: Attrib
     return der.sequence(der.integer(number), request)
 
 
-def search_request(
-    number: int, base_dn: str, filters: Sequence[bytes], attributes: Sequence[str]
-) -> bytes:
-    """A SearchRequest below the base for entries that any of the filters fits (section 4.5.1)."""
+def search_request(asked: tuple[str, Sequence[bytes], Sequence[str]], number: int) -> bytes:
+    """A SearchRequest below a base, for entries that any filter fits, of attributes (4.5.1)."""
+    base_dn, filters, attributes = asked
     request = der.element(
         _SEARCH_REQUEST,
         _octet_string(base_dn),

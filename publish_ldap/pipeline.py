@@ -3,7 +3,7 @@
 Written and read in octets: ldap3 spends more time on one than a server on an entry.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,6 +21,14 @@ WINDOW: Final = 64
 """How many requests are on their way at once, at most."""
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A message, made for its number; it is sent when those of the places `after` are answered."""
+
+    message: Callable[[int], bytes]
+    after: frozenset[int] = frozenset()
+
+
 @dataclass(slots=True)
 class Answers:
     """What came back: result codes by place of the request, entries, and why no more came."""
@@ -30,20 +38,18 @@ class Answers:
     failure: DirectoryError | None = None
 
 
-def send_together(
-    connection: Any, count: int, request: Callable[[int, int], bytes], answers: Answers
-) -> None:
-    """Send so many requests, each made of its place and message number, and take the answers.
+def send_together(connection: Any, requests: Sequence[Request], answers: Answers) -> None:
+    """Send requests and take the answers.
 
     Raises: OSError, ValueError, LDAPException; what was answered before stands in `answers`.
     """
     waiting: dict[int, int] = {}
-    for at in range(count):
-        if len(waiting) == WINDOW:
+    for at, request in enumerate(requests):
+        while len(waiting) == WINDOW or not request.after.isdisjoint(waiting.values()):
             _collect(connection, waiting, answers)
         number = int(connection.server.next_message_id())
         waiting[number] = at
-        connection.socket.sendall(request(at, number))
+        connection.socket.sendall(request.message(number))
     while waiting:
         _collect(connection, waiting, answers)
 
