@@ -8,7 +8,7 @@ import click
 
 from commands.application import identity_option
 from commands.exit_codes import ExitCode
-from commands.files import read_text
+from commands.files import read_octets, read_text
 from commands.identity import Identity
 from commands.output import Result, Table, verb
 from commands.staff_client import StaffClient
@@ -22,7 +22,7 @@ accept_option = click.option(
 renews_option = click.option(
     "--renews",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The certificate that gives way to this one, in PEM.",
+    help="The certificate that gives way to this one.",
 )
 loss_option = click.option(
     "--loss",
@@ -221,7 +221,7 @@ def agree(cvr: str, accept: bool, identity: Path) -> Result:  # noqa: FBT001 - c
 @click.option(
     "--seal",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Certificate of the seal, in PEM; without it, none signs any more.",
+    help="Certificate of the seal; without it, none signs any more.",
 )
 @identity_option
 def feed(cvr: str, seal: Path | None, identity: Path) -> Result:
@@ -279,15 +279,12 @@ def apply_named(path: str, identity: Path, **given: Any) -> Result:
 
 
 def _fingerprint(file: Path) -> str:
-    """SHA-256 of the certificate in a PEM file, in hexadecimal."""
+    """SHA-256 of the certificate in a file, in hexadecimal."""
     from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.x509 import load_pem_x509_certificate
 
-    try:
-        found = load_pem_x509_certificate(read_text(file).encode())
-    except ValueError:
-        raise click.UsageError(f"{file} holds no certificate in PEM.") from None
-    return found.fingerprint(SHA256()).hex()
+    from ca.foreign_certificates import read_certificate
+
+    return read_certificate(read_octets(str(file))).fingerprint(SHA256()).hex()
 
 
 def _read(client: StaffClient, *, accept: bool, reader: str) -> tuple[str, dict[str, object]]:

@@ -57,7 +57,7 @@ class Holders:
         )
         with self._database.read() as tx:
             level = tx.execute(query).scalar()
-        return None if level is None else AssuranceLevel[level.upper()]
+        return None if level is None else AssuranceLevel.from_label(level)
 
     def level_of(self, subject_id: str, now: datetime) -> AssuranceLevel | None:
         """The highest level of a live certificate of the person; None without one."""

@@ -45,11 +45,10 @@ class Leases:
         with self._database.read() as tx:
             return tx.execute(query).scalar()
 
-    def end_all(self, beginning: str, now: datetime) -> None:
-        """End every lease whose name begins so, whoever has it."""
+    def end(self, name: str, now: datetime) -> None:
+        """End a lease, whoever has it."""
         with self._database.write() as tx:
-            named = lease.c.name.startswith(beginning, autoescape=True)
-            tx.execute(update(lease).where(named).values(until_at=now))
+            tx.execute(update(lease).where(lease.c.name == name).values(until_at=now))
 
     def give_back(self, name: str, holder: str, now: datetime) -> None:
         """End a lease that this holder has."""

@@ -203,7 +203,7 @@ class Officers:
         fingerprint = presented.fingerprint(hashes.SHA256()).hex()
         with self._database.read() as tx:
             row = tx.execute(_acting().where(certificate.c.fingerprint == fingerprint)).first()
-        return None if row is None else _officer(row)
+        return None if row is None else _acting_officer(row)
 
     def start_session(self, of: Officer, now: datetime, life: timedelta) -> str:
         """A browser session, as long as the certificate is good; only its hash is kept."""
@@ -231,7 +231,7 @@ class Officers:
                 .where(officer_session.c.token_sha256 == _sha256(token))
                 .where(officer_session.c.expires_at > now)
             ).first()
-        return None if row is None else _officer(row)
+        return None if row is None else _acting_officer(row)
 
     def end_session(self, token: str, now: datetime) -> None:
         """End a browser session at once."""
@@ -265,6 +265,8 @@ def _one(tx: Connection, officer_id: str) -> Officer:
 
 
 def _officer(row: Row[tuple[object, ...]]) -> Officer:
-    acts_with = row._mapping.get("fingerprint")  # noqa: SLF001 - SQLAlchemy's own name
-    role = Role(row.role)
-    return Officer(row.id, row.person_id, role, row.subject_id, row.state, acts_with)
+    return Officer(row.id, row.person_id, Role(row.role), row.subject_id, row.state)
+
+
+def _acting_officer(row: Row[tuple[object, ...]]) -> Officer:
+    return replace(_officer(row), certificate=row.fingerprint)

@@ -24,7 +24,7 @@ def duty_work(parts: Assembly, now: datetime) -> list[Callable[[], bool]]:
     """One act a credential or duty; each can be repeated and says whether it did something."""
     late = [partial(revoke_overdue, parts, duty, now) for duty in due_by_itself(parts, now)]
     register = person_register(parts)
-    if register is None or not is_first_tonight(parts, "registers", now):
+    if register is None or not is_first_tonight(parts, "revocation-duties", now):
         return [*late]
     asked = (partial(ask_about, parts, register, each, now) for each in parts.duties.live(now))
     companies, _ = parts.companies()

@@ -29,9 +29,9 @@ def is_first_tonight(parts: Assembly, job: str, now: datetime) -> bool:
     return Leases(parts.database).take(f"night.{job}", secrets.token_hex(8), now, NIGHT)
 
 
-def forget_tonight(parts: Assembly, now: datetime) -> None:
-    """Let whatever is done once a night be done again."""
-    Leases(parts.database).end_all("night.", now)
+def forget_tonight(parts: Assembly, job: str, now: datetime) -> None:
+    """Let a job that is done once a night be done again."""
+    Leases(parts.database).end(f"night.{job}", now)
 
 
 def pay_debts(parts: Assembly, now: datetime, limit: int) -> int:

@@ -174,7 +174,7 @@ def _open(
         # Who renews is certified under the same serialNumber.
         applicant = replace(applicant, serial_number=earlier[0].applicant.serial_number)
     profile = load_profile(profile_name)
-    level = AssuranceLevel[str(profile.assurance_level).upper()]
+    level = AssuranceLevel.from_label(str(profile.assurance_level))
     if len(new.request) > MAX_OCTETS:
         raise MalformedField("certificate_request", f"at most {MAX_OCTETS} octets")
     request = parse_request(new.request)

@@ -66,7 +66,7 @@ def open_renewal(
     """
     before, record = earlier
     login, loss = how
-    level = AssuranceLevel[str(load_profile(before.profile).assurance_level).upper()]
+    level = AssuranceLevel.from_label(str(load_profile(before.profile).assurance_level))
     renewal = Renewal(
         application=before.id,
         issuer=record.issuer,

@@ -317,8 +317,9 @@ def jobs_by_hand(parts: Assembly, names: tuple[str, ...], *, again: bool = False
 
     `again`: also what is done once a night, and was done tonight.
     """
-    if again:
-        forget_tonight(parts, utc_now())
+    names = names or tuple(JOBS)
+    for name in names if again else ():
+        forget_tonight(parts, name, utc_now())
     # What this process counts it keeps to itself: a file for each call would stay for ever.
     metrics = Metrics.of_process()
-    return {name: run_job(name, parts, metrics) for name in names or tuple(JOBS)}
+    return {name: run_job(name, parts, metrics) for name in names}

@@ -175,9 +175,8 @@ def _memory(what: str) -> int:
 
 
 _SHORT = (
-    "Short: each entry is looked for, too, which ldapadd does not: a third of a millisecond of CPU"
-    " in one Python process, and a search by certificateExactMatch in the server. The slower the"
-    " disk, the higher the share: the server waits for it at each entry, and we work meanwhile."
+    "Short: each entry is looked for, too, which ldapadd does not: by one Python process, and by a"
+    " search for certificateExactMatch in the server."
 )
 
 

@@ -164,6 +164,8 @@ def test_by_hand_registers_are_asked_again_and_fakes_can_be_some_days_old(
     run_job("revocation-duties", parts, Metrics.of_process())
     later = replace(parts, settings=older)
     assert jobs_by_hand(later, ("revocation-duties",)) == {"revocation-duties": 0}
+    jobs_by_hand(later, ("after-care",), again=True)
+    assert jobs_by_hand(later, ("revocation-duties",)) == {"revocation-duties": 0}
     assert jobs_by_hand(later, ("revocation-duties",), again=True)["revocation-duties"] >= 1
     (duty,) = asked(office, person, FakeCpr(utc_now() - MONTH), utc_now())
     assert duty.cause is DutyCause.DEATH
