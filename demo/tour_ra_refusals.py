@@ -1,6 +1,7 @@
 """Who gets no certificate and why, and whether anything says more of people than it should."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography import x509
@@ -97,11 +98,15 @@ def _terms(stage: Stage, request: Path) -> Chapter:
 def traces(stage: Stage) -> Chapter:
     """No log, certificate, published list, directory entry or metric holds a CPR number."""
     forms = {form.encode() for number in (*NUMBERS, ORDINARY.number) for form in _forms(number)}
-    looked_at = [path for path in stage.state.rglob("*") if path.is_file()]
-    found = [path for path in looked_at if any(form in _octets(path) for form in forms)]
-    if found:
-        raise DemoError(f"a CPR number stands in {found[0]}")
-    yield f"{len(looked_at)} files of service, directory and demo searched: no CPR number in them"
+    count = 0
+    for path in [path for path in stage.state.rglob("*") if path.is_file()]:
+        # The service goes on: what it is writing takes the place of the one before by its name.
+        with suppress(FileNotFoundError):
+            octets = _octets(path)
+            count += 1
+            if any(form in octets for form in forms):
+                raise DemoError(f"a CPR number stands in {path}")
+    yield f"{count} files of service, directory and demo searched: no CPR number in them"
     checked = stage.tillid("audit", "verify")
     yield f"audit log whole: {checked['events']} events, {checked['heads']} signed heads"
 
