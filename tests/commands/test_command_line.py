@@ -2,7 +2,6 @@ import importlib
 import json
 import os
 import pty
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,18 +68,6 @@ def test_help_loads_no_slow_library(noun: str, tmp_path: Path) -> None:
     assert "click" in loaded
     assert loaded.isdisjoint(SLOW_LIBRARIES)
     assert done.stdout.count("Usage: tillid") == len(verbs)
-
-
-@pytest.mark.parametrize("noun", ["", *CLI.NOUNS])
-def test_help_is_there_at_once(noun: str, tmp_path: Path) -> None:
-    verb = max((verb for verb in _verbs() if verb[:1] == ((noun,) if noun else ())), key=len)
-    spent = []
-    for _ in range(2):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert tillid(*verb, "--help", directory=tmp_path).returncode == 0
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(spent) < 0.3  # seconds of one processor, however busy the others are
 
 
 def test_the_command_alone_shows_its_help(tmp_path: Path) -> None:

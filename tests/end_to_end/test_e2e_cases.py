@@ -137,7 +137,7 @@ def erased(desk: Desk) -> None:
     number = desk.case("carry-out", case, "--erase", by="security_administrator")["erasure"]
     second = ("--identity", str(desk.office.identity(SECOND)))
     service.verb("erase", "approve", number, "--yes", *second)
-    until("the erasure", lambda: desk.office.erasure(number)["state"] == "done", 60)
+    until("the erasure", lambda: desk.office.erasure(number)["state"] == "done")
     receipt = desk.folder / "receipt"
     receipt.write_text(service.verb("erase", "receipt", "show", number, *second)["receipt"])
     service.verb("erase", "receipt", "verify", str(receipt))

@@ -132,7 +132,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 
 def check_stopped(demo: Demo) -> None:
-    until("the end of its processes", lambda: demo.processes() == [], 5)
+    until("the end of its processes", lambda: demo.processes() == [])
 
 
 def sentence(output: str) -> str:

@@ -32,7 +32,7 @@ def test_another_key_answers_while_the_service_token_is_away_and_after_a_restart
         story.service.start()
         assert _signer(outage) != usual
         outage.shim.obey()
-        until("the service token", lambda: outage.ask_package().status == 200, 20)
+        until("the service token", lambda: outage.ask_package().status == 200)
         story.service.stop()
         story.service.start()
         assert _signer(outage) == usual

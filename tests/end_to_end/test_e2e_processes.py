@@ -78,14 +78,14 @@ def test_a_service_that_is_stopped_while_it_starts_ends_as_well(service: Service
     until("its number", lambda: pid_file.exists() and pid_file.read_text() != "")
 
     assert service.stop() in {0, -signal.SIGTERM}
-    until("the end", lambda: service.processes() == set(), 10)
+    until("the end", lambda: service.processes() == set())
 
 
 def test_a_service_that_is_killed_takes_the_public_listener_with_it(service: Service) -> None:
     service.start().kill()
 
-    until("their end", lambda: service.processes() == set(), 5)
-    until("that nobody listens", lambda: not answers(service), 5)
+    until("their end", lambda: service.processes() == set())
+    until("that nobody listens", lambda: not answers(service))
 
 
 def answers(service: Service) -> bool:
@@ -109,7 +109,7 @@ def test_a_public_listener_that_is_killed_ends_the_service_with_a_sentence(
 
     assert service.end_of_process() == 8
     assert "The public listener ended." in service.said()
-    until("the end", lambda: service.processes() == set(), 10)
+    until("the end", lambda: service.processes() == set())
 
 
 def test_a_second_service_on_the_same_state_is_refused(service: Service) -> None:

@@ -150,7 +150,7 @@ def test_whoever_was_answered_or_comes_from_elsewhere_is_not_cut_off() -> None:
         answering.sendall(b"answer")
         assert idle.recv(100) == b"answer"
         port = listener.getsockname()[1]
-        until("it is cut off", lambda: cut_silent(port, {HERE}, 0.3) or _has_ended(late), 5)
+        until("it is cut off", lambda: cut_silent(port, {HERE}, 0.3) or _has_ended(late))
         Event().wait(0.3)
         cut_silent(port, {HERE}, 0.3)
         assert not _has_ended(idle)

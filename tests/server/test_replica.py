@@ -81,7 +81,7 @@ def test_it_is_as_old_as_the_last_renewal_that_it_received(pair: Pair) -> None:
     pair.replay("pause")
     try:
         pair.renew()
-        until("its age", lambda: pair.age() > LIMIT, 5)
+        until("its age", lambda: pair.age() > LIMIT)
         with pytest.raises(DatabaseUnavailable, match="lags"):
             responses.changed({})
         with pytest.raises(StatusUnavailable):

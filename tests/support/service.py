@@ -24,7 +24,7 @@ import pytest
 
 from demo.processes import is_free, start_child
 from demo.slapd import PrivateSlapd
-from tests.support.command_line import ROOT, clean_environment
+from tests.support.command_line import ROOT, clean_environment, tillid
 from tests.support.installation import REGISTER
 
 ORGANISATION = "Tillid Test"
@@ -110,16 +110,8 @@ class Service:
 
     def tillid(self, *arguments: str, **additions: str) -> "subprocess.CompletedProcess[str]":
         """Run a verb of the command line on this installation."""
-        return subprocess.run(
-            [sys.executable, str(ROOT / "cli.py"), *arguments],
-            cwd=self.state,
-            env=clean_environment(self.environment | additions),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        environment = self.environment | additions
+        return tillid(*arguments, directory=self.state, environment=environment)
 
     def verb(self, *arguments: str) -> Any:
         """Run a verb that has to succeed; gives its result."""
@@ -217,7 +209,7 @@ class Service:
         return _exchange(connection, "GET" if sent is None else "POST", path, sent, {})
 
 
-def until(what: str, seen: Callable[[], bool], seconds: float = 30, rest: float = 0.05) -> float:
+def until(what: str, seen: Callable[[], bool], seconds: float = 60, rest: float = 0.05) -> float:
     """Look until something is seen, with a rest (seconds) between; gives the seconds it took."""
     started, pause = time.monotonic(), Event()
     while not seen():
