@@ -46,6 +46,10 @@ class Bodies:
     _began: dict[int, tuple[str, float]] = field(default_factory=dict)
     """Of each thread that reads: the address it reads from, and since when."""
     _changed: Condition = field(default_factory=Condition)
+    _asked: float = 0.0
+    """When a body was to be read last."""
+    _standstill: float = 0.0
+    """When the last stretch ended in which none was."""
 
     def read(self, environ: dict[str, Any], most: int) -> bytes:
         """The body, up to one octet more than it may have; nothing of one that says it is longer.
@@ -67,11 +71,19 @@ class Bodies:
         return body
 
     def _take_place(self, thread: int, peer: str) -> None:
-        """Wait a moment behind bodies that have just begun, and never behind slow ones."""
+        """Wait a moment behind bodies that have just begun, and never behind slow ones.
+
+        After a standstill it may have been this process that was slow, for want of a processor: the
+        moment of those that were waited for begins anew.
+        """
         with self._changed:
             asked = now = time.monotonic()
+            if asked - self._asked > _MOMENT_SECONDS / 2:
+                self._standstill = asked
+            self._asked = asked
             while before := self._before(peer):
-                rest = min(asked, max(before)) + _MOMENT_SECONDS - now
+                since = max(*before, self._standstill)
+                rest = min(asked, since) + _MOMENT_SECONDS - now
                 if rest <= 0:
                     raise TooManyWaiting
                 self._changed.wait(rest)

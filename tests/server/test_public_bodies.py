@@ -81,6 +81,31 @@ def test_bodies_that_come_at_once_wait_for_each_other() -> None:
         thread.join()
 
 
+def test_after_a_standstill_bodies_that_began_before_it_are_waited_for_a_moment_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(public_bodies, "_MOMENT_SECONDS", 5.0)
+    bodies, waiting = Bodies(), _Waiting()
+    threads = [
+        Thread(target=bodies.read, args=[_environ(waiting), 4])
+        for _ in range(public_bodies._MOST_OF_ONE_PEER)
+    ]
+    for thread in threads:
+        thread.start()
+    until("all wait", lambda: len(bodies._began) == len(threads), rest=0.01)
+    began = bodies._began
+    for each, (peer, since) in list(began.items()):
+        began[each] = peer, since - 3600
+    with pytest.raises(TooManyWaiting):
+        bodies.read(_environ(io.BytesIO(b"soon")), 4)
+
+    bodies._asked -= 3600
+    Timer(0.02, waiting.may_come.set).start()
+    assert bodies.read(_environ(io.BytesIO(b"soon")), 4) == b"soon"
+    for thread in threads:
+        thread.join()
+
+
 @pytest.mark.parametrize(
     ("peers", "others"),
     [

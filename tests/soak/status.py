@@ -27,9 +27,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from datetime import datetime, timedelta
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
 
 from ca.errors import Conflict
@@ -37,12 +34,13 @@ from ca.identifiers import IssuerName, SerialNumber
 from records.ocsp_responses import OcspResponses
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked, Status, Unknown
-from server.assembly import Assembly, assembled
+from server.assembly import assembled
 from server.clock import utc_now
 from server.settings_sources import load_settings
 from tests.bench.growth import load_certificates
 from tests.bench.ocsp import Site, path_of, serials_of
 from tests.bench.wrk import Load, family, get_request, post_request, run_wrk, write_script
+from tests.support.ocsp_client import status_in
 from tests.support.pkcs11_shim import DEVICE_ERROR, SOURCE, Shim, compiled
 from tests.support.service import Service, until
 from tests.support.status_history import Change, History, Windows
@@ -69,7 +67,8 @@ class Seen:
     answers: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     late: int = 0
-    unanswered: int = 0
+    unanswered: list[str] = field(default_factory=list)
+    """What was asked, each time that nothing was said and nothing was broken."""
     refused: int = 0
     rates: list[float] = field(default_factory=list)
 
@@ -152,38 +151,45 @@ def go_on_asking(town: Town, serials: list[SerialNumber]) -> None:
         serial = SerialNumber.random(7) if is_unissued else CHANCE.choice(serials)
         nonce = os.urandom(16) if has_nonce else b""
         question = town.site.question(serial, nonce)
-        asked = time.monotonic()
+        method, asked = CHANCE.choice(("GET", "POST")), time.monotonic()
         try:
-            if CHANCE.getrandbits(1):
-                connection.request("GET", path_of(question))
+            if method == "GET":
+                connection.request(method, path_of(question))
             else:
-                connection.request("POST", "/ocsp/issuing", question)
+                connection.request(method, "/ocsp/issuing", question)
             answer = connection.getresponse()
             status, body = answer.status, answer.read()
         except (OSError, HTTPException):  # its worker was killed
             connection.close()
             status, body = 0, b""
-        judge(town, serial, (asked, time.monotonic()), (status, body))
+        when = asked, time.monotonic()
+        said_nothing = what_says_nothing(status, body)
+        if said_nothing:
+            excused = town.windows.touch(*when)
+            town.seen.answers[f"{said_nothing}{', excused' if excused else ''}"] += 1
+            if not excused:
+                kind = f"{'unissued' if is_unissued else 'issued'}, nonce: {has_nonce}, {method}"
+                took = f"{when[1] - asked:.2f} s"
+                town.seen.unanswered.append(f"{said_nothing} ({kind}) after {took}")
+        else:
+            judge(town, serial, when, ocsp.load_der_ocsp_response(body))
     connection.close()
 
 
-def judge(
-    town: Town, serial: SerialNumber, when: tuple[float, float], said: tuple[int, bytes]
-) -> None:
-    """Compare an answer with what could be true; one that says nothing needs an excuse."""
-    (asked, got), (status, body), seen = when, said, town.seen
+def what_says_nothing(status: int, body: bytes) -> str:
+    """The name of what is no answer about a certificate; empty for an answer."""
     if status != 200:
-        excused = town.windows.touch(asked, got)
-        seen.answers["no answer, something was broken" if excused else "no answer"] += 1
-        seen.unanswered += not excused
-        return
-    read = ocsp.load_der_ocsp_response(body)
-    if read.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-        excused = town.windows.touch(asked, got)
-        seen.answers[f"{read.response_status.name}{', excused' if excused else ''}"] += 1
-        seen.unanswered += not excused
-        return
-    found = status_in(town.site.parts, read)
+        return "no answer"
+    read = ocsp.load_der_ocsp_response(body).response_status
+    return "" if read is ocsp.OCSPResponseStatus.SUCCESSFUL else read.name
+
+
+def judge(
+    town: Town, serial: SerialNumber, when: tuple[float, float], read: ocsp.OCSPResponse
+) -> None:
+    """Compare an answer with what could be true."""
+    (asked, got), seen = when, town.seen
+    found = status_in(read, town.site.parts)
     seen.answers[type(found).__name__.lower()] += 1
     possible = town.history.possible(serial, asked - LATE, got) or [Unknown()]
     if found in possible and read.serial_number == serial:
@@ -192,27 +198,6 @@ def judge(
         seen.late += 1
     else:
         seen.wrong.append(f"{serial.hex}: {found}, possible were {possible}")
-
-
-def status_in(parts: Assembly, read: ocsp.OCSPResponse) -> Status:
-    """What an answer says, once its signature and its times were checked."""
-    issuer, (signer,) = parts.issuing_record().certificate, read.certificates
-    assert issuer is not None
-    signer.verify_directly_issued_by(issuer)
-    usage = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    assert x509.ExtendedKeyUsageOID.OCSP_SIGNING in usage
-    key = signer.public_key()
-    assert isinstance(key, ec.EllipticCurvePublicKey)
-    key.verify(read.signature, read.tbs_response_bytes, ec.ECDSA(hashes.SHA256()))
-    assert read.next_update_utc is not None
-    assert read.this_update_utc <= utc_now() < read.next_update_utc
-    if read.certificate_status is ocsp.OCSPCertStatus.GOOD:
-        return Good()
-    if read.certificate_status is ocsp.OCSPCertStatus.UNKNOWN:
-        return Unknown()
-    assert read.revocation_time_utc is not None
-    word = read.revocation_reason.value if read.revocation_reason else "unspecified"
-    return Revoked(Reason.from_label(word), read.revocation_time_utc)
 
 
 # --- The load -----------------------------------------------------------------------------------
@@ -384,11 +369,13 @@ def tell(town: Town, peak: Load, memory: list[list[int]]) -> int:
         print(f"  {what}: {count:,}")
     print(
         f"wrong: {len(seen.wrong)}, later than {LATE:.0f} s: {seen.late}, unanswered without a"
-        f" fault: {seen.unanswered}, refused by status without a fault: {seen.refused}"
+        f" fault: {len(seen.unanswered)}, refused by status without a fault: {seen.refused}"
     )
     print(f"memory of workers that lived: {growth:+.1%}")
     for line in seen.wrong[:10]:
         print(f"  WRONG {line}")
+    for line in seen.unanswered[:10]:
+        print(f"  {line}")
     return int(bool(seen.wrong or seen.unanswered or seen.refused) or growth > GROWTH)
 
 
