@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from audit.events import Detail, Event
 from audit.payloads import Payload
@@ -30,6 +30,16 @@ from records.database import Database
 from records.personal_data import PersonalData
 from records.publication_consents import has_consented, record_consent
 from records.tables import application, approval, subject
+
+# Built once: every tick asks.
+_IN_STATES = (
+    select(application)
+    .where(application.c.state.in_(bindparam("states", expanding=True)))
+    .where(
+        application.c.subject_id.not_in(select(subject.c.id).where(subject.c.state == "erasing"))
+    )
+    .order_by(application.c.created_at)
+)
 
 
 class Applications:
@@ -191,14 +201,8 @@ class Applications:
 
     def in_state(self, *states: ApplicationState) -> tuple[Application, ...]:
         """All applications in these states, the oldest first; none of whom is being erased."""
-        erasing = select(subject.c.id).where(subject.c.state == "erasing")
         with self._database.read() as tx:
-            rows = tx.execute(
-                select(application)
-                .where(application.c.state.in_(states))
-                .where(application.c.subject_id.not_in(erasing))
-                .order_by(application.c.created_at)
-            ).all()
+            rows = tx.execute(_IN_STATES, {"states": states}).all()
             return tuple(self._application(tx, row) for row in rows)
 
     def of_subject(self, subject_id: str) -> tuple[Application, ...]:

@@ -43,6 +43,11 @@ from revocation.selections import MOST, Place, Selection, digest_of
 BATCH = 500
 _AT_ONCE = 1000
 _FORGET = 2000
+_OPEN = (  # built once: every tick asks
+    select(bulk_revocation.c.id)
+    .where(bulk_revocation.c.begun_by.is_not(None), bulk_revocation.c.ended_at.is_(None))
+    .order_by(bulk_revocation.c.begun_at)
+)
 _LIVE = ("issued", "held")
 _REVOKE = (
     update(certificate)
@@ -201,13 +206,8 @@ class BulkRevocations:
 
     def open(self) -> list[str]:
         """What was begun and has not ended, the oldest first."""
-        waiting = (
-            select(bulk_revocation.c.id)
-            .where(bulk_revocation.c.begun_by.is_not(None), bulk_revocation.c.ended_at.is_(None))
-            .order_by(bulk_revocation.c.begun_at)
-        )
         with self._database.read() as tx:
-            return list(tx.execute(waiting).scalars())
+            return list(tx.execute(_OPEN).scalars())
 
     def carry_on(self, job: str, now: datetime, limit: int = BATCH) -> BulkRevocation:
         """Revoke the next ones, at most `limit`; what is revoked already is passed over."""

@@ -61,6 +61,10 @@ _ISSUE = Prepared(
     )
 )
 
+_OPEN_INTENTS = select(certificate.c.issuer, certificate.c.serial).where(  # every tick asks
+    certificate.c.status == "intent", certificate.c.intended_at < bindparam("before")
+)
+
 
 class Certificates:
     """The certificate table and what follows from its changes."""
@@ -138,11 +142,7 @@ class Certificates:
     def open_intents(self, before: datetime) -> list[tuple[IssuerName, SerialNumber]]:
         """Intents recorded before that time and still without a certificate."""
         with self._database.read() as tx:
-            rows = tx.execute(
-                select(certificate.c.issuer, certificate.c.serial).where(
-                    certificate.c.status == "intent", certificate.c.intended_at < before
-                )
-            )
+            rows = tx.execute(_OPEN_INTENTS, {"before": before})
             return [(IssuerName(i), SerialNumber.from_hex(s)) for i, s in rows]
 
     def revoke_orphan(self, issuer: IssuerName, serial: SerialNumber, now: datetime) -> bool:

@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    bindparam,
+    func,
+    or_,
+    select,
+    union_all,
+)
 
 from ca.identifiers import IssuerName, SerialNumber
 from records.tables import certificate, crl, crl_piece, revocation_residue, status_change
@@ -17,6 +26,12 @@ from revocation.publication import COMPLETE, Change, CrlHeading, CrlRecord, CrlS
 _PIECES_AT_ONCE = 64
 _ENTRIES_AT_ONCE = 4096
 _AROUND = (b"", b"\xff")
+_LATEST = (
+    select(crl)
+    .where(crl.c.issuer == bindparam("of_issuer"), crl.c.shard == bindparam("of_shard"))
+    .order_by(crl.c.number.desc())
+    .limit(1)
+)
 
 
 class RecordedSource:
@@ -161,12 +176,7 @@ class RecordedSource:
 
 def latest_crl(tx: Connection, name: IssuerName, shard: int) -> CrlRecord | None:
     """The CRL of the highest number of a list."""
-    row = tx.execute(
-        select(crl)
-        .where(crl.c.issuer == name, crl.c.shard == shard)
-        .order_by(crl.c.number.desc())
-        .limit(1)
-    ).first()
+    row = tx.execute(_LATEST, {"of_issuer": name, "of_shard": shard}).first()
     return None if row is None else record_of(row)
 
 

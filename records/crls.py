@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from audit.events import Detail, Event
 from ca.identifiers import IssuerName, SerialNumber
@@ -37,6 +37,9 @@ from revocation.publication import (
 )
 
 Item = TypeVar("Item")
+# Built once: every tick asks.
+_VERSION = select(issuer.c.status_version).where(issuer.c.name == bindparam("of_issuer"))
+_LAST_SHARD = select(func.max(crl.c.shard)).where(crl.c.issuer == bindparam("of_issuer"))
 
 
 class Crls:
@@ -162,12 +165,11 @@ class Crls:
 
 
 def _version(tx: Connection, name: IssuerName) -> int:
-    query = select(issuer.c.status_version).where(issuer.c.name == name)
-    return int(tx.execute(query).scalar_one())
+    return int(tx.execute(_VERSION, {"of_issuer": name}).scalar_one())
 
 
 def _last_shard(tx: Connection, name: IssuerName) -> int:
-    return int(tx.execute(select(func.max(crl.c.shard)).where(crl.c.issuer == name)).scalar() or 0)
+    return int(tx.execute(_LAST_SHARD, {"of_issuer": name}).scalar() or 0)
 
 
 def _version_of_shard(tx: Connection, scope: CrlScope) -> int:

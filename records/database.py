@@ -36,6 +36,9 @@ _CONSTRAINT = re.compile(r"constraint failed: (\S+)|constraint \"(\w+)\"|column 
 _TAKEN = frozenset({"23505", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"})
 _NO_RIGHT = "42501"
 BUSY_SECONDS = 20
+# At most, and all are kept: the jobs of one tick ask at once, and a connection costs more than what
+# most of them ask.
+_CONNECTIONS = 15
 # For a transaction that reads and for one that writes.
 _BEGIN = {
     "sqlite": ("BEGIN", "BEGIN IMMEDIATE"),
@@ -149,6 +152,8 @@ def _sqlite(url: str) -> Engine:
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         hide_parameters=True,
         poolclass=QueuePool,
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
     )
 
     @event.listens_for(engine, "connect")
@@ -181,6 +186,8 @@ def _postgresql(url: str) -> Engine:
             "keepalives_count": 3,
         },
         hide_parameters=True,
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
     )
 
     @event.listens_for(engine, "connect")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, inspect, select, update
+from sqlalchemy import bindparam, delete, func, insert, inspect, select, update
 
 from audit.events import Detail, Event
 from gdpr_erasure.erasures import ErasureState, SealEvidence
@@ -16,6 +16,16 @@ from records.tables import data_key, doomed_key, erasure, vault_seal
 from records.triggers import NOW
 
 _PAGE = 500
+# Built once: every tick asks.
+_PENDING = select(doomed_key.c.key_ref)
+_AWAITED = (
+    select(erasure.c.id)
+    .where(
+        erasure.c.state.in_((ErasureState.DESTROYED, ErasureState.RECHECKED)),
+        erasure.c.epoch >= bindparam("since"),
+    )
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,7 @@ class DoomedKeys:
     def pending(self) -> list[str]:
         """References of keys that no seal has ended yet."""
         with self._database.read() as tx:
-            return list(tx.execute(select(doomed_key.c.key_ref)).scalars())
+            return list(tx.execute(_PENDING).scalars())
 
     def count(self) -> int:
         """How many there are."""
@@ -117,10 +127,8 @@ class DoomedKeys:
 
     def is_awaited(self, epoch: int) -> bool:
         """Whether an erasure waits for a seal later than this epoch, with keys doomed or not."""
-        waits = erasure.c.state.in_((ErasureState.DESTROYED, ErasureState.RECHECKED))
-        found = select(erasure.c.id).where(waits, erasure.c.epoch >= epoch).limit(1)
         with self._database.read() as tx:
-            return tx.execute(found).first() is not None
+            return tx.execute(_AWAITED, {"since": epoch}).first() is not None
 
     def tell(self, event: Event, now: datetime) -> None:
         """Append an event to the audit log."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Integer, bindparam, or_, select, update
 
 from gdpr_erasure.erasures import RESTING, Erasure, ErasureState
-from records.database import Database
+from records.database import Database, UtcTime
 from records.erasure_rows import case_in
 from records.tables import erasure
 
@@ -18,6 +18,20 @@ taken twice (`records.erasure_rows.move`).
 """
 
 
+_OF, _NOW = erasure.c, bindparam("now", type_=UtcTime)
+# Built once: every tick asks.
+_DUE = (
+    select(_OF.id)
+    .where(
+        _OF.state.not_in(RESTING),
+        or_(_OF.retry_at.is_(None), _OF.retry_at <= _NOW),
+        or_(_OF.lease_until.is_(None), _OF.lease_until <= _NOW),
+    )
+    .order_by(_OF.updated_at)
+    .limit(bindparam("most", type_=Integer))
+)
+
+
 class ErasureWork:
     """Leases and delays of the erasure table."""
 
@@ -27,14 +41,8 @@ class ErasureWork:
 
     def due(self, now: datetime, limit: int) -> tuple[str, ...]:
         """Cases that are to be carried on now, the one that waits longest first."""
-        of = erasure.c
         with self._database.read() as tx:
-            found = select(of.id).where(
-                of.state.not_in(RESTING),
-                or_(of.retry_at.is_(None), of.retry_at <= now),
-                or_(of.lease_until.is_(None), of.lease_until <= now),
-            )
-            return tuple(tx.execute(found.order_by(of.updated_at).limit(limit)).scalars())
+            return tuple(tx.execute(_DUE, {"now": now, "most": limit}).scalars())
 
     def unanswered(self) -> tuple[tuple[str, datetime, ErasureState], ...]:
         """Cases that have neither ended nor come to a first receipt, and when they were opened."""

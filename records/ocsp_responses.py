@@ -5,13 +5,26 @@ database does when a certificate changes (`records.guards`).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from ca.identifiers import IssuerName, SerialNumber
-from records.database import Database, from_microseconds
+from records.database import Database, UtcTime, from_microseconds
 from records.errors import DatabaseUnavailable
 from records.lookups import Lookup
 from records.tables import (
@@ -32,6 +45,26 @@ from revocation.preproduction import (
 from revocation.reasons import Reason
 from revocation.status import Good, Revoked
 
+_MINE = ocsp_response.c.issuer == bindparam("of_issuer")
+_DUE = ocsp_response.c.due_at <= bindparam("now", type_=UtcTime)
+_LIVES = ocsp_response.c.not_after > bindparam("now", type_=UtcTime)
+_AHEAD = ocsp_response.c.due_at > bindparam("latest", type_=UtcTime)
+_WAITING = select(
+    select(func.count()).where(_MINE, _DUE, _LIVES).scalar_subquery().label("due"),
+    exists().where(_MINE, _AHEAD).label("ahead"),
+    exists().where(_MINE, _DUE, ~_LIVES).label("ended"),
+)
+_TOTAL = select(func.count(), func.coalesce(func.sum(issuer.c.status_version), literal_column("0")))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many responses are due, whether any is due later than can be, and whether any ended."""
+
+    due: int
+    ahead: bool
+    ended: bool
+
 
 class OcspResponses:
     """The responses of every issuer."""
@@ -40,6 +73,7 @@ class OcspResponses:
         """Use the database."""
         self._database = database
         self._bodies = {each: Lookup(database, _find(each)) for each in CertIdHash}
+        self._total = Lookup(database, _TOTAL)
 
     def find(
         self, name: IssuerName, serial: SerialNumber, cert_id_hash: CertIdHash
@@ -104,6 +138,9 @@ class OcspResponses:
         self, known: Mapping[IssuerName, int]
     ) -> dict[IssuerName, tuple[int, list[SerialNumber]]]:
         """Issuers whose status version is not the one known, with the serials changed since."""
+        # Versions only rise and issuers stay, so that a sum tells whether there is any news.
+        if self._total.first({}) == (len(known), sum(known.values())):
+            return {}
         changed = {}
         with self._database.read() as tx:
             for name, version in tx.execute(select(issuer.c.name, issuer.c.status_version)):
@@ -117,24 +154,22 @@ class OcspResponses:
                 changed[IssuerName(name)] = (version, serials)
         return changed
 
-    def make_due(self, name: IssuerName, latest: datetime, now: datetime) -> int:
-        """Make due what is due later than anything made now can be: the clock was ahead then."""
-        ahead = ocsp_response.c.issuer == name, ocsp_response.c.due_at > latest
+    def waiting(self, name: IssuerName, latest: datetime, now: datetime) -> Waiting:
+        """What of an issuer's responses there is to do something about."""
+        values = {"of_issuer": name, "latest": latest, "now": now}
         with self._database.read() as tx:
-            if tx.execute(select(ocsp_response.c.serial).where(*ahead).limit(1)).first() is None:
-                return 0
-        with self._database.write() as tx:
-            return tx.execute(update(ocsp_response).where(*ahead).values(due_at=now)).rowcount
+            row = tx.execute(_WAITING, values).one()
+        return Waiting(int(row.due), bool(row.ahead), bool(row.ended))
 
     def count_due(self, name: IssuerName, now: datetime) -> int:
         """How many serials of an issuer wait for their responses."""
-        query = select(func.count()).where(
-            ocsp_response.c.issuer == name,
-            ocsp_response.c.due_at <= now,
-            ocsp_response.c.not_after > now,
-        )
-        with self._database.read() as tx:
-            return int(tx.execute(query).scalar_one())
+        return self.waiting(name, now, now).due
+
+    def make_due(self, name: IssuerName, latest: datetime, now: datetime) -> int:
+        """Make due what is due later than anything made now can be: the clock was ahead then."""
+        ahead = ocsp_response.c.issuer == name, ocsp_response.c.due_at > latest
+        with self._database.write() as tx:
+            return tx.execute(update(ocsp_response).where(*ahead).values(due_at=now)).rowcount
 
     def forget_expired(self, name: IssuerName, now: datetime) -> int:
         """Delete the due responses of expired certificates, which are answered when asked."""

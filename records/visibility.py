@@ -16,9 +16,11 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     literal_column,
     or_,
     select,
+    union_all,
 )
 
 from ca.identifiers import IssuerName, SerialNumber
@@ -91,6 +93,11 @@ class Visibility:
                 .limit(1)
             ).scalar()
         return None if since is None else Unseen(name, first, last, since)
+
+    def behind(self) -> set[tuple[IssuerName, Channel]]:
+        """The issuers with changes that may not have been seen yet, each with CRL or OCSP."""
+        with self._database.read() as tx:
+            return {(IssuerName(name), Channel(channel)) for name, channel in tx.execute(_BEHIND)}
 
     def sample(self, unseen: Unseen, most: int, now: datetime) -> list[SerialNumber]:
         """Serials among those changes: the first, the last and some between.
@@ -247,28 +254,31 @@ class Visibility:
 
     def unseen_in_directory(self) -> tuple[int, datetime | None]:
         """How many changes wait for a directory, and when the oldest was decided."""
-        newer = status_change.alias()
-        latest = (
-            select(func.max(newer.c.version))
-            .where(newer.c.issuer == publication.c.issuer, newer.c.serial == publication.c.serial)
-            .scalar_subquery()
-        )
-        query = (
-            select(func.count(), func.min(status_change.c.at))
-            .select_from(publication)
-            .join(
-                status_change,
-                and_(
-                    status_change.c.issuer == publication.c.issuer,
-                    status_change.c.serial == publication.c.serial,
-                    status_change.c.version == latest,
-                ),
-            )
-            .where(publication.c.state.in_(("pending", "withdrawing")))
-        )
         with self._database.read() as tx:
-            number, oldest = tx.execute(query).one()
+            number, oldest = tx.execute(_UNSEEN_IN_DIRECTORY).one()
         return int(number), oldest
+
+
+def _unseen_in_directory() -> Select[int, datetime | None]:
+    newer = status_change.alias()
+    latest = (
+        select(func.max(newer.c.version))
+        .where(newer.c.issuer == publication.c.issuer, newer.c.serial == publication.c.serial)
+        .scalar_subquery()
+    )
+    return (
+        select(func.count(), func.min(status_change.c.at))
+        .select_from(publication)
+        .join(
+            status_change,
+            and_(
+                status_change.c.issuer == publication.c.issuer,
+                status_change.c.serial == publication.c.serial,
+                status_change.c.version == latest,
+            ),
+        )
+        .where(publication.c.state.in_(("pending", "withdrawing")))
+    )
 
 
 def _took(channel: Channel, since: datetime) -> Select[int]:
@@ -292,3 +302,21 @@ def _took(channel: Channel, since: datetime) -> Select[int]:
 
 def _list(name: IssuerName, shard: int = COMPLETE) -> ColumnElement[bool]:
     return and_(crl.c.issuer == name, crl.c.shard == shard)
+
+
+_SEEN = (
+    select(func.coalesce(func.max(status_visible.c.last), 0))
+    .where(status_visible.c.issuer == issuer.c.name)
+    .correlate(issuer)
+)
+# Built once: every tick asks.
+_BEHIND = union_all(
+    *(
+        select(issuer.c.name, literal(channel)).where(
+            issuer.c.status_version
+            > _SEEN.where(status_visible.c.channel == channel).scalar_subquery()
+        )
+        for channel in (Channel.CRL, Channel.OCSP)
+    )
+)
+_UNSEEN_IN_DIRECTORY = _unseen_in_directory()

@@ -30,6 +30,7 @@ UNHURRIED = frozenset(
     {
         "after-care",
         "check-directories",
+        "check-tokens",
         "close-cases",
         "directory-debts",
         "end-activations",

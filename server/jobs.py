@@ -101,14 +101,18 @@ def produce_ocsp_responses(parts: Assembly, metrics: Metrics, now: datetime) -> 
     """Make the OCSP responses that are due, and forget those of expired certificates."""
     responses = parts.ocsp_responses
     answering = [record for record in parts.issuers.all() if record.answers_ocsp]
+    waiting, records = 0, []
     for record in answering:
         ends = now + ocsp_policy(parts.settings, record).validity
-        responses.make_due(record.name, ends, now)
-    waiting = {record: responses.count_due(record.name, now) for record in answering}
-    metrics.ocsp_responses_due.set(sum(waiting.values()))
-    for record in waiting:
-        responses.forget_expired(record.name, now)
-    records = [record for record, count in waiting.items() if count]
+        found = responses.waiting(record.name, ends, now)
+        if found.ahead:
+            responses.make_due(record.name, ends, now)
+            found = responses.waiting(record.name, ends, now)
+        if found.ended:
+            responses.forget_expired(record.name, now)
+        waiting += found.due
+        records += [record] if found.due else []
+    metrics.ocsp_responses_due.set(waiting)
     return _each(records, lambda record: _produce(parts, record, now))
 
 

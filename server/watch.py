@@ -61,11 +61,14 @@ def watch_status(parts: Assembly, metrics: Metrics, now: datetime) -> int:
 
 def open_changes(parts: Assembly) -> Iterator[tuple[IssuerRecord, Channel, Unseen]]:
     """What of each issuer was not seen yet in CRL and OCSP."""
-    for record in parts.issuers.all():
+    behind = parts.visible.behind()
+    for record in parts.issuers.all() if behind else ():
         # Of one that is retired, or was imported without its key, the last CRL says it all.
         if not record.key_label or not record.certificates or record.state is IssuerState.RETIRED:
             continue
         for channel in (Channel.CRL, Channel.OCSP) if record.answers_ocsp else (Channel.CRL,):
+            if (record.name, channel) not in behind:
+                continue
             unseen = parts.visible.unseen(record.name, channel)
             if unseen is not None:
                 yield record, channel, unseen

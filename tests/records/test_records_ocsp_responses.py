@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from ca.identifiers import SerialNumber
 from records.database import Database
-from records.ocsp_responses import OcspResponses
+from records.ocsp_responses import OcspResponses, Waiting
 from revocation.cert_ids import CertIdHash
 from revocation.preproduction import DueResponse, Life, PreproducedResponse, ProducedResponses
 from revocation.reasons import Reason
@@ -186,6 +186,20 @@ def test_what_a_clock_that_was_ahead_left_behind_is_due_now(
     assert [responses.make_due(ISSUING, latest, NOW) for _ in range(2)] == [1, 0]
     assert [due.serial for due in responses.due(ISSUING, NOW, 10)] == [ahead]
     assert usual != ahead
+
+
+def test_what_waits_is_told_in_one_look(stores: Stores, responses: OcspResponses) -> None:
+    issued(stores)
+    latest = NOW + timedelta(hours=2)
+    assert responses.waiting(ISSUING, latest, NOW) == Waiting(1, ahead=False, ended=False)
+    (due,) = responses.due(ISSUING, NOW, 10)
+    responses.keep(ISSUING, [produced(due, Life(NOW, NOW + timedelta(hours=1)))])
+    assert responses.waiting(ISSUING, latest, NOW) == Waiting(0, ahead=False, ended=False)
+    assert responses.waiting(ISSUING, NOW, NOW) == Waiting(0, ahead=True, ended=False)
+    years = timedelta(days=3650)
+    assert responses.waiting(ISSUING, latest + years, NOW + years) == Waiting(
+        0, ahead=False, ended=True
+    )
 
 
 def test_changes_are_told_by_issuer_and_serial(stores: Stores, responses: OcspResponses) -> None:

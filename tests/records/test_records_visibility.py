@@ -51,6 +51,17 @@ def test_what_was_seen_is_counted_from_the_decision_and_what_follows_is_open(
     assert stores.visible.unseen(ISSUING, Channel.OCSP) == Unseen(ISSUING, 4, 4, later)
 
 
+def test_issuers_are_behind_where_changes_were_not_seen(stores: Stores) -> None:
+    assert stores.visible.behind() == set()
+    revoke(stores, 2)
+    assert stores.visible.behind() == {(ISSUING, Channel.CRL), (ISSUING, Channel.OCSP)}
+    first, second = Unseen(ISSUING, 1, 1, NOW), Unseen(ISSUING, 2, 2, NOW)
+    stores.visible.see(first, Channel.OCSP, NOW)
+    assert (ISSUING, Channel.OCSP) in stores.visible.behind()
+    stores.visible.see(second, Channel.OCSP, NOW)
+    assert stores.visible.behind() == {(ISSUING, Channel.CRL)}
+
+
 def test_a_change_that_is_overtaken_is_closed_with_the_later_one(stores: Stores) -> None:
     place = place_of(stores.issue(server_order(), NOW))
     stores.statuses.hold(*place, "system:operator", NOW)

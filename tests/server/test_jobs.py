@@ -26,10 +26,11 @@ from server.authorities import renew_root_crls
 from server.clock import utc_now
 from server.errors import IssuerOffline, TokenOffline
 from server.fulfilment import certificate_order
+from server.job_loop import UNHURRIED
 from server.jobs import JOBS, run_job
 from server.metrics import Metrics
 from server.service import jobs_by_hand
-from tests.support.installation import an_installation
+from tests.support.installation import an_installation, leave_nothing_to_watch
 from tests.support.softhsm import SoftHsm
 from tests.support.staff import an_officer, certified
 
@@ -238,3 +239,16 @@ def test_the_log_is_sealed_when_there_is_something_new(parts: Assembly, metrics:
     assert head is not None
     kept = parts.settings.state / "public" / "audit" / "checkpoint"
     assert kept.read_text() == head.text
+
+
+def test_jobs_that_find_nothing_to_do_write_nothing(
+    parts: Assembly, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        for name in JOBS:
+            run_job(name, parts, metrics)
+    leave_nothing_to_watch(parts)
+    for database in (parts.database, parts.vault.keys.database):
+        monkeypatch.setattr(database, "_begin_write", "not SQL")
+    for name in sorted(JOBS.keys() - UNHURRIED):
+        assert run_job(name, parts, metrics) == 0, name
