@@ -47,6 +47,7 @@ from revocation.causes import Cause, Grounds
 from server.assembly import Assembly
 from server.cases import notify
 from server.erasures import approve, policies
+from server.revocations import check_release
 
 _MOST = 10_000  # certificates of one person
 
@@ -205,15 +206,19 @@ def lift(parts: Assembly, case_id: str, officer: Officer, now: datetime) -> Case
 
     Raises:
         CaseRefused: the person was not told, or a moment ago.
+        Refused: USE-AUT-L10, the officer's credential is below the level of one of them.
     """
     case = parts.cases.get(case_id)
     if case.kind is not CaseKind.RESTRICTION or case.state is not CaseState.CARRIED_OUT:
         raise CaseConflict(case.id, case.state)
     check_lifting(case, now)
+    found = parts.certificates.find(_MOST, subject_id=str(case.subject_id), status="held")
+    held = [each for each in found if each.decided_by == ACTOR and each.not_after >= now]
+    for each in held:
+        check_release(parts, each, officer)
     parts.subject_acts.let_go(str(case.subject_id), case.id, now)
-    for each in parts.certificates.find(_MOST, subject_id=str(case.subject_id), status="held"):
-        if each.decided_by == ACTOR and each.not_after >= now:
-            parts.statuses.release(each.issuer, each.serial_number, officer.id, now)
+    for each in held:
+        parts.statuses.release(each.issuer, each.serial_number, officer.id, now)
     after = step(case, CaseState.CLOSED, now)
     return parts.cases.move((case, after), ("lifted", officer.id), now)
 

@@ -73,10 +73,15 @@ def release_certificate(
 
     Raises: Refused (USE-AUT-L10) when the officer's credential is below the certificate's level.
     """
-    of = parts.certificates.record(*place).application_id
+    check_release(parts, parts.certificates.record(*place), officer)
+    return parts.statuses.release(*place, officer.id, now)
+
+
+def check_release(parts: Assembly, held: CertificateRecord, officer: Officer) -> None:
+    """Raises: Refused (USE-AUT-L10) when the officer may not let this certificate be trusted."""
+    of = held.application_id
     if of is not None:
         require_operator_level(parts.decisions, officer, parts.applications.get(of).level)
-    return parts.statuses.release(*place, officer.id, now)
 
 
 def may_be_held(profile: str) -> bool:

@@ -27,6 +27,7 @@ from gdpr_erasure.person_file import Asking, Collection, Record
 from ra.applications import Application
 from ra.case import CodeChannel
 from ra.fake_services import FakeNotifier
+from ra.levels import AssuranceLevel
 from records.errors import DatabaseUnavailable
 from records.officers import Role
 from records.person_files import PersonFiles
@@ -34,6 +35,7 @@ from server.assembly import Assembly
 from server.case_jobs import REMINDER, case_work
 from server.ceremony import audit_key
 from server.clock import utc_now
+from server.decisions import require_operator_level
 from server.delivery_ports import fake_ports
 from server.jobs import run_job
 from server.metrics import Metrics
@@ -46,6 +48,7 @@ from server.registration import (
 )
 from server.staff import staff_app
 from tests.support.api import an_application, problem
+from tests.support.organisations import codes
 from tests.support.ra_builders import NANCY, passport_of
 from tests.support.staff import EnrolledOfficer, Office, an_officer, certified
 
@@ -330,6 +333,14 @@ def test_a_restriction_holds_and_is_lifted_only_after_the_person_was_told(
     desk.call(Role.CASE_MANAGER, f"{path}/lifting", {}, 422)
     later = utc_now() + timedelta(days=3, minutes=1)
     monkeypatch.setattr("server.api_cases.utc_now", lambda: later)
+    with monkeypatch.context() as of_high:
+        check = lambda decisions, who, _: require_operator_level(  # noqa: E731 - unlisted, of High
+            replace(decisions, officers={}), who, AssuranceLevel.HIGH
+        )
+        of_high.setattr("server.revocations.require_operator_level", check)
+        refused = desk.call(Role.CASE_MANAGER, f"{path}/lifting", {}, 422)
+        assert codes(refused) == {"OPERATOR_LEVEL_TOO_LOW"}
+        assert statuses(desk) == ["held"]
     assert desk.call(Role.CASE_MANAGER, f"{path}/lifting", {})["state"] == "closed"
     assert statuses(desk) == ["issued"]
 
