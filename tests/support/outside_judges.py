@@ -7,6 +7,7 @@ present, so all do.
 import asyncio
 import subprocess
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -72,7 +73,6 @@ class Bench:
         for number, chain in enumerate(chains):
             self._lay_out(number, chain)
         each: dict[str, Callable[[int, Chain], str]] = {
-            "OpenSSL": self._openssl,
             "GnuTLS": self._gnutls,
             "NSS": self._nss,
             "pyhanko": self._pyhanko,
@@ -81,6 +81,7 @@ class Bench:
             name: {n: said for n, chain in enumerate(chains) if (said := judge(n, chain))}
             for name, judge in each.items()
         }
+        verdicts["OpenSSL"] = self._openssl(chains)
         return verdicts | {"Java": _java(self._folder, len(chains))}
 
     def java_by_ocsp(self, answered: Sequence[tuple[Chain, bytes]]) -> Verdicts:
@@ -112,12 +113,20 @@ class Bench:
     def _file(self, number: int, kind: str) -> Path:
         return self._folder / f"{number}.{kind}"
 
-    def _openssl(self, number: int, _: Chain) -> str:
-        found = {kind: str(self._file(number, kind)) for kind in ("root", "between", "crls")}
+    def _openssl(self, chains: Sequence[Chain]) -> Verdicts:
+        """All leaves of the same issuers at once, and each alone once one of them is not good."""
+        same: defaultdict[tuple[bytes, ...], list[int]] = defaultdict(list)
+        for number, chain in enumerate(chains):
+            same[tuple(map(self._crl, chain.issuers))].append(number)
+        suspects = [n for numbers in same.values() if self._openssl_of(numbers) for n in numbers]
+        return {n: said for n in suspects if (said := self._openssl_of([n]))}
+
+    def _openssl_of(self, numbers: Sequence[int]) -> str:
+        of = {kind: str(self._file(numbers[0], kind)) for kind in ("root", "between", "crls")}
         return _failure([
             "openssl", "verify", "-x509_strict", "-check_ss_sig", "-no-CApath", "-no-CAstore",
-            "-crl_check_all", "-CRLfile", found["crls"], "-CAfile", found["root"],
-            "-untrusted", found["between"], str(self._file(number, "leaf")),
+            "-crl_check_all", "-CRLfile", of["crls"], "-CAfile", of["root"],
+            "-untrusted", of["between"], *(str(self._file(each, "leaf")) for each in numbers),
         ])  # fmt: skip
 
     def _gnutls(self, number: int, _: Chain) -> str:
