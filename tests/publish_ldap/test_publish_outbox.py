@@ -127,7 +127,7 @@ def test_a_directory_that_falls_silent_costs_two_time_outs_for_all_its_tasks(
     with silence(own_slapd):
         started = time.monotonic()
         assert drain(outbox, directory, NOW, limit=20) == DrainResult(done=0, failed=20)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 15  # and not twenty
 
 
 def test_the_wait_doubles_up_to_the_longest_and_jitter_shortens_it_by_at_most_half() -> None:

@@ -143,4 +143,4 @@ def test_a_server_that_is_silent_during_the_handshake_is_waited_for_no_longer(
         started_at = time.monotonic()
         with pytest.raises(DirectoryUnavailable):
             directory.open()
-        assert time.monotonic() - started_at < 3
+        assert time.monotonic() - started_at < 30

@@ -25,13 +25,13 @@ def test_a_slow_directory_holds_up_nobody(work: DirectoryWork) -> None:
     def serve(name: str) -> int:
         calls.append(name)
         if name == "slow":
-            answered.wait(10)
+            answered.wait(60)
         return len(name)
 
     began = time.monotonic()
     for _ in range(2):
         assert [one.outcome for one in work.run(["slow", "fast"], serve, NOW)] == [4]
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 30
     assert calls.count("slow") == 1  # it is not begun again while it runs
     answered.set()
     (ended,) = work.run([], serve, NOW)
