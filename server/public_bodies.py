@@ -16,7 +16,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Condition, Event
+from threading import Condition, Event, Lock
 from typing import Any
 
 from server.logs import get_logger
@@ -45,11 +45,17 @@ class Bodies:
 
     _began: dict[int, tuple[str, float]] = field(default_factory=dict)
     """Of each thread that reads: the address it reads from, and since when."""
-    _changed: Condition = field(default_factory=Condition)
+    _lock: Lock = field(default_factory=Lock)
+    _changed: Condition = field(init=False)
+    """That one has been read, for those that wait for a place."""
+    _waiting: int = 0
     _asked: float = 0.0
     """When a body was to be read last."""
     _standstill: float = 0.0
     """When the last stretch ended in which none was."""
+
+    def __post_init__(self) -> None:
+        self._changed = Condition(self._lock)
 
     def read(self, environ: dict[str, Any], most: int) -> bytes:
         """The body, up to one octet more than it may have; nothing of one that says it is longer.
@@ -65,9 +71,10 @@ class Bodies:
         try:
             body: bytes = environ["wsgi.input"].read(most + 1)
         finally:
-            with self._changed:
+            with self._lock:
                 del self._began[thread]
-                self._changed.notify_all()
+                if self._waiting:
+                    self._changed.notify_all()
         return body
 
     def _take_place(self, thread: int, peer: str) -> None:
@@ -76,7 +83,7 @@ class Bodies:
         After a standstill it may have been this process that was slow, for want of a processor: the
         moment of those that were waited for begins anew.
         """
-        with self._changed:
+        with self._lock:
             asked = now = time.monotonic()
             if asked - self._asked > _MOMENT_SECONDS / 2:
                 self._standstill = asked
@@ -86,12 +93,16 @@ class Bodies:
                 rest = min(asked, since) + _MOMENT_SECONDS - now
                 if rest <= 0:
                     raise TooManyWaiting
+                self._waiting += 1
                 self._changed.wait(rest)
+                self._waiting -= 1
                 now = time.monotonic()
             self._began[thread] = peer, now
 
     def _before(self, peer: str) -> list[float]:
         """When those began that leave no place for this peer."""
+        if len(self._began) < _MOST_OF_ONE_PEER:  # as nearly always
+            return []
         everybody = [since for _, since in self._began.values()]
         same = [since for each, since in self._began.values() if each == peer]
         if len(same) >= _MOST_OF_ONE_PEER:
