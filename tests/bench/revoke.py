@@ -253,6 +253,12 @@ def render(found: list[Bulk | Watched]) -> str:
         if isinstance(b, Bulk)
     ]
     lines += [
+        f"\nShort: {b.engine}: of {b.seen:.0f} s until all are seen, {b.count / b.triggered:.0f} s"
+        " are bare updates of as many rows with their triggers, which write a change of status."
+        for b in found
+        if isinstance(b, Bulk) and b.seen > SEEN_WITHIN
+    ]
+    lines += [
         "",
         f"| seen in OCSP | p50 | p99 (<= {WATCHED_P99:.0f} s) | requests/s meanwhile |",
         "|---|---|---|---|",
