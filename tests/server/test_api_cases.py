@@ -29,13 +29,13 @@ from ra.case import CodeChannel
 from ra.fake_services import FakeNotifier
 from ra.levels import AssuranceLevel
 from records.errors import DatabaseUnavailable
-from records.officers import Role
+from records.officers import Officer, Role
 from records.person_files import PersonFiles
 from server.assembly import Assembly
 from server.case_jobs import REMINDER, case_work
 from server.ceremony import audit_key
 from server.clock import utc_now
-from server.decisions import require_operator_level
+from server.decisions import Decisions, require_operator_level
 from server.delivery_ports import fake_ports
 from server.jobs import run_job
 from server.metrics import Metrics
@@ -151,6 +151,11 @@ def a_desk(office: Office) -> Desk:
 def fresh_person(desk: Desk) -> Application:
     desk.person = certified(desk.parts, desk.office.registration.officer, desk.office.approving)
     return desk.person
+
+
+def unlisted_at_high(decisions: Decisions, officer: Officer, _: AssuranceLevel) -> None:
+    """What is asked of an officer who is not on the list, of a certificate at High."""
+    require_operator_level(replace(decisions, officers={}), officer, AssuranceLevel.HIGH)
 
 
 def statuses(desk: Desk) -> list[str]:
@@ -334,10 +339,7 @@ def test_a_restriction_holds_and_is_lifted_only_after_the_person_was_told(
     later = utc_now() + timedelta(days=3, minutes=1)
     monkeypatch.setattr("server.api_cases.utc_now", lambda: later)
     with monkeypatch.context() as of_high:
-        check = lambda decisions, who, _: require_operator_level(  # noqa: E731 - unlisted, of High
-            replace(decisions, officers={}), who, AssuranceLevel.HIGH
-        )
-        of_high.setattr("server.revocations.require_operator_level", check)
+        of_high.setattr("server.revocations.require_operator_level", unlisted_at_high)
         refused = desk.call(Role.CASE_MANAGER, f"{path}/lifting", {}, 422)
         assert codes(refused) == {"OPERATOR_LEVEL_TOO_LOW"}
         assert statuses(desk) == ["held"]

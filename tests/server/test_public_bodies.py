@@ -37,6 +37,14 @@ def _environ(body: io.BytesIO, length: str = "4", peer: str = HERE) -> dict[str,
     return {"wsgi.input": body, "CONTENT_LENGTH": length, "REMOTE_ADDR": peer}
 
 
+def _reading(bodies: Bodies, waiting: _Waiting, peers: list[str]) -> list[Thread]:
+    """A thread for each of these peers that waits for its body."""
+    threads = [Thread(target=bodies.read, args=[_environ(waiting, peer=p), 4]) for p in peers]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
 @pytest.mark.parametrize(
     ("limits", "places", "descriptors"),
     [
@@ -69,12 +77,7 @@ def test_a_body_that_says_it_is_too_long_is_not_read() -> None:
 
 def test_bodies_that_come_at_once_wait_for_each_other() -> None:
     bodies, waiting = Bodies(), _Waiting()
-    threads = [
-        Thread(target=bodies.read, args=[_environ(waiting), 4])
-        for _ in range(public_bodies._MOST_OF_ONE_PEER)
-    ]
-    for thread in threads:
-        thread.start()
+    threads = _reading(bodies, waiting, [HERE] * public_bodies._MOST_OF_ONE_PEER)
     Timer(0.02, waiting.may_come.set).start()
     assert bodies.read(_environ(io.BytesIO(b"soon")), 4) == b"soon"
     for thread in threads:
@@ -86,12 +89,7 @@ def test_after_a_standstill_bodies_that_began_before_it_are_waited_for_a_moment_
 ) -> None:
     monkeypatch.setattr(public_bodies, "_MOMENT_SECONDS", 5.0)
     bodies, waiting = Bodies(), _Waiting()
-    threads = [
-        Thread(target=bodies.read, args=[_environ(waiting), 4])
-        for _ in range(public_bodies._MOST_OF_ONE_PEER)
-    ]
-    for thread in threads:
-        thread.start()
+    threads = _reading(bodies, waiting, [HERE] * public_bodies._MOST_OF_ONE_PEER)
     until("all wait", lambda: len(bodies._began) == len(threads), rest=0.01)
     began = bodies._began
     for each, (peer, since) in list(began.items()):
@@ -115,9 +113,7 @@ def test_after_a_standstill_bodies_that_began_before_it_are_waited_for_a_moment_
 )
 def test_of_many_slow_clients_the_last_come_later(peers: list[str], others: str) -> None:
     bodies, waiting = Bodies(), _Waiting()
-    threads = [Thread(target=bodies.read, args=[_environ(waiting, peer=p), 4]) for p in peers]
-    for thread in threads:
-        thread.start()
+    threads = _reading(bodies, waiting, peers)
     try:
         until("all wait", lambda: len(bodies._began) == len(threads), rest=0.01)
         with pytest.raises(TooManyWaiting):
