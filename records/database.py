@@ -37,7 +37,8 @@ _TAKEN = frozenset({"23505", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_
 _NO_RIGHT = "42501"
 BUSY_SECONDS = 20
 # At most, and all are kept: the jobs of one tick ask at once, and a connection costs more than what
-# most of them ask.
+# most of them ask. The one given back last is taken first: what it has in memory is the newest, and
+# with SQLite it reads nothing again if it was the last that wrote.
 _CONNECTIONS = 15
 # For a transaction that reads and for one that writes.
 _BEGIN = {
@@ -154,6 +155,7 @@ def _sqlite(url: str) -> Engine:
         poolclass=QueuePool,
         pool_size=_CONNECTIONS,
         max_overflow=0,
+        pool_use_lifo=True,
     )
 
     @event.listens_for(engine, "connect")
@@ -188,6 +190,7 @@ def _postgresql(url: str) -> Engine:
         hide_parameters=True,
         pool_size=_CONNECTIONS,
         max_overflow=0,
+        pool_use_lifo=True,
     )
 
     @event.listens_for(engine, "connect")

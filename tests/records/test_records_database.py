@@ -16,6 +16,7 @@ from audit.events import Event
 from records.audit_log import append
 from records.database import Database, UtcTime
 from records.errors import Conflict, DatabaseUnavailable, RuleBroken
+from records.prepared import driver
 from records.schema import migrate
 from records.tables import lease, subject
 from server.clock import utc_now
@@ -99,6 +100,18 @@ def test_a_reader_sees_one_state_while_others_write(database: Database) -> None:
         after = view.execute(select(lease)).all()
 
     assert before == after == []
+
+
+def test_one_user_after_another_gets_the_connection_that_was_used_last(database: Database) -> None:
+    with database.read() as one, database.read() as other:
+        assert driver(one) is not driver(other)
+    used = []
+
+    for _ in range(4):
+        with database.write() as tx:
+            used.append(driver(tx))
+
+    assert all(each is used[0] for each in used)
 
 
 def test_a_guard_that_refuses_is_named_with_its_sentence(database: Database) -> None:
