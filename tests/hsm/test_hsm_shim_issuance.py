@@ -30,21 +30,16 @@ PROCESS = """
 import sys
 from pathlib import Path
 from ca.identifiers import SerialNumber
-from ca.issuance import issue, issue_all, prepare
+from ca.issuance import issue, prepare
 from hsm.softhsm import SoftHsmStore
 from server.clock import utc_now
 from tests.support.ca_builders import ACTOR, an_order
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
-folder, module, wanted, together = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])
+folder, module, wanted = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 store = SoftHsmStore(folder / "softhsm", module)
 with an_installation(SoftHsm(store), folder / "state", TILLID_HSM__MODULE=str(module)) as parts:
     issuing, order = parts.issuing(), an_order("tls-server")
-    if together:
-        now = utc_now()
-        batch = [prepare(an_order("tls-server"), issuing, now) for _ in range(together)]
-        for outcome in issue_all(batch, parts.certificates, ACTOR, now):
-            print(type(outcome).__name__, flush=True)
     for _ in range(wanted):
         now = utc_now()
         issued = issue(prepare(order, issuing, now), parts.certificates, ACTOR, now)
@@ -59,12 +54,9 @@ class Site:
     folder: Path
     shim: Shim
 
-    def issue(self, wanted: int, together: int = 0) -> "subprocess.CompletedProcess[str]":
-        """Issue in a process of its own; it prints the serial of each certificate it has.
-
-        First as many `together` in one batch, for which it prints the kinds of their outcomes.
-        """
-        arguments = [str(self.folder), str(self.shim.module), str(wanted), str(together)]
+    def issue(self, wanted: int) -> "subprocess.CompletedProcess[str]":
+        """Issue in a process of its own; it prints the serial of each certificate it has."""
+        arguments = [str(self.folder), str(self.shim.module), str(wanted)]
         environment = {"PYTHONPATH": str(ROOT), **self.shim.environment}
         return subprocess.run(
             [sys.executable, "-c", PROCESS, *arguments],
@@ -154,34 +146,3 @@ def test_ten_kills_at_random_leave_no_signature_without_a_row(site: Site) -> Non
     done = site.issue(1)
     assert done.returncode == 0
     check_the_log_against_the_rows(site)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_kill_inside_a_batch_hands_out_nothing_and_the_restart_revokes_all_of_it(
-    site: Site, when: str
-) -> None:
-    before = {serial for serial, _, _, _ in site.rows()}
-    site.shim.obey(f"C_Sign 4 4 {when} 0")
-    done = site.issue(0, together=6)
-    site.shim.obey()
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert done.stdout == ""
-    check_the_log_against_the_rows(site)
-    of_batch = {serial: status for serial, status, _, _ in site.rows() if serial not in before}
-    assert list(of_batch.values()) == ["intent"] * 6
-    assert sorted(site.close_intents()) == sorted(of_batch)
-    assert "intent" not in {status for _, status, _, _ in site.rows()}
-
-
-@pytest.mark.slow
-def test_a_signature_that_fails_inside_a_batch_is_the_only_one_that_is_missing(site: Site) -> None:
-    before = {serial for serial, _, _, _ in site.rows()}
-    site.shim.obey("C_Sign 3 3 return 0x30")
-    done = site.issue(0, together=6)
-    site.shim.obey()
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split().count("Certificate") == 5
-    check_the_log_against_the_rows(site)
-    states = [status for serial, status, _, _ in site.rows() if serial not in before]
-    assert sorted(states) == ["issued"] * 5 + ["revoked"]

@@ -35,30 +35,30 @@ import sys
 from pathlib import Path
 from ca.errors import SigningFailed
 from ca.identifiers import SerialNumber
-from ca.issuance import issue, prepare
+from ca.issuance import issue_all, prepare
 from hsm.errors import HsmError
 from hsm.softhsm import SoftHsmStore
 from server.clock import utc_now
 from tests.support.ca_builders import ACTOR, an_order
 from tests.support.installation import an_installation
 from tests.support.softhsm import SoftHsm
-folder, module, database, wanted = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
+folder, module, database, wanted, size = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
 settings = {"TILLID_HSM__MODULE": str(module), "TILLID_DATABASE__URL": database}
 store = SoftHsmStore(folder / "softhsm", module)
 with an_installation(SoftHsm(store), folder / "state", **settings) as parts:
     issuing = parts.issuing()
     for _ in range(int(wanted)):
         now = utc_now()
-        prepared = prepare(an_order("tls-server"), issuing, now)
-        try:
-            issued = issue(prepared, parts.certificates, ACTOR, now)
-        except (HsmError, SigningFailed):
-            print("failed", flush=True)
-        else:
-            print(SerialNumber(issued.serial_number).hex, flush=True)
+        batch = [prepare(an_order("tls-server"), issuing, now) for _ in range(int(size))]
+        for outcome in issue_all(batch, parts.certificates, ACTOR, now):
+            if isinstance(outcome, (HsmError, SigningFailed)):
+                print("failed", flush=True)
+            else:
+                print(SerialNumber(outcome.serial_number).hex, flush=True)
 """
 STEPS = ("intended", "linted", "signed", "verified", "recorded")
 WANTED = 3
+SIZE = 4
 FAULTS = {
     "refused": f"return {DEVICE_ERROR:#x}",
     "lost": f"lose {DEVICE_ERROR:#x}",
@@ -75,12 +75,17 @@ class Site:
     shim: Shim
     url: str
 
-    def issue(self, wanted: int, failpoint: str = "") -> "subprocess.CompletedProcess[str]":
-        """Issue in a process of its own; it prints the serial of each certificate it has."""
+    def issue(
+        self, wanted: int, failpoint: str = "", size: int = 1
+    ) -> "subprocess.CompletedProcess[str]":
+        """Issue in a process of its own; it prints the serial of each certificate it has.
+
+        `wanted` counts the batches, and each holds `size` certificates.
+        """
         environment = {"PYTHONPATH": str(ROOT), **self.shim.environment}
         if failpoint:
             environment["TILLID_FAILPOINT"] = failpoint
-        arguments = [str(self.folder), str(self.shim.module), self.url, str(wanted)]
+        arguments = [str(self.folder), str(self.shim.module), self.url, str(wanted), str(size)]
         return subprocess.run(
             [sys.executable, "-c", PROCESS, *arguments],
             env=clean_environment(environment),
@@ -177,3 +182,33 @@ def test_a_fault_at_a_signature_costs_that_certificate_alone(site: Site, fault: 
     assert len(site.shim.inputs()) - signed == reached - never_signed
     new = check_after_restart(site, handed_out, before)
     assert sorted(new.values()) == ["issued"] * len(handed_out) + ["revoked"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS)
+def test_a_kill_between_two_steps_of_a_batch_hands_out_nothing(site: Site, step: str) -> None:
+    before = set(site.states())
+    done = site.issue(1, f"issue.{step}@tls-server:kill", SIZE)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, ""), done.stderr
+    new = check_after_restart(site, [], before)
+    assert [*new.values()] == ["issued" if step == "recorded" else "revoked"] * SIZE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(1, SIZE + 1))
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_at_any_signature_of_a_batch_leaves_none_without_a_row(
+    site: Site, fault: str, number: int
+) -> None:
+    before = set(site.states())
+    site.shim.obey(f"C_Sign {number} {number} {FAULTS[fault]}")
+    done = site.issue(1, size=SIZE)
+    site.shim.obey()
+    killed = fault.startswith("killed")
+    assert done.returncode == (-signal.SIGKILL if killed else 0), done.stderr
+    handed_out = [word for word in done.stdout.split() if word != "failed"]
+    assert len(handed_out) == (0 if killed else SIZE - 1)
+    new = check_after_restart(site, handed_out, before)
+    assert sorted(new.values()) == ["issued"] * len(handed_out) + ["revoked"] * (
+        SIZE - len(handed_out)
+    )
