@@ -4,8 +4,9 @@ Named after what happened; the numbers are those of public reports of incidents.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from asn1crypto import x509 as asn1_x509
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca.certificates import CertificateContent, validity_period
 from ca.errors import Conflict, Refused
 from ca.identifiers import SERIAL_RANDOM_BITS, IssuerName, SerialNumber
-from ca.issuance import issue, prepare
+from ca.issuance import PreparedCertificate, issue, prepare
 from ca.names import SubjectName
 from ca.profiles import load_profile, profile_names
 from ca.rules import lint
@@ -80,11 +81,20 @@ def test_two_certificates_under_one_serial() -> None:
     ids=["policy", "AIA", "purpose"],
 )
 def test_a_profile_that_changes_between_intent_and_signature(changes: dict[str, object]) -> None:
-    store, prepared = MemoryIssuance(), a_prepared()
+    prepared = a_prepared()
     profile = replace(prepared.order.profile, **changes)  # type: ignore[arg-type]
-    changed = replace(prepared, content=replace(prepared.content, profile=profile))
+    changed = replace(prepared.content, profile=profile)
+
+    class Slow(MemoryIssuance):
+        def record_intents(
+            self, batch: Sequence[PreparedCertificate], actor: str, now: datetime
+        ) -> None:
+            super().record_intents(batch, actor, now)
+            object.__setattr__(batch[0], "content", changed)
+
+    store = Slow()
     with pytest.raises(Refused, match=r"certificate\.extensions"):
-        issue(changed, store, ACTOR, NOW)
+        issue(prepared, store, ACTOR, NOW)
     assert store.issued == []
     assert list(store.states.values()) == ["revoked"]
 
