@@ -24,12 +24,13 @@ _OIDS = {
 }
 ATTRIBUTES = tuple(_OIDS)
 """The attributes that a profile can ask for."""
+UPPER_BOUND = 64
+"""Characters of a value, and octets of a common name (X.520 ub-common-name)."""
 
 _OID_OCTETS = {name: der.oid(oid.dotted_string) for name, oid in _OIDS.items()}
 _PRINTABLE = frozenset({"C", "serialNumber"})
 """Attributes that are PrintableStrings by their definition (X.520); all others are UTF-8 here."""
 _SHORT_NAMES = {oid: name for name, oid in _OIDS.items()}
-_UPPER_BOUND = 64
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _ORGANIZATION = re.compile(
     r"(?:(?:VAT|NTR|PSD|LEI)[A-Z]{2}|[A-Z]{2}:[A-Z]{2})-[A-Za-z0-9][A-Za-z0-9-]*"
@@ -120,7 +121,7 @@ def _faults(attribute: str, value: str) -> list[Finding]:
     strange = None if plain else _strange_character(value)
     rules = {
         "is empty or has blanks at its ends": value != "" and value == value.strip(),
-        f"is longer than {_UPPER_BOUND} characters": len(value) <= _UPPER_BOUND,
+        f"is longer than {UPPER_BOUND} characters": len(value) <= UPPER_BOUND,
         "is not in Unicode normal form C": plain or unicodedata.is_normalized("NFC", value),
         f"holds {strange}": strange is None,
     } | _own_rules(attribute, value)
@@ -151,7 +152,7 @@ def _own_rules(attribute: str, value: str) -> dict[str, bool]:
     if attribute == "CN":
         # The standard counts characters; relying parties, and our own library, count octets.
         octets = len(value.encode(errors="surrogatepass"))
-        return {f"is longer than {_UPPER_BOUND} octets in UTF-8": octets <= _UPPER_BOUND}
+        return {f"is longer than {UPPER_BOUND} octets in UTF-8": octets <= UPPER_BOUND}
     return {}
 
 

@@ -74,6 +74,7 @@ REFUSALS = {
         4, "EC-P521 is not allowed", lambda: a_request(curve=ec.SECP521R1)
     ),
     "an address with a zone": Refusal(4, "neither a host name", host="fe80::1%eth0"),
+    "a long host name alone": Refusal(4, "64 octets", host=f"{'a' * 60}.example"),
     "an unknown profile": Refusal(3, "There is no profile nothing", profile="nothing"),
     "a profile of persons": Refusal(4, "names a person", profile="natural-person-substantial"),
     "a directory for the result": Refusal(2, "is a directory", out="."),
