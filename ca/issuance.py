@@ -1,8 +1,9 @@
 """Issuance: no signature by a CA key without a committed row that holds what is signed.
 
-The order is prepare, intent (committed and synced), lint, sign, verify, commit. A certificate
-leaves this module only after its row says issued. An intent that comes to nothing is closed by
-revoking its serial: the token may have signed it.
+The order is prepare, lint, intent (committed and synced), lint again, sign, verify, commit. A
+certificate leaves this module only after its row says issued. What a rule forbids is refused before
+the intent and leaves nothing. An intent that comes to nothing is closed by revoking its serial: the
+token may have signed it.
 
 Many certificates share their two transactions, for a synced commit costs as much as many
 signatures. What befalls one of them leaves the others as they are.
@@ -176,8 +177,7 @@ def issue(
     """Sign a prepared certificate, at most once.
 
     Raises:
-        Refused: a rule, the key's other uses or a missing approval forbid it; a serial that was
-            recorded stays revoked.
+        Refused: a rule, the key's other uses or a missing approval forbid it; nothing is recorded.
         Conflict: the serial was used before, or the intent was closed as orphaned.
         SigningFailed: what came back from the token does not verify.
         HsmError: the token did not sign.
@@ -198,7 +198,7 @@ def issue_all(
     be so small that the token signs it well within INTENT_LIFETIME.
     """
     run = _Run(batch, store, actor, now)
-    run.approve()
+    run.admit()
     run.intend()
     run.sign()
     run.record()
@@ -222,11 +222,13 @@ class _Run:
         self._orphans: list[int] = []
         self.outcomes: dict[int, Outcome] = {}
 
-    def approve(self) -> None:
-        """Keep those that need no approval or have one."""
+    def admit(self) -> None:
+        """Keep those that are approved, if they need it, and that the gate lets through."""
         for index in self._going_on:
+            prepared = self._batch[index]
             try:
-                check_approval(self._batch[index].order, self._store)
+                check_approval(prepared.order, self._store)
+                lint(prepared.copy, prepared.content)
             except CaError as error:
                 self.outcomes[index] = error
         self._drop_decided()
@@ -244,7 +246,7 @@ class _Run:
             reach("issue.intended", name)
 
     def sign(self) -> None:
-        """Let the gate look at each, then the token sign it, then verify what came back."""
+        """Let the gate look at each again, then the token sign it, then verify what came back."""
         for index in self._going_on:
             try:
                 self._signed[index] = _sign(self._batch[index])

@@ -24,18 +24,32 @@ _OIDS = {
 }
 ATTRIBUTES = tuple(_OIDS)
 """The attributes that a profile can ask for."""
+UPPER_BOUND = 64
+"""Characters of a value, and octets of a common name (X.520 ub-common-name)."""
 
 _OID_OCTETS = {name: der.oid(oid.dotted_string) for name, oid in _OIDS.items()}
 _PRINTABLE = frozenset({"C", "serialNumber"})
 """Attributes that are PrintableStrings by their definition (X.520); all others are UTF-8 here."""
 _SHORT_NAMES = {oid: name for name, oid in _OIDS.items()}
-_UPPER_BOUND = 64
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _ORGANIZATION = re.compile(
     r"(?:(?:VAT|NTR|PSD|LEI)[A-Z]{2}|[A-Z]{2}:[A-Z]{2})-[A-Za-z0-9][A-Za-z0-9-]*"
 )
 _LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}")
 _PRINTABLE_STRING = re.compile(r"[A-Za-z0-9 '()+,./:=?-]*")
+# The Latin letters that Unicode recommends for identifiers (UTS 39 section 3.1) and those of Skolt
+# Sami: no phonetic letters, small capitals or ligatures, which look like others.
+_LETTERS = (
+    "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0130\u0134-\u013e\u0141-\u0148\u014a-\u017e"
+    "\u018f\u0259\u01a0\u01a1\u01af\u01b0\u01cd-\u01dc\u01de-\u01f0\u01f4\u01f5\u01f8-\u021b"
+    "\u021e\u021f\u0226-\u0233\u01b7\u0292\u1e00-\u1e99\u1e9e\u1ea0-\u1ef9"
+)
+# Of what some languages put on a letter, form C leaves these where no letter holds them already; on
+# the dotless i they would make another letter.
+_ACCENTS = "\u0300-\u0304\u0308\u030c\u0323\u0327\u0328"
+_SIGNS = " -@[-`{-~\u0131\u00b7\u2013\u2019\u201c\u201d\u201e\u00ab\u00bb\u00a7\u00b0\u00a3\u20ac"
+"""Digits, signs and blank of ASCII, the dotless i, and · – ’ “ ” „ « » § ° £ €."""  # noqa: RUF001
+_WRITTEN = re.compile(f"(?:[{_LETTERS}][{_ACCENTS}]?|[{_SIGNS}])*")
 # Control, format (which holds every bidirectional mark), private use, surrogate, unassigned, and
 # the separators of lines and paragraphs.
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
@@ -102,15 +116,14 @@ def _finding(sentence: str) -> Finding:
 def _faults(attribute: str, value: str) -> list[Finding]:
     if attribute not in _OIDS:
         return [_finding("the name holds an attribute that no profile knows")]
-    # Printable ASCII is in every normal form, and its letters are Latin: most names end here.
+    # Printable ASCII is in every normal form, and names are written with it: most end here.
     plain = value.isascii() and value.isprintable()
+    strange = None if plain else _strange_character(value)
     rules = {
         "is empty or has blanks at its ends": value != "" and value == value.strip(),
-        f"is longer than {_UPPER_BOUND} characters": len(value) <= _UPPER_BOUND,
+        f"is longer than {UPPER_BOUND} characters": len(value) <= UPPER_BOUND,
         "is not in Unicode normal form C": plain or unicodedata.is_normalized("NFC", value),
-        "holds a control or bidirectional character": plain
-        or _FORBIDDEN_CATEGORIES.isdisjoint(map(unicodedata.category, value)),
-        "holds a letter of another script than Latin": plain or all(map(_is_latin, value)),
+        f"holds {strange}": strange is None,
     } | _own_rules(attribute, value)
     return [_finding(f"{attribute} {broken}") for broken, holds in rules.items() if not holds]
 
@@ -139,7 +152,7 @@ def _own_rules(attribute: str, value: str) -> dict[str, bool]:
     if attribute == "CN":
         # The standard counts characters; relying parties, and our own library, count octets.
         octets = len(value.encode(errors="surrogatepass"))
-        return {f"is longer than {_UPPER_BOUND} octets in UTF-8": octets <= _UPPER_BOUND}
+        return {f"is longer than {UPPER_BOUND} octets in UTF-8": octets <= UPPER_BOUND}
     return {}
 
 
@@ -150,6 +163,17 @@ def _is_lei(text: str) -> bool:
     return int("".join(str(int(character, 36)) for character in text)) % 97 == 1
 
 
-def _is_latin(character: str) -> bool:
-    """Whether the character is no letter, or one of Latin script: look-alikes are refused."""
-    return not character.isalpha() or unicodedata.name(character, "").startswith("LATIN ")
+def _strange_character(value: str) -> str | None:
+    """The first character that names are not written with, by kind and place: it may be unseen."""
+    written = _WRITTEN.match(value)
+    place = written.end() if written else 0
+    if place == len(value):
+        return None
+    character = value[place]
+    if unicodedata.category(character) in _FORBIDDEN_CATEGORIES:
+        kind = "a control or bidirectional character"
+    elif character.isalpha() and not unicodedata.name(character, "").startswith("LATIN "):
+        kind = "a letter of another script than Latin"
+    else:
+        kind = "a letter, sign or accent that names are not written with"
+    return f"{kind}, in place {place + 1}"

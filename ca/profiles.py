@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -35,6 +36,16 @@ _OF_AUTHORITIES = {
     "excluded_names": "4.2.1.10",
     "require_explicit_policy": "4.2.1.11",
 }
+_OCCURS_ONCE = {
+    "key_types": "a kind of key is taken or not",
+    "subject": "EN 319 412-2 4.2.4",
+    "key_usage": "RFC 5280 4.2.1.3",
+    "extended_key_usage": "RFC 5280 4.2.1.12",
+    "policy_oids": "RFC 5280 4.2.1.4",
+    "permitted_names": "RFC 5280 4.2.1.10",
+    "excluded_names": "RFC 5280 4.2.1.10",
+}
+_ENCIPHERS, _AGREES = {"key_encipherment", "data_encipherment"}, "key_agreement"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
 KeyType = Literal[
@@ -212,10 +223,7 @@ def _shape() -> TypeAdapter[Profile]:
 def _contradictions(raw: dict[str, object]) -> list[str]:
     """What two members say against each other; looked for even if others are misshapen."""
     authority = raw.get("certificate_authority") is True
-    usages, purposes = (
-        words if isinstance(words := raw.get(member), list) else []
-        for member in ("key_usage", "extended_key_usage")
-    )
+    usages, purposes = _words(raw, "key_usage"), _words(raw, "extended_key_usage")
     rules = {
         "key_usage: a certificate authority needs key_cert_sign (RFC 5280 4.2.1.3)": (
             not authority or "key_cert_sign" in usages
@@ -244,7 +252,7 @@ def _contradictions(raw: dict[str, object]) -> list[str]:
         ),
         "hold: it is not for TLS servers (BR 4.9.13), nor for authorities and OCSP signers": (
             raw.get("hold") is not True
-            or not (authority or {"server_auth", "ocsp_signing"}.intersection(map(str, purposes)))
+            or not (authority or {"server_auth", "ocsp_signing"}.intersection(purposes))
         ),
         "sha256: it is computed, not stated": "sha256" not in raw,
     } | {f"{m}: it is empty": raw.get(m) != [] for m in ("key_types", "subject", "key_usage")}
@@ -254,4 +262,43 @@ def _contradictions(raw: dict[str, object]) -> list[str]:
         )
         for member, clause in _OF_AUTHORITIES.items()
     }
-    return [fault for fault, holds in (rules | contradictions(raw)).items() if not holds]
+    rules |= _usages(raw, authority=authority) | _repetitions(raw) | contradictions(raw)
+    return [fault for fault, holds in rules.items() if not holds]
+
+
+def _usages(raw: Mapping[str, object], *, authority: bool) -> dict[str, bool]:
+    """What keys are used for, beside what they and their holders are; each False is a fault."""
+    usages, purposes, types = (
+        set(_words(raw, m)) for m in ("key_usage", "extended_key_usage", "key_types")
+    )
+    return {
+        "key_usage: crl_sign is for certificate authorities (RFC 5280 4.2.1.3)": (
+            authority or "crl_sign" not in usages
+        ),
+        "key_usage: key_encipherment and data_encipherment are for RSA keys; make a profile for"
+        " each kind of key (RFC 8813 3)": (
+            usages.isdisjoint(_ENCIPHERS) or all(kind.startswith("RSA-") for kind in types)
+        ),
+        "key_usage: key_agreement is for EC keys; make a profile for each kind of key"
+        " (RFC 3279 2.3.1)": (
+            _AGREES not in usages or all(kind.startswith("EC-") for kind in types)
+        ),
+        "extended_key_usage: a TLS server is named by host_names = true (RFC 9525 3)": (
+            authority or "server_auth" not in purposes or raw.get("host_names") is True
+        ),
+    }
+
+
+def _repetitions(raw: Mapping[str, object]) -> dict[str, bool]:
+    rules = {}
+    for member, clause in _OCCURS_ONCE.items():
+        words = [word.removesuffix("?") for word in _words(raw, member)]
+        twice = [word for word in dict.fromkeys(words) if words.count(word) > 1]
+        rules[f"{member}: {', '.join(twice)} more than once ({clause})"] = not twice
+    return rules
+
+
+def _words(raw: Mapping[str, object], member: str) -> list[str]:
+    """A list of the raw profile as text; empty if it is none."""
+    words = raw.get(member)
+    return [str(word) for word in words] if isinstance(words, list) else []

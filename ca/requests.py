@@ -22,9 +22,10 @@ MAX_OCTETS = 16 * 1024
 MAX_ATTRIBUTES = 64
 MAX_DEPTH = 32
 """Levels of elements in an attribute; a requested subjectAltName has seven."""
+# Hyphens in places 3 and 4 are reserved, and so far for xn-- alone (RFC 5890 section 2.3.1).
+_LABEL = r"(?!(?!xn)[^.]{2}--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DNS_NAME = re.compile(
-    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
-    r"(?![0-9]+\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # an IP address is no host name
+    rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}"  # an IP address is no host name
 )
 _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LOCAL_PART = 64
@@ -180,18 +181,18 @@ def _check_host_name(name: str) -> str:
         raise Refused(
             Finding(
                 "name.host",
-                "RFC 1123 2.1, RFC 5280 4.2.1.6",
+                "RFC 1123 2.1, RFC 5890 2.3.1, RFC 5280 4.2.1.6",
                 "a proposed name is neither a host name of letters, digits, hyphens and dots"
                 " nor an IP address",
-                "name hosts in their ASCII form, without wildcards",
+                "name hosts in their ASCII form without wildcards, addresses without a zone",
             )
         )
     return lowered
 
 
 def ip_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that a name is, or None."""
-    if ":" not in name and not name[-1:].isdigit():
+    """The IP address that a name is, or None; with a zone it is one on one machine (RFC 4007)."""
+    if "%" in name or (":" not in name and not name[-1:].isdigit()):
         return None  # at once, for an exception costs more than all the rest
     try:
         return ipaddress.ip_address(name)

@@ -3,22 +3,29 @@
 One record a clause; all must be satisfied, and what cannot be read is refused.
 """
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from typing import TypeVar, get_args
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from ca import der, qualified
-from ca.certificates import CertificateContent
+from ca.certificates import CertificateContent, Issuer
 from ca.errors import Finding, Refused
 from ca.key_quality import check_key, key_type, spki
 from ca.names import SubjectName
+from ca.profiles import EXTENDED_KEY_USAGES, KeyUsageBit
 from ca.requests import check_email_address, check_host_name
 
 _MIN_SERIAL_BITS = 96
 _INCLUSIVE_SECOND = timedelta(seconds=1)
+_USAGES = get_args(KeyUsageBit)
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 _UNREADABLE = (
     ValueError,
     UnsupportedAlgorithm,
@@ -36,6 +43,7 @@ class Encoded:
     issuer: bytes
     subject: bytes
     subject_key: bytes
+    values: dict[type[x509.ExtensionType], x509.ExtensionType]
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> "Encoded":
@@ -43,7 +51,16 @@ class Encoded:
         fields = der.children(certificate.tbs_certificate_bytes)
         if fields[0][0] != der.context(0):
             fields.insert(0, b"")  # a certificate of version 1 does not say so
-        return cls(certificate, fields[3], fields[5], fields[6])
+        try:
+            values = {type(each.value): each.value for each in certificate.extensions}
+        except _UNREADABLE:  # as certificate.extensions will say
+            values = {}
+        return cls(certificate, fields[3], fields[5], fields[6], values)
+
+    def find(self, kind: type[_Extension]) -> _Extension | None:
+        """The value of the extension of that kind, if it is there and can be read."""
+        value = self.values.get(kind)
+        return value if isinstance(value, kind) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +94,10 @@ def _version(encoded: Encoded, _: CertificateContent) -> str | None:
 
 
 def _serial(encoded: Encoded, content: CertificateContent) -> str | None:
-    if encoded.certificate.serial_number != content.serial_number:
+    serial_number = encoded.certificate.serial_number
+    if serial_number != content.serial_number:
         return "the serial number is not the one that was reserved"
-    if encoded.certificate.serial_number.bit_length() < _MIN_SERIAL_BITS:
+    if serial_number.bit_length() < _MIN_SERIAL_BITS:
         return f"the serial number has fewer than {_MIN_SERIAL_BITS} bits"
     return None
 
@@ -155,10 +173,96 @@ def _key(encoded: Encoded, content: CertificateContent) -> str | None:
 
 
 def _own_key(encoded: Encoded, content: CertificateContent) -> str | None:
-    own = encoded.certificate.public_key() == content.issuer.key.public_key()
+    own = encoded.subject_key == spki(content.issuer.key.public_key())
     if content.issuer.certificate is None:
         return None if own else "a self-signed certificate holds another key than the CA's own"
     return "the public key is the issuing CA's own" if own else None
+
+
+def _authority_key(encoded: Encoded, content: CertificateContent) -> str | None:
+    found = encoded.find(x509.AuthorityKeyIdentifier)
+    if found is None or found.key_identifier != _key_identifier(content.issuer):
+        return "the authority key identifier is not the issuer's subject key identifier"
+    return None
+
+
+def _key_identifier(issuer: Issuer) -> bytes:
+    if issuer.certificate is not None:
+        for extension in issuer.certificate.extensions:
+            if isinstance(extension.value, x509.SubjectKeyIdentifier):
+                return extension.value.digest
+    # A root before its certificate, or an authority whose certificate is of old and by others.
+    return x509.SubjectKeyIdentifier.from_public_key(issuer.key.public_key()).digest
+
+
+def _subject_key(encoded: Encoded, content: CertificateContent) -> str | None:
+    ((_, bits),) = der.elements(der.children(encoded.subject_key)[1])
+    digest = hashlib.sha1(bits[1:], usedforsecurity=False).digest()  # method (1) of the clause
+    found = encoded.find(x509.SubjectKeyIdentifier)
+    del content
+    if found is None or found.digest != digest:
+        return "the subject key identifier is not that of the public key"
+    return None
+
+
+def _key_usage(encoded: Encoded, content: CertificateContent) -> str | None:
+    found = encoded.find(x509.KeyUsage)
+    said = set() if found is None else {usage for usage in _USAGES if getattr(found, usage)}
+    if said != set(content.profile.key_usage):
+        return "the key usage is not the profile's"
+    enciphers = not said.isdisjoint({"key_encipherment", "data_encipherment"})
+    if enciphers and not isinstance(content.public_key, rsa.RSAPublicKey):
+        return "the key usage has a key encipher that is no RSA key (RFC 8813 3)"
+    if "crl_sign" in said and not content.profile.certificate_authority:
+        return "the key usage has a holder sign CRLs"
+    return None
+
+
+def _purposes(encoded: Encoded, content: CertificateContent) -> str | None:
+    said = list(encoded.find(x509.ExtendedKeyUsage) or ())
+    if said != [EXTENDED_KEY_USAGES[word] for word in content.profile.extended_key_usage]:
+        return "the extended key usage is not the profile's"
+    if ExtendedKeyUsageOID.SERVER_AUTH in said and not (
+        content.host_names or content.profile.certificate_authority
+    ):
+        return "a TLS server is named by no host name (RFC 9525 3)"
+    return "a purpose stands twice" if _repeats(said) else None
+
+
+def _policies(encoded: Encoded, content: CertificateContent) -> str | None:
+    found = encoded.find(x509.CertificatePolicies) or ()
+    said = [policy.policy_identifier.dotted_string for policy in found]
+    if said != list(content.profile.policy_oids):
+        return "the certificate policies are not the profile's"
+    return "a certificate policy stands twice" if _repeats(said) else None
+
+
+def _repeats(said: Sequence[object]) -> bool:
+    return len(set(said)) < len(said)
+
+
+def _crl(encoded: Encoded, content: CertificateContent) -> str | None:
+    issuer, served = content.issuer, []
+    if content.profile.status_urls:
+        shard = issuer.shard_for(content.serial_number, content.profile)
+        url = x509.UniformResourceIdentifier(issuer.urls.crl_of(shard))
+        served.append(([url], None, None, None))
+    points = encoded.find(x509.CRLDistributionPoints) or ()
+    said = [(each.full_name, each.relative_name, each.reasons, each.crl_issuer) for each in points]
+    if said != served:
+        return "the CRL distribution point is not where the issuer's CRL is served"
+    return None
+
+
+def _access(encoded: Encoded, content: CertificateContent) -> str | None:
+    urls, profile = content.issuer.urls, content.profile
+    served = [(AuthorityInformationAccessOID.OCSP, urls.ocsp)] if profile.ocsp_url else []
+    served.append((AuthorityInformationAccessOID.CA_ISSUERS, urls.certificate))
+    found = encoded.find(x509.AuthorityInformationAccess) or ()
+    said = [(each.access_method, each.access_location.value) for each in found]
+    if said != (served if profile.status_urls else []):
+        return "the authority information access is not where issuer and OCSP are served"
+    return None
 
 
 def _extensions(encoded: Encoded, content: CertificateContent) -> str | None:
@@ -201,6 +305,13 @@ RULES = (
     Rule("certificate.outlives", "RFC 5280 6.1.3", _inside_issuer),
     Rule("certificate.key", "RFC 5280 4.1.2.7", _key),
     Rule("certificate.own-key", "RFC 5280 4.2.1.2", _own_key),
+    Rule("certificate.authority-key", "RFC 5280 4.2.1.1", _authority_key),
+    Rule("certificate.subject-key", "RFC 5280 4.2.1.2", _subject_key),
+    Rule("certificate.key-usage", "RFC 5280 4.2.1.3", _key_usage),
+    Rule("certificate.policies", "RFC 5280 4.2.1.4", _policies),
+    Rule("certificate.purposes", "RFC 5280 4.2.1.12", _purposes),
+    Rule("certificate.crl", "RFC 5280 4.2.1.13", _crl),
+    Rule("certificate.access", "RFC 5280 4.2.2.1", _access),
     Rule("certificate.extensions", "RFC 5280 4.2", _extensions),
     Rule("certificate.qualified", "ETSI EN 319 412-5 4 and 5", _qualified),
 )

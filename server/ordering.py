@@ -4,7 +4,7 @@ from cryptography import x509
 
 from ca.errors import Finding, MalformedRequest, Refused
 from ca.issuance import CertificateOrder
-from ca.names import SubjectName
+from ca.names import UPPER_BOUND, SubjectName
 from ca.profiles import Profile, load_profile
 from ca.requests import CertificationRequest, check_host_name
 
@@ -87,8 +87,10 @@ def server_order(
 ) -> CertificateOrder:
     """An order under a profile with host names: those given, else those the request proposes.
 
+    The common name is the first that it can hold; relying parties do not look there (RFC 9525 2).
+
     Raises:
-        NotFound, Refused: as `check_local`, or there is no name to certify.
+        NotFound, Refused: as `check_local`, or there is no name to certify, or no short one.
     """
     profile = check_local(profile_name)
     names = tuple(check_host_name(name) for name in host_names) or request.proposed_host_names
@@ -101,5 +103,15 @@ def server_order(
                 "name one with --host, or make the request with a subjectAltName",
             )
         )
-    subject = SubjectName.of([("CN", names[0])])
+    common_name = next((name for name in names if len(name) <= UPPER_BOUND), None)
+    if common_name is None:
+        raise Refused(
+            Finding(
+                "name.host",
+                "X.520 ub-common-name, RFC 5280 A.1",
+                f"no host name has {UPPER_BOUND} octets or fewer, as the common name needs",
+                "put a shorter name of the same host beside it with --host",
+            )
+        )
+    subject = SubjectName.of([("CN", common_name)])
     return CertificateOrder(profile, subject, request.public_key, names)

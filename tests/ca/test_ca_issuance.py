@@ -1,8 +1,8 @@
 """Issuance: nothing is signed that is not recorded, nothing handed out that is not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -47,6 +47,17 @@ def refused_prepared(issuer: Issuer | None = None) -> PreparedCertificate:
     return prepare(an_order("staff", "EC-P384"), issuer or an_issuer(), NOW)
 
 
+class ChangedMeanwhile(MemoryIssuance):
+    """A store that puts another copy, of another serial, in the place of what the gate saw."""
+
+    def record_intents(
+        self, batch: Sequence[PreparedCertificate], actor: str, now: datetime
+    ) -> None:
+        super().record_intents(batch, actor, now)
+        for prepared in batch:
+            object.__setattr__(prepared, "copy", a_prepared().copy)
+
+
 def states(store: MemoryIssuance) -> list[str]:
     return list(store.states.values())
 
@@ -71,11 +82,20 @@ def test_the_intent_comes_before_the_signature_and_the_record_after_it() -> None
     certificate.verify_directly_issued_by(issuer.certificate)
 
 
-def test_the_gate_stands_between_the_intent_and_the_signature() -> None:
+def test_what_the_gate_refuses_leaves_nothing() -> None:
     store = MemoryIssuance()
     issuer, _ = recording(store)
     with pytest.raises(Refused, match="EC-P384 is not allowed"):
         issue(refused_prepared(issuer), store, ACTOR, NOW)
+    assert store.steps == []
+    assert states(store) == []
+
+
+def test_the_gate_stands_between_the_intent_and_the_signature_too() -> None:
+    store = ChangedMeanwhile()
+    issuer, _ = recording(store)
+    with pytest.raises(Refused, match="not the one that was reserved"):
+        issue(a_prepared("staff", issuer), store, ACTOR, NOW)
     assert store.steps == ["intent", "revoke"]
     assert states(store) == ["revoked"]
 
@@ -148,24 +168,23 @@ def test_a_certificate_whose_record_was_acknowledged_too_late_stays_issued() -> 
 
 
 def test_a_refusal_that_could_not_be_recorded_leaves_an_intent_for_recovery() -> None:
-    store = MemoryIssuance(fails_at="revoke")
+    store = ChangedMeanwhile(fails_at="revoke")
     with pytest.raises(StoreBroken):
-        issue(refused_prepared(), store, ACTOR, NOW)
+        issue(a_prepared(), store, ACTOR, NOW)
     assert states(store) == ["intent"]
 
 
-@pytest.mark.parametrize("make", [a_prepared, refused_prepared], ids=["issued", "refused"])
-def test_a_prepared_certificate_is_not_issued_twice(
-    make: Callable[[], PreparedCertificate],
-) -> None:
-    store, prepared = MemoryIssuance(), make()
+@pytest.mark.parametrize("make", [MemoryIssuance, ChangedMeanwhile], ids=["issued", "refused"])
+def test_a_prepared_certificate_is_not_issued_twice(make: Callable[[], MemoryIssuance]) -> None:
+    store, prepared = make(), a_prepared()
+    again = replace(prepared)
     try:
         issue(prepared, store, ACTOR, NOW)
     except Refused:
-        assert make is refused_prepared
+        assert make is ChangedMeanwhile
     steps = len(store.steps)
     with pytest.raises(Conflict):
-        issue(prepared, store, ACTOR, NOW)
+        issue(again, store, ACTOR, NOW)
     assert len(store.steps) == steps
 
 

@@ -1,5 +1,11 @@
 """Subject names: what passes, what is refused, and that none shows itself."""
 
+# ruff: noqa: RUF001, SIM905 - ambiguous letters are the point, and lists of names stay readable
+
+import sys
+import unicodedata
+from itertools import product
+
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -9,6 +15,31 @@ from hypothesis import strategies as st
 from ca.errors import Refused
 from ca.names import ATTRIBUTES, SubjectName
 
+GIVEN = (
+    "Søren Aage Æbelø Øjvind Åse Jørgen Bodil Anne-Marie Ditte René Zoë"
+    " Eyðun Jákup Guðrún Þórður Álvur Höskuldur Aqqaluk Nûka Pavia"
+    " Björn Åsa-Lena Göran Märta Väinö Yrjö Äijö Máret Čálli Sámmol Ǩeâđđaž Kǻre"
+    " Jürgen Käthe Börge Hélène François Anaïs Maëlle Cœur Œnone Benoît"
+    " Łukasz Żaneta Śćibor Michał Małgorzata Ioniță Žofie Ķēniņš Őszike Ċensa"
+    " İsmail Gülşen Yağmur Çağrı Ilgın Işıl Nguyễn Đặng Phước Thị Ngọc Trương Hữu"
+    " Núria Íñigo João Sîan Siôn Ọláńrewájú Ọ̀ṣun M\u0303ari"
+).split()
+FAMILY = (
+    "Sørensen|Kjærbæk|Nør-Holm|Ødegaard|Ågård|van der Værft|Aagaard Bøgh|Juul-Ångström"
+    "|P'tursson|Jóhannessen|í Jógvansstovu|á Rógvi|Niðarson|Þórðardóttir|Æsuson|Kûitse"
+    "|Uusarnaqĸ|Petersen-Lynge|Ånnestad|Öberg|Ääri|Šuoŋŋa|Ánndaris|Måŋgå|Groß"
+    "|Müller-Lüdenscheidt|von Weißenfels|Freiherr v. Ü|d'Ancona|d’Angély|L’Hôpital|Lefèvre"
+    "|de Noüe|Ÿ|Ó Súilleabháin|Ní Bhriain|O’Neill|O'Ħara|Żółkiewski|Wałęsa|Dąbrowska-Święć"
+    "|Šimůnek|Țepeș|Ąžuolaitė|Đurić|Yılmaz|Öztürk|Şahinoğlu|Kılıç|Nguyễn Thị|Trần|Phạm Văn|Vịnh"
+    "|Lý Thường|Bùi Đỗ|Müller jr.|Sr. da Conceição"
+).split("|")
+ORGANISATIONS = (
+    "A.P. Møller - Mærsk A/S", "Bøg & Søn I/S", "3F Fagligt Fælles Forbund", "L'Oréal Danmark A/S",
+    "Hansen, Jensen og Co. K/S", "Københavns Lufthavne (CPH)", "A+B=C", "#1 Værksted", "100 % Uld",
+    "Ä; Å", '"Ø"', "»Havnen« ApS", "„Größe“ GmbH", "”Nord” AB", "Fælled – Café & Bar", "Col·legi",
+    "Spil: Leg!", "Hvad nu?", "@Home", "*Stjerne*", "Kr. 5 / €uro", "360° Syd", "§ 7 Advokater",
+    "5 £ Shop", "[Kant]", "Tegn_og_gerning", "Ångström-huset S.m.b.A.", "Société d’Été", "Æ~Ø",
+)  # fmt: skip
 REAL_NAMES = (
     "Aqqaluk Lynge",
     "Áki Ísaksen",
@@ -27,6 +58,7 @@ REAL_NAMES = (
     "Čeabet Šuoŋŋa",
     "Þórður Æsuson",
 )
+UNWRITTEN = "holds a letter, sign or accent that names are not written with"
 REFUSED = {
     "": "is empty or has blanks at its ends",
     " Karen": "is empty or has blanks at its ends",
@@ -47,7 +79,29 @@ REFUSED = {
     "Ka\ud800ren": "holds a control or bidirectional character",
     "Ka\U000e0fffren": "holds a control or bidirectional character",
     "Kar\u0435n": "holds a letter of another script than Latin",
-    "\u039aaren": "holds a letter of another script than Latin",
+    "\u039aaren": "holds a letter of another script than Latin, in place 1",
+    "Ka\u216dren": UNWRITTEN,  # Roman numeral
+    "Ka\u034fren": f"{UNWRITTEN}, in place 3",  # grapheme joiner, unseen
+    "Ka\ufe0fren": UNWRITTEN,  # variation selectors
+    "Ka\U000e0100ren": UNWRITTEN,
+    "Ka\u180bren": UNWRITTEN,
+    "Ka\u2800ren": UNWRITTEN,  # blanks that are none
+    "Ka\u00a0ren": UNWRITTEN,
+    "Ka\u2003ren": UNWRITTEN,
+    "Karen \u0661": UNWRITTEN,  # digits of others
+    "Karen \U0001d7cf": UNWRITTEN,
+    "Karen\u0338\u0336": UNWRITTEN,  # overlays
+    "Karen\u0301\u0301": UNWRITTEN,
+    "7\u0301": UNWRITTEN,
+    "K\u0131\u0301m": UNWRITTEN,  # reads as another i
+    "\u24b6": UNWRITTEN,  # letter in a circle
+    "Karen \U0001f600": UNWRITTEN,
+    "\u1d00nders": UNWRITTEN,  # small capital
+    "\ufb01n": UNWRITTEN,  # ligature
+    "Karen\u01c3": UNWRITTEN,  # click
+    "O\ua78cNeill": UNWRITTEN,  # saltillo
+    "Tillid\u2044S": UNWRITTEN,  # slash of fractions
+    "Tillid\u2122": UNWRITTEN,
 }
 
 
@@ -62,6 +116,53 @@ def refusal(attribute: str, value: str) -> str:
 def test_a_name_of_the_north_passes_and_reads_back_the_same(name: str) -> None:
     subject = SubjectName.of([("C", "DK"), ("GN", name), ("SN", name), ("CN", name)])
     assert SubjectName.from_x509(x509.Name.from_bytes(subject.to_x509().public_bytes())) == subject
+
+
+def test_thousands_of_real_names_pass() -> None:
+    names = list(product(GIVEN, FAMILY))
+    assert len(names) > 2_000
+    for first, last in names:
+        assert SubjectName.of([("GN", first), ("SN", last), ("CN", f"{first} {last}")])
+
+
+@pytest.mark.parametrize("name", ORGANISATIONS)
+def test_the_name_of_an_organisation_passes(name: str) -> None:
+    assert SubjectName.of([("O", name)])
+
+
+def look_alikes() -> list[str]:
+    """Characters that a reader takes for ASCII: compatible with it, digits, marks and blanks."""
+    every = map(chr, range(0x80, sys.maxunicode + 1))
+    return [
+        each
+        for each in every
+        if unicodedata.normalize("NFKC", each).isascii()
+        or unicodedata.decimal(each, None) is not None
+        or unicodedata.category(each) in {"Nl", "No", "Lm", "Me", "Zs"}
+        or (each.isalpha() and not unicodedata.name(each, "").startswith("LATIN "))
+    ]
+
+
+def test_no_look_alike_of_a_letter_or_digit_passes() -> None:
+    found = look_alikes()
+    assert len(found) > 2_000
+    passing = [ascii(each) for each in found if is_taken(f"Ka{each}ren")]
+    assert passing == []
+
+
+def test_a_mark_passes_only_where_it_makes_a_letter() -> None:
+    marks = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) == "Mn"]
+    alone = {mark for mark in marks if is_taken(f"x{mark}")}
+    assert alone == set("\u0300\u0301\u0302\u0303\u0304\u030c\u0323\u0327\u0328")
+    assert not any(is_taken(f"x{one}{other}") for one, other in product(alone, alone))
+
+
+def is_taken(value: str) -> bool:
+    try:
+        SubjectName.of([("O", value)])
+    except Refused:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(("value", "why"), REFUSED.items(), ids=map(ascii, REFUSED))
@@ -95,7 +196,7 @@ def test_every_fault_of_a_name_is_named_at_once() -> None:
         "C is not an ISO 3166 code of two capital letters",
         "the name holds an attribute that no profile knows",
         "CN is empty or has blanks at its ends",
-        "CN holds a control or bidirectional character",
+        "CN holds a control or bidirectional character, in place 2",
     ]
 
 

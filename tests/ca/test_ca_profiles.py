@@ -68,6 +68,19 @@ FAULTS = {
     "approvals = 1\nextended_key_usage = ['ocsp_signing']": "approvals: authorities, OCSP signers",
     "sha256 = 'ab'": "sha256: it is computed, not stated",
     "hold = true\nextended_key_usage = ['server_auth']": "hold: it is not for TLS servers",
+    "policy_oids = ['1.2.3', '1.2.4', '1.2.3']": "policy_oids: 1.2.3 more than once (RFC 5280 4.2",
+    "extended_key_usage = ['client_auth', 'client_auth']": "client_auth more than once (RFC 5280",
+    "key_usage = ['digital_signature', 'digital_signature']": "digital_signature more than once",
+    "key_types = ['EC-P256', 'EC-P256']": "key_types: EC-P256 more than once",
+    "subject = ['CN', 'O', 'CN']": "subject: CN more than once (EN 319 412-2 4.2.4)",
+    "subject = ['CN', 'CN?']": "subject: CN more than once",
+    "key_usage = ['key_encipherment']": "key_encipherment and data_encipherment are for RSA keys",
+    "key_usage = ['data_encipherment']": "key_encipherment and data_encipherment are for RSA keys",
+    "key_usage = ['key_encipherment']\nkey_types = ['RSA-3072', 'EC-P256']": "(RFC 8813 3)",
+    "key_usage = ['key_agreement']\nkey_types = ['RSA-3072']": "key_agreement is for EC keys",
+    "key_usage = ['key_agreement']\nkey_types = ['Ed25519']": "key_agreement is for EC keys",
+    "key_usage = ['digital_signature', 'crl_sign']": "crl_sign is for certificate authorities",
+    "extended_key_usage = ['server_auth']": "a TLS server is named by host_names = true",
     "host_names = 1": "host_names: Input should be a valid boolean",
 }
 
@@ -79,10 +92,10 @@ def faults_of(text: str) -> list[str]:
     return faulty.value.faults
 
 
-def changed(line: str) -> str:
-    member = line.split(" ", maxsplit=1)[0]
-    kept = [known for known in SOUND.splitlines() if known.split(" ")[0] != member]
-    return "\n".join([*kept, line])
+def changed(lines: str) -> str:
+    members = {line.split(" ", maxsplit=1)[0] for line in lines.splitlines()}
+    kept = [known for known in SOUND.splitlines() if known.split(" ")[0] not in members]
+    return "\n".join([*kept, lines])
 
 
 @pytest.mark.parametrize("name", [*CA_PROFILES, *LEAF_PROFILES])
@@ -105,6 +118,16 @@ def test_a_sound_profile_has_no_fault() -> None:
 @pytest.mark.parametrize(("line", "fault"), FAULTS.items(), ids=FAULTS)
 def test_a_fault_is_named(line: str, fault: str) -> None:
     assert any(fault in found for found in faults_of(changed(line)))
+
+
+@pytest.mark.parametrize("lines", [
+    "key_usage = ['key_encipherment', 'data_encipherment']\nkey_types = ['RSA-2048', 'RSA-4096']",
+    "key_usage = ['key_agreement']\nkey_types = ['EC-P256', 'EC-P384']",
+    "extended_key_usage = ['server_auth', 'client_auth']\nhost_names = true",
+    "subject = ['CN', 'O', 'OU?']",
+])  # fmt: skip
+def test_what_fits_its_keys_and_names_is_no_fault(lines: str) -> None:
+    assert parse_profile(changed(lines).encode(), "test.toml").name == "sound"
 
 
 def test_every_fault_is_named_at_once() -> None:
@@ -133,7 +156,9 @@ sha256 = ""
 
 def test_a_fault_is_told_with_the_line_of_its_member() -> None:
     text = SOUND.replace("= 30", "= 0").replace("digital_signature", "sign") + "\nsurprise = 1"
+    text += "\npolicy_oids = ['1.2.3', '1.2.3']"
     assert [fault.split(": ")[:2] for fault in faults_of(text)] == [
+        ["line 10", "policy_oids"],
         ["line 4", "validity_days"],
         ["line 7", "key_usage.0"],
         ["line 9", "surprise"],
@@ -200,7 +225,8 @@ def test_another_choice_or_order_of_attributes_is_refused(attributes: list[str])
 
 def test_every_word_for_a_purpose_is_accepted_and_has_an_identifier() -> None:
     words = list(EXTENDED_KEY_USAGES)
-    profile = parse_profile(changed(f"extended_key_usage = {words}").encode(), "x")
+    text = changed(f"extended_key_usage = {words}\nhost_names = true")
+    profile = parse_profile(text.encode(), "x")
     assert profile.extended_key_usage == tuple(words)
 
 

@@ -27,6 +27,7 @@ from ca.requests import (
     MAX_DEPTH,
     MAX_OCTETS,
     CertificationRequest,
+    check_host_name,
     parse_request,
 )
 from ca.signatures import SigningKey
@@ -88,10 +89,23 @@ def test_a_common_name_proposes_no_dns_name() -> None:
 @pytest.mark.parametrize(
     "name",
     ["*.tillid.example", "127.0.0.1", "a..example", "-a.example", "a_b.example", "a" * 64, "7",
-     ".example", "example.", "a.example\0", f"{'a.' * 127}aa", "<script>.example", ""],
+     ".example", "example.", "a.example\0", f"{'a.' * 127}aa", "<script>.example", "",
+     "ab--cd.example", "www.ab--cd.example", "a---b.example", "ca.ab--cd"],
 )  # fmt: skip
 def test_a_dns_name_that_names_no_host_is_refused(name: str) -> None:
     assert refused_rule(a_request(a_key(), [x509.DNSName(name)]))[0] == "name.host"
+
+
+@pytest.mark.parametrize("name", ["xn--kbenhavn-54a.example", "abc--d.example", "a-b.example"])
+def test_hyphens_where_they_are_not_reserved_pass(name: str) -> None:
+    assert check_host_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["fe80::1%eth0", "fe80::1%1", "::1%", "192.0.2.1%eth0"])
+def test_an_address_with_a_zone_is_refused(name: str) -> None:
+    with pytest.raises(Refused, match="nor an IP address"):
+        check_host_name(name)
+    assert check_host_name("fe80::1") == "fe80::1"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ca.identifiers import SerialNumber
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from ca.qualified import Qualified
-from ca.rules import RULES, Encoded, lint
+from ca.rules import RULES, Encoded, Rule, lint
 from tests.support.ca_builders import (
     CA_PROFILES,
     LEAF_PROFILES,
@@ -81,6 +81,65 @@ def with_extensions(
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     return builder.sign(content.issuer.key, hashes.SHA256())
+
+
+def instead(value: x509.ExtensionType) -> Callable[[CertificateContent], x509.Certificate]:
+    """The encoding with another value of that extension."""
+
+    def encode(content: CertificateContent) -> x509.Certificate:
+        expected = content.expected_extensions()
+        assert sum(type(each) is type(value) for each, _ in expected) == 1
+        changed = [(value if type(e) is type(value) else e, critical) for e, critical in expected]
+        return with_extensions(content, changed)
+
+    return encode
+
+
+def without(
+    kind: type[x509.ExtensionType],
+) -> Callable[[CertificateContent], x509.Certificate]:
+    return lambda content: with_extensions(
+        content, [each for each in content.expected_extensions() if not isinstance(each[0], kind)]
+    )
+
+
+def a_usage(*words: str) -> x509.KeyUsage:
+    return replace(load_profile("staff"), key_usage=words).x509_key_usage()  # type: ignore[arg-type]
+
+
+def access(ocsp: str, issuer: str) -> x509.AuthorityInformationAccess:
+    return x509.AuthorityInformationAccess([
+        x509.AccessDescription(method, x509.UniformResourceIdentifier(url))
+        for method, url in (
+            (x509.AuthorityInformationAccessOID.OCSP, ocsp),
+            (x509.AuthorityInformationAccessOID.CA_ISSUERS, issuer),
+        )
+    ])  # fmt: skip
+
+
+def crl_at(url: str, issuer: str | None = None) -> x509.CRLDistributionPoints:
+    named = None if issuer is None else [x509.UniformResourceIdentifier(issuer)]
+    point = x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, named)
+    return x509.CRLDistributionPoints([point])
+
+
+def policies(*oids: str) -> x509.CertificatePolicies:
+    return x509.CertificatePolicies(
+        [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in oids]
+    )
+
+
+def of_shards(in_force: frozenset[int], shard: int) -> CertificateContent:
+    """What an issuer signs that spreads its certificates over two CRLs."""
+    issuer = replace(an_issuer(), shards=2, in_force=in_force)
+    serial_number = SerialNumber(a_content().serial_number | 1)  # of the second shard
+    return a_content(issuer=issuer, serial_number=serial_number, shard=shard)
+
+
+OTHER_KEY = a_key().public_key()
+URLS = an_issuer().urls
+STAFF_POLICY = load_profile("staff").policy_oids[0]
+CLIENT, SERVER = x509.ExtendedKeyUsageOID.CLIENT_AUTH, x509.ExtendedKeyUsageOID.SERVER_AUTH
 
 
 def with_unreadable_extension(content: CertificateContent) -> x509.Certificate:
@@ -162,6 +221,51 @@ REFUSALS = (
             lambda: a_content(public_key=an_issuer().key.public_key())),
     Refusal("certificate.own-key", "holds another key than the CA's own",
             lambda: a_root_content(public_key=a_key("EC-P384").public_key())),
+    Refusal("certificate.authority-key", "not the issuer's subject key identifier",
+            copy=instead(x509.AuthorityKeyIdentifier.from_issuer_public_key(OTHER_KEY))),
+    Refusal("certificate.authority-key", "not the issuer's subject key identifier",
+            copy=without(x509.AuthorityKeyIdentifier)),
+    Refusal("certificate.subject-key", "not that of the public key",
+            copy=instead(x509.SubjectKeyIdentifier.from_public_key(OTHER_KEY))),
+    Refusal("certificate.subject-key", "not that of the public key",
+            copy=without(x509.SubjectKeyIdentifier)),
+    Refusal("certificate.key-usage", "not the profile's",
+            copy=instead(a_usage("digital_signature"))),
+    Refusal("certificate.key-usage", "not the profile's",
+            copy=instead(a_usage("digital_signature", "content_commitment", "key_cert_sign"))),
+    Refusal("certificate.key-usage", "encipher that is no RSA key",
+            lambda: a_profile(key_usage=("digital_signature", "key_encipherment"))),
+    Refusal("certificate.key-usage", "a holder sign CRLs",
+            lambda: a_profile(key_usage=("digital_signature", "crl_sign"))),
+    Refusal("certificate.policies", "not the profile's", copy=instead(policies("1.2.3"))),
+    Refusal("certificate.policies", "not the profile's", copy=without(x509.CertificatePolicies)),
+    Refusal("certificate.policies", "not the profile's",
+            copy=instead(policies(STAFF_POLICY, "2.5.29.32.0"))),
+    Refusal("certificate.policies", "stands twice",
+            lambda: a_profile(policy_oids=(STAFF_POLICY, STAFF_POLICY))),
+    Refusal("certificate.purposes", "not the profile's",
+            copy=instead(x509.ExtendedKeyUsage([CLIENT, SERVER]))),
+    Refusal("certificate.purposes", "not the profile's", copy=without(x509.ExtendedKeyUsage)),
+    Refusal("certificate.purposes", "named by no host name",
+            lambda: a_profile(extended_key_usage=("server_auth",))),
+    Refusal("certificate.purposes", "a purpose stands twice",
+            lambda: a_profile(extended_key_usage=("client_auth", "client_auth"))),
+    Refusal("certificate.crl", "not where the issuer's CRL is served",
+            copy=instead(crl_at("http://127.0.0.1:8080/crl/root.crl"))),
+    Refusal("certificate.crl", "not where the issuer's CRL is served",
+            copy=instead(crl_at(URLS.crl, URLS.crl))),
+    Refusal("certificate.crl", "not where the issuer's CRL is served",
+            copy=without(x509.CRLDistributionPoints)),
+    Refusal("certificate.crl", "not where the issuer's CRL is served",
+            lambda: of_shards(frozenset({1, 2}), shard=1)),
+    Refusal("certificate.crl", "shard 2 of the CRL of issuing is not served yet",
+            lambda: of_shards(frozenset({1}), shard=2)),
+    Refusal("certificate.access", "not where issuer and OCSP are served",
+            copy=instead(access(URLS.ocsp, URLS.crl))),
+    Refusal("certificate.access", "not where issuer and OCSP are served",
+            copy=instead(access("http://127.0.0.1:8080/ocsp/root", URLS.certificate))),
+    Refusal("certificate.access", "not where issuer and OCSP are served",
+            copy=without(x509.AuthorityInformationAccess)),
     Refusal("certificate.extensions", "not exactly those of the profile",
             copy=with_added_extension),
     Refusal("certificate.extensions", "not exactly those of the profile",
@@ -170,6 +274,14 @@ REFUSALS = (
             copy=lambda c: with_extensions(c, [(e, False) for e, _ in c.expected_extensions()])),
     Refusal("certificate.extensions", "cannot be read back", copy=with_unreadable_extension),
 )  # fmt: skip
+
+
+OF_ONE_EXTENSION = {
+    f"certificate.{topic}"
+    for topic in (
+        "authority-key", "subject-key", "key-usage", "policies", "purposes", "crl", "access"
+    )
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("profile", LEAF_PROFILES)
@@ -192,6 +304,32 @@ def test_a_rule_refuses_what_it_is_about(refusal: Refusal) -> None:
     found = {f.rule: f for f in refused.value.findings}
     assert refusal.sentence in found[refusal.rule].sentence
     assert content.profile.name in found[refusal.rule].way_out
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [refusal for refusal in REFUSALS if refusal.rule in OF_ONE_EXTENSION],
+    ids=lambda refusal: f"{refusal.rule} {refusal.sentence}",
+)
+def test_one_wrong_extension_is_found_by_its_own_rule_and_no_other(refusal: Refusal) -> None:
+    content = refusal.content()
+    encoded = Encoded.of(refusal.copy(content))
+    broken = [rule.id for rule in RULES if is_broken(rule, encoded, content)]
+    assert set(broken) - {"certificate.extensions"} == {refusal.rule}
+
+
+def is_broken(rule: Rule, encoded: Encoded, content: CertificateContent) -> bool:
+    try:
+        return rule.broken(encoded, content) is not None
+    except Refused:
+        return True
+
+
+def test_the_identifier_of_an_issuer_without_one_is_that_of_its_key() -> None:
+    old = with_extensions(a_content(), [(x509.BasicConstraints(ca=True, path_length=None), True)])
+    content = a_content(issuer=replace(an_issuer(), certificate=old))
+    rule = next(rule for rule in RULES if rule.id == "certificate.authority-key")
+    assert not is_broken(rule, Encoded.of(content.throw_away_copy()), content)
 
 
 def test_the_gate_takes_less_than_a_millisecond() -> None:

@@ -33,8 +33,8 @@ def machine(workshop: Workshop) -> Iterator[Service]:
         yield service
 
 
-def a_request(host: str = "web.example") -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
+def a_request(host: str = "web.example", curve: type[ec.EllipticCurve] = ec.SECP256R1) -> bytes:
+    key = ec.generate_private_key(curve())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     names = x509.SubjectAlternativeName([x509.DNSName(host)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
@@ -60,6 +60,7 @@ class Refusal:
     profile: str = "tls-server"
     csr: str = "web.csr"
     out: str = "web.pem"
+    host: str | None = None
 
 
 REFUSALS = {
@@ -69,6 +70,11 @@ REFUSALS = {
     "a directory": Refusal(2, "Is a directory", csr="."),
     "a signature of nobody": Refusal(4, "not signed by the key", with_bad_signature),
     "a key of 512 bits": Refusal(4, "512 bits", WEAK_KEY.encode),
+    "a key that its profile does not take": Refusal(
+        4, "EC-P521 is not allowed", lambda: a_request(curve=ec.SECP521R1)
+    ),
+    "an address with a zone": Refusal(4, "neither a host name", host="fe80::1%eth0"),
+    "a long host name alone": Refusal(4, "64 octets", host=f"{'a' * 60}.example"),
     "an unknown profile": Refusal(3, "There is no profile nothing", profile="nothing"),
     "a profile of persons": Refusal(4, "names a person", profile="natural-person-substantial"),
     "a directory for the result": Refusal(2, "is a directory", out="."),
@@ -91,6 +97,7 @@ def test_a_refused_request_is_one_sentence_and_leaves_nothing(
     before = (set(tmp_path.iterdir()), recorded(machine))
     arguments = ["--profile", refusal.profile, "--csr", str(tmp_path / refusal.csr)]
     arguments += ["--out", str(tmp_path / refusal.out), *(["--json"] if as_json else [])]
+    arguments += [] if refusal.host is None else ["--host", refusal.host]
     done = machine.tillid("cert", "issue", *arguments)
 
     assert done.returncode == refusal.code, done.stderr

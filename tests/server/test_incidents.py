@@ -31,6 +31,7 @@ from tests.support.authorities import OPERATOR, Site
 from tests.support.installation import an_installation
 from tests.support.ocsp_client import request_for, said
 from tests.support.service import quiet_port
+from tests.support.settings_files import faults
 from tests.support.softhsm import SoftHsm
 from tests.support.wsgi import ask
 
@@ -71,6 +72,40 @@ def test_a_new_authority_answers_at_once_and_readiness_asks_for_every_issuer(
     site.parts.statuses.revoke(*place, Reason.SUPERSEDED, OPERATOR, utc_now())
     lacking = ask(PublicApp(site.parts, metrics), "/readyz")
     assert (lacking.status, lacking.body) == (503, b"servers: no OCSP responder\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "key"),
+    [
+        ("validity_hours = 12", "ocsp.validity_hours"),
+        ("validity = 720", "ocsp.validity"),
+        ("validity_minutes = 43200", "ocsp.validity_minutes"),
+        ("validity_minutes = 864000", "ocsp.validity_minutes"),
+        ('validity_minutes = "12h"', "ocsp.validity_minutes"),
+    ],
+    ids=["hours", "another word", "thirty days", "ten days in seconds", "with a unit"],
+)
+def test_an_old_configuration_in_other_words_or_units_is_refused(
+    tmp_path: Path, old: str, key: str
+) -> None:
+    """Incident 7: after an upgrade OCSP answers were valid for longer than they may be."""
+    assert set(faults(tmp_path, f"[ocsp]\n{old}\n")) == {key}
+
+
+def test_the_longest_validity_that_is_configured_stays_in_bounds_once_signed(
+    softhsm: SoftHsm, tmp_path: Path, metrics: Metrics
+) -> None:
+    """Incident 7, looked at in the octets."""
+    longest = {"TILLID_OCSP__VALIDITY_MINUTES": "14400"}
+    with an_installation(softhsm, tmp_path / "state", **longest) as found:
+        for job in ("own-certificates", "publish-crls"):
+            run_job(job, found, metrics)
+        (signer,) = found.certificates.find(profile="ocsp-signer", issuer="issuing")
+        asked = request_for(found, signer.serial_number)
+        answer = said(ask(PublicApp(found, metrics), "/ocsp/issuing", "POST", asked))
+    assert answer.next_update_utc is not None
+    told = answer.next_update_utc - answer.this_update_utc
+    assert timedelta(days=9) < told <= timedelta(days=10)
 
 
 def test_own_certificates_are_renewed_and_who_does_not_hears_of_it(
