@@ -42,6 +42,7 @@ __all__ = [
     "check_key_is_own",
     "check_label",
     "fingerprint",
+    "is_same_name",
     "run_ceremony",
     "signer_for",
 ]
@@ -119,6 +120,8 @@ def run_ceremony(
     parts = (issuers, certificates, keys)
     for planned in plan:
         record = find_issuer(issuers.all(), planned.name)
+        if record is None:
+            check_label(planned.key_label)
         key = keys.find(planned.token, planned.key_label)
         _check_same(planned, record, key)
         if record is None or key is None:
@@ -204,7 +207,6 @@ def _begin(
     Stores nothing, and destroys the key that it made for what is then refused.
     """
     _, _, keys = parts
-    check_label(planned.key_label)
     key = found
     if key is None:
         if planned.key_kind is None:
@@ -233,7 +235,11 @@ def _check_new(
     check_key_is_own(record, issuers.all())
     for other in issuers.all():
         ended = other.state is IssuerState.RETIRED and other.certificate is None
-        if other.authority != record.authority and not ended and _is_same_name(other, record):
+        if (
+            other.authority != record.authority
+            and not ended
+            and is_same_name(other.subject, record.subject)
+        ):
             raise Refused(
                 Finding(
                     "authority.name",
@@ -246,11 +252,9 @@ def _check_new(
     check(prepare(order, signer, now), certificates)
 
 
-def _is_same_name(one: IssuerRecord, other: IssuerRecord) -> bool:
-    """Whether relying parties may take two subjects for one (RFC 5280 section 7.1)."""
-    first, second = (
-        " ".join(each.subject.rfc4514_string().casefold().split()) for each in (one, other)
-    )
+def is_same_name(one: x509.Name, other: x509.Name) -> bool:
+    """Whether relying parties may take two names for one (RFC 5280 section 7.1)."""
+    first, second = (" ".join(each.rfc4514_string().casefold().split()) for each in (one, other))
     return first == second
 
 

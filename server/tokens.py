@@ -367,7 +367,10 @@ class Tokens:
         """Make a token, or finish one; `pins` are kept nowhere. Raises: TokenNotFound."""
         if not self.makes_tokens:
             raise TokenNotFound(name, "make it with the tools of the device's maker")
-        self._places.create(name, pins)
+        try:
+            self._places.create(name, pins)
+        except ValueError as error:
+            raise TokenNotFound(name, str(error)) from None
 
     def custody(self, name: str) -> Custody | None:
         """How the PIN of a token is split, if it is. Raises: PinUnreadable."""

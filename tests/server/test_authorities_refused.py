@@ -79,6 +79,7 @@ def test_two_authorities_have_neither_key_nor_name_in_common(site: Site) -> None
         (ocsp_key("issuing"), "for the key of OCSP answers"),
         (vault_root("store", 1), "for the key of the key store"),
         ("pkcs11:object=x", "is a PKCS#11 URI"),
+        ("pkcs11:colour=red", "is a PKCS#11 URI"),
     ],
 )
 def test_the_key_of_another_role_is_no_authoritys(site: Site, label: str, why: str) -> None:
