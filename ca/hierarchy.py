@@ -3,7 +3,7 @@
 Every step looks first at what is there, so a ceremony that was interrupted is run again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -12,13 +12,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from ca.certificates import Issuer
-from ca.errors import Conflict
+from ca.errors import CaError, Conflict, Finding, Refused
 from ca.identifiers import IssuerName
-from ca.issuance import CertificateOrder, IssuanceStore, issue, prepare
+from ca.issuance import CertificateOrder, IssuanceStore, check, issue, prepare
 from ca.issuers import (
     AS_SETTINGS,
     IssuerPolicy,
     IssuerRecord,
+    IssuerState,
     IssuerStore,
     current_issuer,
     find_issuer,
@@ -27,7 +28,9 @@ from ca.key_quality import spki_sha256
 from ca.names import SubjectName
 from ca.profiles import Profile
 from ca.signatures import SigningKey
+from hsm.errors import HsmError
 from hsm.key_kinds import KeyKind
+from hsm.labels import why_not_for_authority
 
 __all__ = [
     "CeremonyStep",
@@ -36,7 +39,10 @@ __all__ = [
     "Keys",
     "PlannedIssuer",
     "certify",
+    "check_key_is_own",
+    "check_label",
     "fingerprint",
+    "is_same_name",
     "run_ceremony",
     "signer_for",
 ]
@@ -75,6 +81,15 @@ class Keys(Protocol):
     def generate(self, token: str, label: str, kind: KeyKind) -> SigningKey:
         """A new key pair that never leaves the token."""
 
+    def check_for_use(self, token: str, label: str) -> None:
+        """See that a key was made in its token and never leaves it. Raises: KeyUnfit."""
+
+    def destroy_key(self, name: str, label: str) -> None:
+        """Destroy the key of that label in the token of that name, for good."""
+
+
+_Parts = tuple[IssuerStore, IssuanceStore, Keys]
+
 
 @dataclass(frozen=True, slots=True)
 class CeremonyStep:
@@ -94,22 +109,26 @@ def run_ceremony(
 ) -> Iterator[CeremonyStep]:
     """Make every planned issuer that is not there yet, parents first, and tell each step.
 
+    What is refused is not begun: it leaves neither an issuer nor a key that was made for it.
+
     Raises:
         Conflict: an issuer of that name exists with another key or name.
-        Refused: a profile forbids what the plan asks for.
+        Refused: a profile, or what another authority or role has, forbids what the plan asks for.
+        KeyUnfit: the key was not made in its token, or could leave it.
     """
     issuers, certificates = stores
+    parts = (issuers, certificates, keys)
     for planned in plan:
         record = find_issuer(issuers.all(), planned.name)
+        if record is None:
+            check_label(planned.key_label)
         key = keys.find(planned.token, planned.key_label)
         _check_same(planned, record, key)
-        if key is None:
-            if planned.key_kind is None:
-                raise Conflict(f"key {planned.key_label} in {planned.token}", "not there")
-            key = keys.generate(planned.token, planned.key_label, planned.key_kind)
-            yield CeremonyStep(planned.name, f"key {planned.key_label} made in {planned.token}")
-        if record is None:
-            record = _planned_record(planned, base_url, key)
+        if record is None or key is None:
+            made = key is None
+            record, key = _begin(planned, base_url, key, parts, now)
+            if made:
+                yield CeremonyStep(planned.name, f"key {planned.key_label} made in {planned.token}")
             issuers.add(record, now)
         if record.certificate is not None:
             yield CeremonyStep(
@@ -120,9 +139,10 @@ def run_ceremony(
         else:
             # A certificate that a crash left without its issuer stays in the records; the new
             # one is for the same key and name, so both are true.
-            stores_and_keys = (issuers, certificates, keys)
-            signer, certificate = _certify(planned, record, key, stores_and_keys, now)
-            issuers.activate(planned.name, certificate, now, signer)
+            keys.check_for_use(planned.token, planned.key_label)
+            order, signer = _order(planned, record, key, parts)
+            certificate = certify(order, signer, certificates, now)
+            issuers.activate(planned.name, certificate, now, signer.name)
             yield CeremonyStep(planned.name, "certificate issued", fingerprint(certificate))
 
 
@@ -139,22 +159,118 @@ def certify(
 
 
 def signer_for(parent: IssuerName, issuers: IssuerStore, keys: Keys) -> Issuer:
-    """The current issuer of an authority, able to sign; Conflict while it is not."""
+    """The current issuer of an authority, able to sign; Conflict while it is not.
+
+    Raises: KeyUnfit.
+    """
     above = current_issuer(issuers.all(), parent)
-    key = None if above is None else keys.find(above.token, above.key_label)
-    if above is None or key is None:
+    if above is None:
         raise Conflict(f"issuer {parent}", "not there to sign")
-    return above.with_key(key)
+    return able(above, keys)
 
 
-def _certify(
+def able(record: IssuerRecord, keys: Keys) -> Issuer:
+    """The issuer with its key, to certify; Conflict when the key is not at hand.
+
+    Raises: KeyUnfit.
+    """
+    key = keys.find(record.token, record.key_label)
+    if key is None:
+        raise Conflict(f"issuer {record.authority}", "not there to sign")
+    keys.check_for_use(record.token, record.key_label)
+    return record.with_key(key)
+
+
+def check_label(label: str) -> None:
+    """Refuse a key label that no authority's key may have. Raises: Refused."""
+    why = why_not_for_authority(label)
+    if why:
+        raise Refused(_its_own_key(f"the key label {label} {why}"))
+
+
+def check_key_is_own(record: IssuerRecord, records: Iterable[IssuerRecord]) -> None:
+    """Refuse an issuer with the key of another one. Raises: Refused."""
+    for other in records:
+        if other.name != record.name and other.spki_sha256 == record.spki_sha256:
+            raise Refused(_its_own_key(f"key {record.key_label} is that of issuer {other.name}"))
+
+
+def _begin(
+    planned: PlannedIssuer,
+    base_url: str,
+    found: SigningKey | None,
+    parts: _Parts,
+    now: datetime,
+) -> tuple[IssuerRecord, SigningKey]:
+    """The record of a new issuer and its key, which is made where none was found.
+
+    Stores nothing, and destroys the key that it made for what is then refused.
+    """
+    _, _, keys = parts
+    key = found
+    if key is None:
+        if planned.key_kind is None:
+            raise Conflict(f"key {planned.key_label} in {planned.token}", "not there")
+        key = keys.generate(planned.token, planned.key_label, planned.key_kind)
+    record = _planned_record(planned, base_url, key)
+    try:
+        _check_new(planned, record, key, parts, now)
+    except (CaError, HsmError):
+        if found is None:
+            keys.destroy_key(planned.token, planned.key_label)
+        raise
+    return record, key
+
+
+def _check_new(
     planned: PlannedIssuer,
     record: IssuerRecord,
     key: SigningKey,
-    parts: tuple[IssuerStore, IssuanceStore, Keys],
+    parts: _Parts,
     now: datetime,
-) -> tuple[IssuerName, x509.Certificate]:
+) -> None:
+    """Refuse an issuer that could not be certified, or has what is another's; stores nothing."""
     issuers, certificates, keys = parts
+    keys.check_for_use(planned.token, planned.key_label)
+    check_key_is_own(record, issuers.all())
+    for other in issuers.all():
+        ended = other.state is IssuerState.RETIRED and other.certificate is None
+        if (
+            other.authority != record.authority
+            and not ended
+            and is_same_name(other.subject, record.subject)
+        ):
+            raise Refused(
+                Finding(
+                    "authority.name",
+                    "RFC 5280 4.1.2.6",
+                    f"authority {other.authority} is called {other.subject.rfc4514_string()}",
+                    "give this one another common name, for each needs one of its own",
+                )
+            )
+    order, signer = _order(planned, record, key, parts)
+    check(prepare(order, signer, now), certificates)
+
+
+def is_same_name(one: x509.Name, other: x509.Name) -> bool:
+    """Whether relying parties may take two names for one (RFC 5280 section 7.1)."""
+    first, second = (" ".join(each.rfc4514_string().casefold().split()) for each in (one, other))
+    return first == second
+
+
+def _its_own_key(sentence: str) -> Finding:
+    clause = "CA/B BR 6.1.1.3, ETSI EN 319 411-1 GEN-6.5.1"
+    return Finding("authority.key", clause, sentence, "name another label: each role has its key")
+
+
+def _order(
+    planned: PlannedIssuer,
+    record: IssuerRecord,
+    key: SigningKey,
+    parts: _Parts,
+) -> tuple[CertificateOrder, Issuer]:
+    """What certifies a planned issuer, and who; itself a root, and one that asks elsewhere."""
+    issuers, _, keys = parts
     signer = record.with_key(key)
     ends = None
     if record.parent is not None and not record.is_root:
@@ -162,7 +278,7 @@ def _certify(
         if planned.within_parent and signer.certificate is not None:
             ends = signer.certificate.not_valid_after_utc
     order = CertificateOrder(planned.profile, planned.subject, key.public_key(), not_after=ends)
-    return signer.name, certify(order, signer, certificates, now)
+    return order, signer
 
 
 def _planned_record(planned: PlannedIssuer, base_url: str, key: SigningKey) -> IssuerRecord:

@@ -112,6 +112,9 @@ class IssuanceStore(Protocol):
     def refusals(self) -> tuple[type[Exception], ...]:
         """What a store raises when a row may not be; anything else speaks of the store itself."""
 
+    def check_key(self, order: CertificateOrder) -> None:
+        """Refuse an order for a key that is in use, as `record_intents` does; stores nothing."""
+
     def record_intents(
         self, batch: Sequence[PreparedCertificate], actor: str, now: datetime
     ) -> None:
@@ -157,6 +160,17 @@ def prepare(
         shard=issuer.shard_for(serial_number, order.profile),
     )
     return PreparedCertificate(order, content, content.throw_away_copy())
+
+
+def check(prepared: PreparedCertificate, store: IssuanceStore) -> None:
+    """Whether `issue` would sign a prepared certificate. Stores nothing and signs nothing.
+
+    Raises:
+        Refused: as `issue`.
+    """
+    check_approval(prepared.order, store)
+    store.check_key(prepared.order)
+    lint(prepared.copy, prepared.content)
 
 
 def _check_may_issue(issuer: Issuer, profile: Profile) -> None:

@@ -13,9 +13,17 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from ca.certificates import Issuer, validity_period
+from ca.certificates import validity_period
 from ca.errors import Conflict, Finding, Refused
-from ca.hierarchy import CeremonyStep, Keys, PlannedIssuer, certify, fingerprint, signer_for
+from ca.hierarchy import (
+    CeremonyStep,
+    Keys,
+    PlannedIssuer,
+    able,
+    certify,
+    fingerprint,
+    signer_for,
+)
 from ca.identifiers import IssuerName
 from ca.issuance import CertificateOrder, IssuanceStore
 from ca.issuers import (
@@ -129,14 +137,6 @@ def complete_succession(
             yield from _link(newest, older, CertificateKind.OLD_WITH_NEW, parts, now)
         issuers.supersede(older.name, now)
         yield CeremonyStep(older.name, f"gave way to {newest.name}")
-
-
-def able(record: IssuerRecord, keys: Keys) -> Issuer:
-    """The issuer with its key; Conflict when the key is not at hand."""
-    key = keys.find(record.token, record.key_label)
-    if key is None:
-        raise Conflict(f"issuer {record.name}", "not there to sign")
-    return record.with_key(key)
 
 
 def _link(

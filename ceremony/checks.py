@@ -1,9 +1,11 @@
 """What the parts of a script say against each other, and against the binding."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from ca.errors import NotFound, ProfileFaulty, Refused
+from ca.hierarchy import is_same_name
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
 from ceremony.errors import ScriptFaulty
@@ -27,6 +29,8 @@ from ceremony.script import (
     shape_faults,
 )
 from ceremony.toml_lines import Place, read_toml
+from hsm.labels import why_not_for_authority
+from hsm.uri import token_label
 
 _Finding = tuple[Place, str, str]
 
@@ -159,6 +163,8 @@ def _key(step: MakeKey, made: dict[str, dict[str, Any]]) -> Iterator[_Said]:
         yield "token", f"no step before it makes token {step.token}", "Put that step first."
     if step.label in made["key"]:
         yield "label", f"key {step.label} is made twice", "Give it another label."
+    if why := why_not_for_authority(step.label):
+        yield "label", f"{step.label} {why}", "Give it another label."
 
 
 def _issuer(step: MakeIssuer, made: dict[str, dict[str, Any]]) -> Iterator[_Said]:
@@ -177,6 +183,31 @@ def _issuer(step: MakeIssuer, made: dict[str, dict[str, Any]]) -> Iterator[_Said
         yield "profile", f"there is no profile {step.profile}", "See: tillid profile list."
         return
     yield from _under(step, profile, made["key"].get(step.key))
+    for other in made["issuer"].values():
+        if isinstance(other, MakeIssuer) and other.issuer != step.issuer:
+            yield from _beside(step, profile, other)
+
+
+def _beside(step: MakeIssuer, profile: Profile, other: MakeIssuer) -> Iterator[_Said]:
+    """What an issuer has of another one before it that it may not have."""
+    if step.key == other.key:
+        yield "key", f"key {step.key} is that of issuer {other.issuer}", "Make another key."
+    with suppress(Refused):
+        names = (SubjectName.of(each.subject.items()).to_x509() for each in (step, other))
+        if is_same_name(*names):
+            yield "subject", f"is the name of issuer {other.issuer}", "Give it another CN."
+    if step.parent == other.issuer and not _leaves_room(other.profile, profile):
+        problem = f"the path length of {other.issuer} leaves no room for it (RFC 5280 4.2.1.9)"
+        yield "parent", problem, "Take a parent with another profile."
+
+
+def _leaves_room(above: str, profile: Profile) -> bool:
+    """Whether an authority of the profile may stand under one of the profile named."""
+    try:
+        length = load_profile(above).path_length
+    except (NotFound, ProfileFaulty):
+        return True  # which is told of that one
+    return length is None or (profile.path_length is not None and profile.path_length < length)
 
 
 def _under(step: MakeIssuer, profile: Profile, key: MakeKey | None) -> Iterator[_Said]:
@@ -211,7 +242,7 @@ def _binding_findings(script: Script, binding: Binding) -> Iterator[_Finding]:
         elif bound.pin == "custodians" and name not in split:
             way_out = "Add a split step before it, or say file or module."
             yield ("token", name, "pin"), "has custodians, and no step splits it", way_out
-    labels = [bound.label for bound in binding.token.values()]
+    labels = [token_label(bound.label) for bound in binding.token.values()]
     for name, bound in binding.token.items():
-        if labels.count(bound.label) > 1:
+        if labels.count(token_label(bound.label)) > 1:
             yield ("token", name, "label"), "plays two tokens", "Give each its own."

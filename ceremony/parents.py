@@ -31,6 +31,7 @@ from ceremony.facts import (
 )
 from ceremony.script import Install, MakeIssuer, OpenParent
 from ceremony.transcript import ACTOR, write_paper
+from hsm.uri import token_label
 
 if TYPE_CHECKING:
     from ca.issuers import IssuerRecord
@@ -44,7 +45,7 @@ def open_parent(room: "Room", step: OpenParent) -> ParentThere:
     if certificate is None:
         raise Conflict(name, f"issuer {record.name} has no certificate")
     token = room.open(step.token)
-    if record.token != token.location.name:
+    if token_label(record.token) != token_label(room.binding.token[step.token].label):
         raise Conflict(name, f"issuer {record.name} has its key in token {record.token}")
     key = _key(room, record)
     if key.public_key() != certificate.public_key():

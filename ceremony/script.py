@@ -12,13 +12,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 from pydantic_core import ErrorDetails
 
 from ca.profiles import KeyType
 from ceremony.custody import MOST_SHARES
 from ceremony.errors import Fault, ScriptFaulty
 from ceremony.toml_lines import Document, Place, read_toml
+from hsm.uri import check_token_name
+
+
+def _token_name(name: str) -> str:
+    check_token_name(name)
+    return name
+
 
 REHEARSAL = " REHEARSAL"
 """What ends the common name of each issuer of a rehearsal."""
@@ -26,7 +41,9 @@ REHEARSAL = " REHEARSAL"
 RoleName = Literal["administrator", "operator", "witness", "auditor"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-Label = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
+KeyLabel = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
+TokenName = Annotated[Text, AfterValidator(_token_name)]
+"""As tokens are named in the settings: a label, or a PKCS#11 URI."""
 Count = Annotated[int, Strict(), Field(ge=0, le=20)]
 _CLOSED = ConfigDict(extra="forbid")
 
@@ -86,7 +103,7 @@ class MakeKey(_Step):
 
     do: Literal["key"]
     token: Name
-    label: Label
+    label: KeyLabel
     type: Literal[KeyType, "RSA-3072-PSS", "RSA-4096-PSS"]
 
 
@@ -101,7 +118,7 @@ class MakeIssuer(_Step):
 
     do: Literal["root", "issuing", "request"]
     issuer: Name
-    key: Label
+    key: KeyLabel
     profile: Name
     subject: dict[str, Text]
     """Attribute names and values, in the order of the profile."""
@@ -178,7 +195,7 @@ class Bound:
     device asks by itself (a PIN pad, a card set), with a protected authentication path.
     """
 
-    label: Label
+    label: TokenName
     pin: Literal["custodians", "file", "module"]
 
 
@@ -274,5 +291,5 @@ def _fault(document: Document, details: ErrorDetails) -> Fault:
     if kind in ("missing", "missing_argument", "union_tag_not_found"):
         missing = place if kind != "union_tag_not_found" else (*place, "do")
         return placed(document, missing, "is missing", "Write it; see: tillid ceremony template.")
-    said = re.sub(r"^Input (tag )?", "", message)
+    said = re.sub(r"^(Input (tag )?|Value error, )", "", message)
     return placed(document, place, said, "Correct it; see: tillid ceremony template.")

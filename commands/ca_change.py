@@ -144,7 +144,7 @@ def _create(group: click.Group) -> None:
     @click.option("--country", default="DK", show_default=True, help="ISO 3166 code.")
     @click.option("--common-name", required=True, help="Its own name, as certified.")
     @click.option("--token", help="Label of its token, else as hsm.issuing_token or root_token.")
-    @click.option("--key-label", help="Label of its key, else NAME-ca.")
+    @click.option("--key-label", help="Label of its key alone, else NAME-ca.")
     @click.option("--key", type=click.Choice(KEY_KINDS), default="EC-P256", show_default=True)
     @click.option("--url", help="Base of its CRL, OCSP and certificate addresses.")
     @_policy_options

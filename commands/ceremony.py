@@ -115,18 +115,20 @@ def run(
     """Hold the ceremony of a script, or go on with it where it was broken off.
 
     Without a script, and with --organisation: tokens, keys and certificates of a root and an
-    issuing CA, with nobody to witness it. Either is safe to run again.
+    issuing CA, with nobody to witness it. Then issuing CAs get their first CRL and OCSP signer,
+    unless custodians hold their token. Either is safe to run again.
     """
     if script is not None and binding is not None and organisation is None:
         return _run_script(script, binding)
     if script is not None or binding is not None or organisation is None:
         said = "Give SCRIPT and --binding, or --organisation alone."
         raise click.UsageError(said, click.get_current_context())
-    from server.ceremony import hold_ceremony
+    from server.ceremony import ISSUING, hold_ceremony, let_be_seen
     from server.clock import utc_now
 
     with installation() as parts:
         steps = list(hold_ceremony(parts, organisation, country, utc_now()))
+        steps += let_be_seen(parts, [ISSUING], utc_now())
     return Result(
         {
             "steps": [
@@ -143,13 +145,20 @@ def run(
 
 def _run_script(script: Path, binding: Path) -> Result:
     from ceremony.conduct import hold
-    from server.ceremony import site_of
+    from ceremony.script import MakeIssuer
+    from server.ceremony import let_be_seen, site_of
+    from server.clock import utc_now
     from server.held_pins import forbid_core_dumps
 
     papers = _papers(script, binding)
     forbid_core_dumps()
     with _people() as people, installation() as parts:
-        return _written(hold(papers, site_of(parts), people))
+        written = hold(papers, site_of(parts), people)
+        steps = papers.script.script.step
+        made = [step.issuer for step in steps if isinstance(step, MakeIssuer)]
+        for _ in let_be_seen(parts, made, utc_now()):
+            pass
+        return _written(written)
 
 
 def _papers(script: Path, binding: Path) -> "Papers":

@@ -26,9 +26,6 @@ from hsm.signing_keys import TokenPrivateKey, private_key_for
 Result = TypeVar("Result")
 Seeded = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
 
-SEALING_KEY = "software-keys"
-"""The label of the token's key that seals the seeds."""
-
 _LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SEED_OCTETS = 32
 _FROM_SEED: dict[KeyKind, Callable[[bytes], Seeded]] = {

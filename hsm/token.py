@@ -49,6 +49,7 @@ from hsm.key_kinds import (
     signs_with_pss_alone,
 )
 from hsm.keys import TokenECPrivateKey, WrappingKey
+from hsm.labels import HEALTH_KEY
 from hsm.login import TokenLocation, load_for, log_in
 from hsm.module import Module, exclusive, meaning_of
 from hsm.openssl_errors import forget_openssl_errors
@@ -57,12 +58,9 @@ from hsm.recovery import Breaker
 from hsm.signing_keys import TokenPrivateKey, private_key_for
 from hsm.worker import Worker
 
-__all__ = ["HEALTH_KEY", "Token", "TokenLocation"]
+__all__ = ["Token", "TokenLocation"]
 
 Result = TypeVar("Result")
-
-HEALTH_KEY = "health"
-"""The label of the key that proves that a token signs; it signs nothing else."""
 
 _PRIVATE, _SECRET = ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY
 _SIGNING_KINDS = {

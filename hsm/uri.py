@@ -14,6 +14,8 @@ SCHEME = "pkcs11:"
 
 _PATH = frozenset({"token", "serial", "manufacturer", "model", "object", "id", "type"})
 _QUERY = frozenset({"module-path", "pin-source"})
+_LABEL_OCTETS = 32
+"""CK_TOKEN_INFO has room for no longer label."""
 # Unreserved characters, those that either part allows as they are, and percent-encoding (2.3).
 _VALUE = re.compile(r"(?:[A-Za-z0-9._~:\[\]@!$'()*+,=/&?|-]|%[0-9A-Fa-f]{2})*")
 _SECRET_TYPES = frozenset({"", "private", "secret-key"})
@@ -71,6 +73,25 @@ def token_uri(text: str) -> Pkcs11Uri:
     if uri.names_key:
         raise ValueError("it names a key, where a token is meant: leave object, id and type out")
     return uri
+
+
+def token_label(name: str) -> str:
+    """What a token is called in logs, metrics and file names: its label, or what else names it."""
+    if not name.startswith(SCHEME):
+        return name
+    uri = token_uri(name)
+    return uri.token or uri.serial or uri.model or uri.manufacturer
+
+
+def check_token_name(name: str) -> None:
+    """ValueError, with the end of a sentence, unless it is a token's label or a URI of one."""
+    if name.startswith(SCHEME):
+        try:
+            token_uri(name)
+        except ValueError as error:
+            raise ValueError(f"is no PKCS#11 URI of a token: {error}") from None
+    elif len(name.encode()) > _LABEL_OCTETS:
+        raise ValueError(f"is longer than {_LABEL_OCTETS} octets")
 
 
 def key_uri(text: str) -> Pkcs11Uri:

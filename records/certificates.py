@@ -91,6 +91,12 @@ class Certificates:
         """What is raised when a row may not be; implements `ca.issuance.IssuanceStore`."""
         return (CaError, RuleBroken, TakenAlready, Erased)
 
+    def check_key(self, order: CertificateOrder) -> None:
+        """Refuse an order for a key that is in use now."""
+        with self._database.read() as tx:
+            uses = uses_of_keys(tx, [order.spki_sha256], self._compromised)
+        order.check_key_uses(uses[order.spki_sha256])
+
     def record_intents(
         self, batch: Sequence[PreparedCertificate], actor: str, now: datetime
     ) -> None:

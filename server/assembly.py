@@ -16,6 +16,7 @@ from ca.issuers import IssuerRecord, current_issuer, find_issuer, issuer_for
 from ca.key_quality import read_compromised
 from ca.profiles import Profile
 from hsm.errors import KeyUnfit, TokenLocked, TokenNotFound
+from hsm.labels import SEARCH_KEY
 from ra.assessment import ProofingPolicy
 from ra.companies import CompanyRegister
 from ra.fake_companies import FakeCvr
@@ -152,14 +153,19 @@ class Assembly:
     def issuer(self, name: str) -> Issuer:
         """An issuer with its key; that of a root only while its token is online (`Tokens.online`).
 
-        Raises: IssuerOffline when token or key is not there, KeyUnfit for another key,
-        ClockBehind while the clock lies behind the audit log.
+        Raises: IssuerOffline when token or key is not there, KeyUnfit for another key and for one
+        that could leave its token, ClockBehind while the clock lies behind the audit log.
         """
         self.clock.check(utc_now())
-        return self._with_shards(self._able(self.issuers.get(name)))
+        record = self.issuers.get(name)
+        issuer = self._able(record)
+        self.tokens.check_for_use(record.token, record.key_label)
+        return self._with_shards(issuer)
 
     def crl_signer(self, record: IssuerRecord) -> IssuingKey:
         """An issuer as the signer of its CRLs, whose dates never go back: the clock may lie behind.
+
+        A key that is not fit to certify still revokes what it certified.
 
         Raises: as `issuer`, but for ClockBehind; NotFound while it has no certificate.
         """
@@ -336,7 +342,7 @@ def _responses(settings: Settings, database: Database) -> OcspResponses:
 
 def _index_key(settings: Settings, tokens: Tokens) -> WrappingKey:
     """The key in the token that wraps the key of the search index."""
-    return wrapping_key_of(tokens.open(settings.hsm.service_token), "search-index")
+    return wrapping_key_of(tokens.open(settings.hsm.service_token), SEARCH_KEY)
 
 
 def _decisions(settings: Settings) -> Decisions:

@@ -83,7 +83,7 @@ def create_authority(parts: Assembly, asked: NewAuthority, now: datetime) -> Ite
         check_online(parts, asked.parent)
     stores = (parts.issuers, parts.certificates)
     yield from run_ceremony((planned,), asked.base_url, stores, parts.tokens, now)
-    yield from _make_seen(parts, asked.name, now)
+    yield from make_seen(parts, asked.name, now)
 
 
 def _check_kind(profile: Profile, kind: str) -> None:
@@ -135,7 +135,7 @@ def install_certificate(
         parts.issuers.install(record.name, added, now)
         yield CeremonyStep(record.name, f"{kind} certificate installed", fingerprint(offered[0]))
     if kind is CertificateKind.OWN:
-        yield from _make_seen(parts, record.name, now)
+        yield from make_seen(parts, record.name, now)
         yield from _give_way(parts, record.authority, now)
 
 
@@ -169,7 +169,7 @@ def rekey_authority(
     if planned is not None:
         stores = (parts.issuers, parts.certificates)
         yield from run_ceremony((planned,), record.base_url, stores, parts.tokens, now)
-        yield from _make_seen(parts, planned.name, now)
+        yield from make_seen(parts, planned.name, now)
     yield from _give_way(parts, record.authority, now)
 
 
@@ -249,7 +249,7 @@ def _give_way(parts: Assembly, authority: IssuerName, now: datetime) -> Iterator
     yield from complete_succession(authority, stores, now)
 
 
-def _make_seen(parts: Assembly, name: IssuerName, now: datetime) -> Iterator[CeremonyStep]:
+def make_seen(parts: Assembly, name: IssuerName, now: datetime) -> Iterator[CeremonyStep]:
     """The first CRL and OCSP signer of an issuer, so that no certificate is before them."""
     record = parts.issuers.get(name)
     if record.certificate is None:

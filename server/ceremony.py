@@ -5,7 +5,7 @@ on P-256, each in its token.
 """
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -23,7 +23,7 @@ from hsm.key_kinds import KeyKind
 from records.audit_log import append, audit_log
 from records.database import Database
 from server.assembly import Assembly
-from server.authorities import renew_root_crls
+from server.authorities import make_seen, renew_root_crls
 from server.clock import utc_now
 from server.tokens import AUDIT_KEY
 
@@ -141,3 +141,15 @@ def hold_ceremony(
     with parts.tokens.online(*{planned.token for planned in plan}):
         yield from run_ceremony(plan, url, stores, parts.tokens, now)
         yield from renew_root_crls(parts, now)
+
+
+def let_be_seen(parts: Assembly, names: Iterable[str], now: datetime) -> Iterator[CeremonyStep]:
+    """The first CRL and OCSP signer of issuers that a ceremony made; tell each step.
+
+    The CRL of a root is made while its token is online. What lies in a token that custodians hold
+    waits for whoever opens it.
+    """
+    for name in names:
+        record = parts.issuers.get(name)
+        if not record.is_root and parts.tokens.custody(record.token) is None:
+            yield from make_seen(parts, record.name, now)

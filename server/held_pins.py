@@ -4,6 +4,7 @@ import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from ceremony.custody import Custody
 from hsm.errors import PinUnreadable, TokenLocked
@@ -85,7 +86,7 @@ class HeldPins:
             self.forget(label)
 
     def _file(self, label: str) -> Path:
-        return self._folder / f"{label}.custodians"
+        return self._folder / f"{quote(label, safe=' ')}.custodians"
 
 
 def _in_memory(pin: str) -> Path:

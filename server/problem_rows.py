@@ -185,6 +185,21 @@ def _chain_broken(error: audit.errors.ChainBroken) -> Problem:
     )
 
 
+def _key_unfit(error: hsm.errors.KeyUnfit) -> Problem:
+    why = error.ckr
+    if why.startswith("CKA_"):
+        why = f"it was not made in its token, or it could leave it ({why})"
+    return Problem(
+        type="key-unfit",
+        title="The key is not fit for its use",
+        status=422,
+        detail=f"Key {error.subject} is not used: {why}.",
+        rule="ETSI EN 319 411-1 GEN-6.5.2, PKCS #11 v2.40 4.9",
+        way_out="Let the token make a key of another label; an issuer that has this one is retired"
+        " (tillid ca retire), and tillid hsm list shows what tokens say of their keys.",
+    )
+
+
 def _script_faulty(error: ceremony.errors.ScriptFaulty) -> Problem:
     return Problem(
         type="script-faulty",
@@ -329,6 +344,7 @@ ROWS: tuple[Row, ...] = (
             "Choose another label, or remove the keys first if they are really to go.",
         ),
     ),
+    row(hsm.errors.KeyUnfit, _key_unfit),
     row(
         hsm.errors.PinKeptElsewhere,
         lambda e: state(

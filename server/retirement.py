@@ -39,7 +39,8 @@ def retire_issuer(
         )
         return
     if record.certificate is not None and not _has_last_crl(parts, record):
-        parts.issuer(record.name)  # or nothing is begun
+        parts.clock.check(now)
+        parts.crl_signer(record)  # or nothing is begun
     if record.state is not IssuerState.RETIRED:
         _check_nothing_below(parts, record)
         if revoke:

@@ -16,10 +16,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from hsm.uri import SCHEME, token_uri
+from hsm.uri import SCHEME, check_token_name
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*")
-_LABEL_OCTETS = 32
 _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql+psycopg://"
 
@@ -66,14 +65,13 @@ Text = Annotated[str, AfterValidator(_plain)]
 
 
 def _token_name(name: str) -> str:
+    hint = "No label is: PKCS#11 has no room for more."
     if name.startswith(SCHEME):
-        try:
-            token_uri(name)
-        except ValueError as error:
-            hint = "Write it as pkcs11:token=LABEL, with ;serial= where labels are not enough."
-            raise refused(f"is no PKCS#11 URI of a token: {error}", hint) from None
-    elif len(name.encode()) > _LABEL_OCTETS:
-        raise refused("is longer than 32 octets", "No label is: PKCS#11 has no room for more.")
+        hint = "Write it as pkcs11:token=LABEL, with ;serial= where labels are not enough."
+    try:
+        check_token_name(name)
+    except ValueError as error:
+        raise refused(str(error), hint) from None
     return name
 
 

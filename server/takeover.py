@@ -13,6 +13,7 @@ from cryptography import x509
 
 from ca.errors import Conflict, Finding, MalformedRequest, Refused
 from ca.foreign_certificates import is_signed_by, read_certificate
+from ca.hierarchy import check_key_is_own, check_label
 from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, find_issuer
 from records.takeovers import PROFILE, key_digest
@@ -78,10 +79,12 @@ def prepare_issuer(
         profile=PROFILE,
         spki_sha256=key_digest(authority),
     )
-    there = find_issuer(parts.issuers.all(), record.name)
+    records = parts.issuers.all()
+    there = find_issuer(records, record.name)
     if there is not None and not _is_same(there, record):
         raise Conflict(f"issuer {name}", "there already, with another certificate or key")
     if key.label:
+        check_key_is_own(record, records)
         _check_key(parts, authority, key)
     return record
 
@@ -167,7 +170,8 @@ def _check_authority(authority: x509.Certificate, *, with_key: bool) -> None:
 
 
 def _check_key(parts: Assembly, authority: x509.Certificate, key: KeyPlace) -> None:
-    """That the key is the authority's own, and never leaves its token."""
+    """That the key is the authority's own and no other role's, and never leaves its token."""
+    check_label(key.label)
     found = parts.tokens.find(key.token, key.label)
     if found is None or found.public_key() != authority.public_key():
         raise _refused(

@@ -10,16 +10,10 @@ from hsm.module import exclusive
 from hsm.pins import credential, is_file, keep_pin
 from hsm.softhsm import SoftHsmStore
 from hsm.token import TokenLocation
-from hsm.uri import SCHEME, Pkcs11Uri, token_uri
+from hsm.uri import SCHEME, Pkcs11Uri, token_label, token_uri
 from server.settings import Hsm
 
-
-def token_label(name: str) -> str:
-    """What a token is called in logs, metrics and file names: its label, or what else names it."""
-    if not name.startswith(SCHEME):
-        return name
-    uri = token_uri(name)
-    return uri.token or uri.serial or uri.model or uri.manufacturer
+__all__ = ["TokenPlaces", "pin_descriptors", "token_label"]
 
 
 def pin_descriptors(settings: Hsm, *further: Path) -> tuple[int, ...]:

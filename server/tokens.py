@@ -29,10 +29,11 @@ from hsm.errors import (
 )
 from hsm.key_kinds import KeyKind
 from hsm.keys import WrappingKey
+from hsm.labels import AUDIT_KEY, SEALING_KEY, ocsp_key
 from hsm.login import load_for
 from hsm.pin_change import change_pin
 from hsm.quota import SignQuota
-from hsm.software import SEALING_KEY, SoftwareKeys
+from hsm.software import SoftwareKeys
 from hsm.standby import TokenPair
 from hsm.token import Token, TokenLocation
 from server.errors import TokenOffline
@@ -42,12 +43,7 @@ from server.settings import Hsm
 from server.token_places import TokenPlaces, token_label
 from server.vault_tokens import VaultToken
 
-AUDIT_KEY = "audit"
-
-
-def ocsp_key(issuer: str) -> str:
-    """The label of the key that signs OCSP answers for an issuer."""
-    return f"ocsp-{issuer}"
+__all__ = ["AUDIT_KEY", "Tokens", "ocsp_key", "wrapping_key_of"]
 
 
 class Tokens:
@@ -65,6 +61,7 @@ class Tokens:
         self._pairs: dict[str, TokenPair] = {}
         self._software: dict[str, SoftwareKeys] = {}
         self._online: frozenset[str] = frozenset()
+        self._fit: set[tuple[str, str]] = set()
         self._lock = Lock()
         self.standby_changed: Callable[[str, bool], None] = lambda _, __: None
         """Told the label of a token, and whether its standby is used, when that changes."""
@@ -163,6 +160,7 @@ class Tokens:
 
         Raises: KeyNotFound, TokenNotFound, TokenUnavailable.
         """
+        self._fit.discard((name, label))
         try:
             self.open(name).destroy_key(label)
         except KeyNotFound:
@@ -217,13 +215,30 @@ class Tokens:
             with suppress(TokenNotFound, KeyNotFound):
                 self._check_key(token, label)
 
+    def check_for_use(self, token: str, label: str) -> None:
+        """As `check_keys` for a key that is about to certify, once in the life of the process.
+
+        Of a token and its standby, the one that does not answer now is looked at when it does.
+        """
+        if (token, label) in self._fit:
+            return
+        try:
+            self._check_key(token, label)
+        except KeyNotFound:
+            pass  # it is in a file: test equipment
+        except (TokenNotFound, TokenUnavailable, PinRejected):
+            if not self._standby_of(token):
+                raise
+            return
+        self._fit.add((token, label))
+
     def _check_key(self, token: str, label: str) -> None:
         standby = self._standby_of(token)
         made = None
         try:
             self.open(token).check_key(label)
             made = self.open(token).private_key(label).public_key()
-        except (TokenUnavailable, PinRejected):
+        except (TokenNotFound, TokenUnavailable, PinRejected):
             if not standby:
                 raise
         if standby:
@@ -352,7 +367,10 @@ class Tokens:
         """Make a token, or finish one; `pins` are kept nowhere. Raises: TokenNotFound."""
         if not self.makes_tokens:
             raise TokenNotFound(name, "make it with the tools of the device's maker")
-        self._places.create(name, pins)
+        try:
+            self._places.create(name, pins)
+        except ValueError as error:
+            raise TokenNotFound(name, str(error)) from None
 
     def custody(self, name: str) -> Custody | None:
         """How the PIN of a token is split, if it is. Raises: PinUnreadable."""

@@ -19,7 +19,8 @@ from ca.key_quality import key_type
 from ca.profiles import load_profile
 from ca.signatures import SigningKey, algorithm_of, algorithms_of
 from hsm.key_kinds import KeyKind
-from hsm.software import SEALING_KEY, SoftwareKeys
+from hsm.labels import SEALING_KEY
+from hsm.software import SoftwareKeys
 from revocation.crl import CrlHeader, build_crl, check_crl, encode_entry
 from revocation.ocsp import ResponseSigner, SingleAnswer, build_response, parse_request
 from revocation.reasons import Reason

@@ -50,6 +50,12 @@ class TokenKeys:
     def generate(self, token: str, label: str, kind: KeyKind) -> SigningKey:
         return self.softhsm.token(token).generate_key(label, kind)
 
+    def check_for_use(self, token: str, label: str) -> None:
+        self.softhsm.token(token).check_key(label)
+
+    def destroy_key(self, name: str, label: str) -> None:
+        self.softhsm.token(name).destroy_key(label)
+
 
 def planned(name: IssuerName, label: str, kind: KeyKind) -> PlannedIssuer:
     profile = load_profile(name)

@@ -128,6 +128,13 @@ def test_a_ceremony_held_again_makes_nothing_and_writes_the_same_transcript(
     assert crew.asked == 0
 
 
+def test_a_token_that_softhsm_cannot_make_is_told(parts: Assembly) -> None:
+    binding = a_binding("file").replace("ceremony-root", "Luna Root")
+    with pytest.raises(TokenNotFound, match="a token label is 1 to 32 of a-z"):
+        held(parts, papers(binding=binding))
+    assert parts.issuers.all() == []
+
+
 QUESTIONS = range(1, 33)
 
 

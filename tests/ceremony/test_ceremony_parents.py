@@ -179,6 +179,19 @@ def test_a_root_that_has_a_new_key_since_signs_with_that_one(
     assert faults(written.folder) == []
 
 
+def test_a_token_that_a_uri_names_is_made_and_found_again(parts: Assembly) -> None:
+    def named(binding: str) -> str:
+        return binding.replace('label = "', 'label = "pkcs11:token=')
+
+    of, crew = papers(binding=named(a_binding())), Crew()
+    held(parts, of, crew)
+    later = years_later(parts)
+    other = named(a_binding()).partition("\n\n")[2]
+    root = f'[token.root]\nlabel = "{of.binding.binding.token["root"].label}"\npin = "custodians"'
+    held(later, papers(UNDER_THE_ROOT, f"{root}\n\n{other}"), crew)
+    assert later.issuer("servers").certificate is not None
+
+
 def test_a_parent_that_is_in_another_token_stops_the_ceremony(
     parts: Assembly, first: tuple[Papers, Crew]
 ) -> None:

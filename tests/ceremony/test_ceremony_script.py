@@ -1,5 +1,7 @@
 """Scripts and bindings: the template holds, and every fault is told at once, with its line."""
 
+import re
+
 import pytest
 
 from ceremony.checks import check_binding, read_script
@@ -83,6 +85,11 @@ def test_what_is_no_toml_is_told_with_its_line() -> None:
         ('[[step]]\ndo = "closing"', '[[step]]\ndo = "attendance"', "step", "end with closing"),
         ("Example Root CA", "E" * 60, "step.6.subject", "REHEARSAL"),
         ('token = "issuing"\n\n', 'token = "root"\n\n', "step.4.token", "made twice"),
+        ('label = "issuing-ca"', 'label = "audit"', "step.7.label", "of the audit log"),
+        ('label = "issuing-ca"', 'label = "ocsp-issuing"', "step.7.label", "of OCSP answers"),
+        ('key = "issuing-ca"', 'key = "root-ca"', "step.8.key", "is that of issuer root"),
+        ("Example Issuing CA", "Example root CA", "step.8.subject", "the name of issuer root"),
+        ('profile = "root"', 'profile = "issuing"', "step.8.parent", "leaves no room for it"),
     ],
 )
 def test_what_steps_say_against_each_other_is_told(
@@ -146,6 +153,45 @@ def test_a_binding_that_does_not_fit_the_script_is_told(old: str, new: str, prob
 def test_one_device_does_not_play_two_tokens() -> None:
     script = read_script(TEMPLATE.encode(), "template").script
     text = a_binding().replace("ceremony-issuing", "ceremony-root")
+    with pytest.raises(ScriptFaulty) as refused:
+        check_binding(script, read_binding(text.encode(), "binding.toml"))
+    assert {fault.problem for fault in refused.value.faults} == {"plays two tokens"}
+
+
+@pytest.mark.parametrize("label", ["Luna Root", "Røde Ør", "pkcs11:token=Luna%20Root;serial=1f"])
+def test_a_device_is_named_as_in_the_settings(label: str) -> None:
+    script = read_script(TEMPLATE.encode(), "template").script
+    bound = read_binding(
+        re.sub("ceremony-root-[0-9]+", label, a_binding()).encode(), "binding.toml"
+    )
+    check_binding(script, bound)
+    assert label in sentence(script.step[2], bound.binding)
+
+
+@pytest.mark.parametrize(
+    ("label", "problem"),
+    [
+        ("", "at least 1 character"),
+        ("a" * 33, "is longer than 32 octets"),
+        ("ø" * 17, "is longer than 32 octets"),
+        ("pkcs11:object=a", "is no PKCS#11 URI of a token"),
+        ("pkcs11:token=a;colour=red", "is no PKCS#11 URI of a token"),
+    ],
+)
+def test_a_device_that_no_token_can_be_called_is_a_fault(label: str, problem: str) -> None:
+    with pytest.raises(ScriptFaulty) as refused:
+        read_binding(f'[token.root]\nlabel = "{label}"\npin = "file"\n'.encode(), "binding.toml")
+    (fault,) = refused.value.faults
+    assert (fault.line, fault.key) == (2, "token.root.label")
+    assert problem in fault.problem
+
+
+def test_one_device_does_not_play_two_tokens_under_two_names() -> None:
+    script = read_script(TEMPLATE.encode(), "template").script
+    text = "".join(
+        f'[token.{name}]\nlabel = "{label}"\npin = "file"\n'
+        for name, label in (("root", "Luna Root"), ("issuing", "pkcs11:token=Luna%20Root"))
+    )
     with pytest.raises(ScriptFaulty) as refused:
         check_binding(script, read_binding(text.encode(), "binding.toml"))
     assert {fault.problem for fault in refused.value.faults} == {"plays two tokens"}

@@ -216,3 +216,18 @@ def renew_crls(office: Office) -> None:
     """Of the roots, too, as their operator does."""
     with office.parts.tokens.online(TOKEN):
         list(renew_root_crls(office.parts, utc_now()))
+
+
+def test_the_key_of_another_role_or_authority_is_not_taken_over(
+    office: Office, token_ca: TokenCa
+) -> None:
+    other = [*token_ca.arguments]
+    other[other.index(token_ca.label)] = f"pkcs11:object={token_ca.label}"
+    named = office.tillid("ca", "import", "old-ca", *other)
+    first = office.tillid("ca", "import", "old-ca", *token_ca.arguments)
+    second = office.tillid("ca", "import", "older-ca", *token_ca.arguments)
+
+    assert (named.code, first.code, second.code) == (4, 0, 4)
+    assert "is a PKCS#11 URI" in named.problem["detail"]
+    assert "is that of issuer old-ca" in second.problem["detail"]
+    assert "older-ca" not in [record.name for record in office.parts.issuers.all()]

@@ -2,8 +2,10 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,17 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "script.toml").write_text(template_text(), encoding="utf-8")
     (tmp_path / "binding.toml").write_text(BINDING, encoding="utf-8")
     return tmp_path
+
+
+def seen(folder: Path, environment: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Of which issuers there is a CRL, and of which an OCSP signer."""
+    listed = tillid("crl", "list", "--json", directory=folder, environment=environment)
+    crls = [each["issuer"] for each in json.loads(listed.stdout)["result"]["crls"]]
+    with closing(sqlite3.connect(folder / "state" / "tillid.sqlite")) as database:
+        signers = database.execute(
+            "SELECT issuer FROM certificate WHERE profile = 'ocsp-signer' AND status = 'issued'"
+        )
+        return crls, [issuer for (issuer,) in signers]
 
 
 def without_terminal(folder: Path, *arguments: str, state: str = ".state") -> tuple[int, str]:
@@ -133,6 +146,20 @@ def test_a_file_that_is_no_transcript_is_refused(folder: Path) -> None:
     assert "cannot be read" in done.stderr
 
 
+def test_without_a_script_issuers_are_seen_before_they_issue(folder: Path) -> None:
+    environment = {"TILLID_STATE": str(folder / "state")}
+    assert tillid("db", "migrate", directory=folder, environment=environment).returncode == 0
+    run = ("ceremony", "run", "--organisation", "Test A/S", "--json")
+    done = tillid(*run, directory=folder, environment=environment)
+    assert done.returncode == 0, done.stderr
+    steps = [(each["issuer"], each["done"]) for each in json.loads(done.stdout)["result"]["steps"]]
+    assert steps[-2:] == [("issuing", "CRL issued"), ("issuing", "OCSP signer certified")]
+    assert seen(folder, environment) == (["root", "issuing"], ["issuing"])
+    again = tillid(*run, directory=folder, environment=environment)
+    done_again = [each["done"] for each in json.loads(again.stdout)["result"]["steps"]]
+    assert done_again == ["certificate was there"] * 2
+
+
 def test_a_ceremony_at_a_terminal_survives_a_kill_and_keeps_its_secrets(folder: Path) -> None:
     state = folder / "state"
     environment = {"TILLID_STATE": str(state)}
@@ -167,6 +194,7 @@ def test_a_ceremony_at_a_terminal_survives_a_kill_and_keeps_its_secrets(folder: 
     )
     assert verified.returncode == 0, verified.stdout
     assert verified.stdout.count("\nopen\t") == 1
+    assert seen(folder, environment) == (["root", "issuing"], ["issuing"])
 
 
 def test_custodians_open_their_token_and_a_slip_is_told_and_asked_again(folder: Path) -> None:

@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hsm.checks import KeyFacts, check_signs, check_stays_inside
 from hsm.errors import KeyNotFound, KeyUnfit, PinUnreadable, TokenUnavailable
 from hsm.keys import TokenECPrivateKey
+from hsm.labels import HEALTH_KEY
 from hsm.module import load_module
 from hsm.pins import credential, read_pin
-from hsm.token import HEALTH_KEY, Token
+from hsm.token import Token
 from server.problem_rows import ROWS
 from server.problems import problem_of
 from server.settings import Hsm
@@ -139,6 +140,10 @@ def test_the_service_starts_with_fit_keys_alone(softhsm: SoftHsm) -> None:
     tokens.check_keys([("start", "fit"), ("start", "offline"), ("in-the-safe", "root-ca")])
     with pytest.raises(KeyUnfit):
         tokens.check_keys([("start", "unfit")])
+    for _ in range(2):
+        tokens.check_for_use("start", "fit")
+        with pytest.raises(KeyUnfit):
+            tokens.check_for_use("start", "unfit")
     key = tokens.open("start").private_key("fit")
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     key.sign(b"m", ec.ECDSA(hashes.SHA256()))

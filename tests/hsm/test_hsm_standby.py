@@ -158,6 +158,7 @@ for settings in (environment, environment | {"TILLID_HSM__ISSUING_STANDBY": stan
     tokens = Tokens(load_settings(settings, folder).hsm)
     try:
         tokens.check_keys([("pair-a", "key")])
+        tokens.check_for_use("pair-a", "key")
         key = tokens.find("pair-a", "key")
         key.sign(b"m", ec.ECDSA(hashes.SHA256()))
         print("signed", tokens.on_standby())
@@ -216,6 +217,8 @@ def test_the_settings_name_a_standby_and_what_it_must_hold(
     tokens = Tokens(settings.hsm)
     with pytest.raises(KeyUnfit):
         tokens.check_keys([("named", "made-here")])
+    with pytest.raises(KeyUnfit):
+        tokens.check_for_use("named", "made-here")
     tokens.open("named-standby").check_copied_key("key", key.public_key())
     health = tokens.check_health()
     health.pop("tillid-service")  # which other tests may have made

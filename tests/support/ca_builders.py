@@ -19,6 +19,7 @@ from ca.key_uses import KeyUses
 from ca.names import SubjectName
 from ca.profiles import Profile, load_profile
 from ca.signatures import SigningKey
+from hsm.errors import KeyUnfit
 from hsm.key_kinds import KeyKind
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -180,6 +181,9 @@ class MemoryIssuance:
     def refusals(self) -> tuple[type[Exception], ...]:
         return (CaError,)
 
+    def check_key(self, order: CertificateOrder) -> None:
+        order.check_key_uses(self.uses.get(spki_sha256(order.public_key), KeyUses()))
+
     def record_intents(
         self, batch: Sequence[PreparedCertificate], actor: str, now: datetime
     ) -> None:
@@ -189,8 +193,7 @@ class MemoryIssuance:
             for prepared in batch:
                 if place_of(prepared) in self.states:
                     raise Conflict("serial number", self.states[place_of(prepared)])
-                key = spki_sha256(prepared.order.public_key)
-                prepared.order.check_key_uses(self.uses.get(key, KeyUses()))
+                self.check_key(prepared.order)
             for prepared in batch:
                 self.states[place_of(prepared)] = "intent"
                 self.intended[place_of(prepared)] = (prepared.tbs_certificate, now)
@@ -288,6 +291,7 @@ class SoftwareKeys:
     """Keys in memory, by token and label."""
 
     made: dict[tuple[str, str], SigningKey] = field(default_factory=dict)
+    unfit: set[tuple[str, str]] = field(default_factory=set)
 
     def find(self, token: str, label: str) -> SigningKey | None:
         return self.made.get((token, label))
@@ -300,3 +304,10 @@ class SoftwareKeys:
             else an_rsa_key(int(kind.removeprefix("RSA-")))
         )
         return self.made[token, label]
+
+    def check_for_use(self, token: str, label: str) -> None:
+        if (token, label) in self.unfit:
+            raise KeyUnfit(label, "CKA_LOCAL")
+
+    def destroy_key(self, name: str, label: str) -> None:
+        del self.made[name, label]
