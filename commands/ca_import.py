@@ -164,8 +164,10 @@ def _check_refused(rows: "Iterable[Row]", chosen: _Choice) -> None:
     from revocation.takeover import Decision
 
     refused = [row for row in rows if row.decision is Decision.REFUSED]
-    # To skip what is revoked would be to make it good, or to keep the next CRL from being issued.
-    if not refused or (chosen.skip_refused and all(row.revoked is None for row in refused)):
+    if chosen.skip_refused:
+        # To skip what is revoked would be to make it good, or to keep the next CRL from being made.
+        refused = [row for row in refused if not row.may_be_skipped]
+    if not refused:
         return
     raise ProblemRaised(
         Problem(
@@ -175,7 +177,7 @@ def _check_refused(rows: "Iterable[Row]", chosen: _Choice) -> None:
             detail=f"{len(refused):,} rows are refused, so nothing was imported.",
             rule="import.rows",
             way_out="See all with --dry-run; mend the source, or go on with --skip-refused, which"
-            " skips none that is revoked or on hold.",
+            " skips none that is, or may be, revoked or on hold.",
             errors=tuple(FieldProblem(row.origin, row.why, "") for row in refused[:_SHOWN]),
         )
     )
