@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.exit_codes import ExitCode
-from commands.files import OutFile, read_octets, unwritten, write_octets
+from commands.files import OutFile, read_octets, write_octets, writing
 from commands.installation import OPERATOR, installation
 from commands.output import Result, lone_verb
 from server.problems import Problem, ProblemRaised
@@ -243,10 +243,8 @@ def _encoded(path: "list[x509.Certificate]", form: str) -> bytes:
 
 def _write_once(out: Path, octets: bytes, place: str) -> None:
     """Only for its owner, and never over another file."""
-    try:
+    way_out = f"The key is lost: `tillid cert revoke {place}`, and generate another."
+    with writing(out, f"Certificate {place} was issued", way_out):
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(octets)
-    except OSError as error:
-        way_out = f"The key is lost: `tillid cert revoke {place}`, and generate another."
-        raise ProblemRaised(unwritten(out, error, way_out, f"{place} was issued")) from None

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,13 +34,38 @@ class OutFile(click.Path):
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if str(path) == "-" and not self._stdout:
             self.fail("The result goes to a file.", param, ctx)
-        try:
-            path.exists()
-        except OSError as error:
-            self.fail(f"{path} cannot be written: {error.strerror}.", param, ctx)
+        _check_name(self, path, param, ctx)
         if str(path) != "-" and not os.access(path.parent, os.W_OK | os.X_OK):
             self.fail(f"Nothing can be written in {path.parent}.", param, ctx)
         return path
+
+
+class OutFolder(click.Path):
+    """A folder to be written, which may be one to be made: its name is one that it can have."""
+
+    def __init__(self) -> None:
+        """Take a path that is no file."""
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(
+        self,
+        value: "str | os.PathLike[str]",
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        """The path; click fails with usage for a name that is too long."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        _check_name(self, path, param, ctx)
+        return path
+
+
+def _check_name(
+    kind: click.Path, path: Path, param: click.Parameter | None, ctx: click.Context | None
+) -> None:
+    try:
+        path.exists()
+    except OSError as error:
+        kind.fail(f"{path} cannot be written: {error.strerror}.", param, ctx)
 
 
 MAX_OCTETS = 1024 * 1024
@@ -112,28 +139,34 @@ def check_place(out: Path, *sources: str) -> None:
         ) from None
 
 
-def write_octets(
+@contextmanager
+def writing(
     out: Path,
-    octets: bytes,
     done: str = "Everything went well",
-    way_out: str = "Make room, or name another file, and run it again.",
-) -> None:
-    """Write a result; the problem says what was done all the same. Raises: ProblemRaised."""
+    way_out: str = "Make room, or name another place, and run it again.",
+) -> Iterator[None]:
+    """A block that writes a result; the problem says what was done all the same.
+
+    Raises: ProblemRaised.
+    """
     try:
-        out.write_bytes(octets)
+        yield
     except OSError as error:
-        raise ProblemRaised(unwritten(out, error, way_out, done)) from None
+        raise ProblemRaised(
+            Problem(
+                type="unwritten",
+                title="The result was not written",
+                status=503,
+                detail=f"{done}, but {out} does not take it: {error.strerror}.",
+                way_out=way_out,
+            )
+        ) from None
 
 
-def unwritten(out: Path, error: OSError, way_out: str, done: str) -> Problem:
-    """The problem of a result that found no room."""
-    return Problem(
-        type="unwritten",
-        title="The result was not written",
-        status=503,
-        detail=f"{done}, but {out} does not take it: {error.strerror}.",
-        way_out=way_out,
-    )
+def write_octets(out: Path, octets: bytes, *said: str) -> None:
+    """Write a result; what is said besides as in `writing`. Raises: ProblemRaised."""
+    with writing(out, *said):
+        out.write_bytes(octets)
 
 
 def read_public_key(path: Path) -> "ec.EllipticCurvePublicKey":
