@@ -121,6 +121,12 @@ def elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
         yield tag, octets[start:position]
 
 
+def is_armored(octets: bytes) -> bool:
+    """Whether it is PEM (RFC 7468), after any text, and no SEQUENCE that has an armor in it."""
+    is_long = octets[:1] == bytes([SEQUENCE]) and octets[1:2] > bytes([LONG_FORM])  # as no text is
+    return not is_long and b"-----BEGIN" in octets
+
+
 def is_nested_deeper(octets: bytes, levels: int) -> bool:
     """Whether elements in a row hold elements below so many levels. Raises: ValueError."""
     row = [octets]

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
+from ca import der
 from ca.errors import MalformedRequest
 from ca.identifiers import SerialNumber
 
@@ -56,7 +57,7 @@ def read_certificates(octets: bytes) -> list[x509.Certificate]:
     """
     if len(octets) > MAX_PEM_OCTETS:
         raise MalformedRequest(_WHAT, f"the file is longer than {MAX_PEM_OCTETS} octets")
-    if b"-----BEGIN" not in octets:
+    if not der.is_armored(octets):
         return [_read(x509.load_der_x509_certificate, octets)]
     found = [_read(x509.load_pem_x509_certificate, block[0]) for block in _PEM.finditer(octets)]
     if not found:

@@ -198,6 +198,8 @@ def parse_profile(octets: bytes, source: str) -> Profile:
         raw = tomllib.loads(octets.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileFaulty(source, [str(error)]) from None
+    except (ValueError, RecursionError):
+        raise ProfileFaulty(source, ["it holds a value beyond all bounds"]) from None
     faults = _contradictions(raw)
     try:
         profile = _shape().validate_python(raw | {"sha256": hashlib.sha256(octets).hexdigest()})

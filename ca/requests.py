@@ -29,6 +29,7 @@ _DNS_NAME = re.compile(
 )
 _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LOCAL_PART = 64
+_PEM = re.compile(rb"^-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,20 @@ def _decode(octets: bytes) -> x509.CertificateSigningRequest:
     if len(octets) > MAX_OCTETS:
         raise MalformedRequest("certification request", f"it is longer than {MAX_OCTETS} octets")
     try:
-        if b"-----BEGIN" in octets:
+        if der.is_armored(octets):
+            _check_alone(octets)
             return x509.load_pem_x509_csr(octets)
         return x509.load_der_x509_csr(octets)
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise MalformedRequest(
             "certification request", "the octets are not a PKCS#10 request in PEM or DER"
         ) from None
+
+
+def _check_alone(octets: bytes) -> None:
+    found = len(_PEM.findall(octets))
+    if found > 1:
+        raise MalformedRequest("certification request", f"there are {found} where one is asked for")
 
 
 def _check_attributes(request: x509.CertificateSigningRequest) -> None:

@@ -8,7 +8,7 @@ import click
 from commands.application_assess import add_to
 from commands.application_proofing import add_proofing_to
 from commands.application_renewal import add_renewal_to
-from commands.files import OutFile, read_text
+from commands.files import OutFile, read_text, write_octets
 from commands.identity import Identity
 from commands.output import Result, Table, verb
 from commands.staff_client import StaffClient
@@ -95,14 +95,14 @@ def conclude(application: str, identity: Path) -> Result:
 
 @verb(group, example="tillid application package A-7KQ2M4XN3P --out p.json --identity me.pem")
 @click.argument("application")
-@click.option("--out", required=True, type=OutFile(), help="Where it goes.")
+@click.option("--out", required=True, type=OutFile(stdout=False), help="Where it goes.")
 @identity_option
 def package(application: str, out: Path, identity: Path) -> Result:
     """Fetch the application package: the very octets that an approval signs."""
     from hashlib import sha256
 
     octets = StaffClient.as_officer(identity).fetch(f"applications/{application}/package")
-    out.write_bytes(octets)
+    write_octets(out, octets)
     digest = sha256(octets).hexdigest()
     return Result({"out": str(out), "sha256": digest}, (f"{out}: SHA-256 {digest}",))
 

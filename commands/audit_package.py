@@ -16,6 +16,7 @@ import click
 
 from commands.audit_proofs import latest_head, public_key_pem
 from commands.exit_codes import ExitCode
+from commands.files import writing
 from commands.installation import installation
 from commands.output import Result
 from commands.staff_client import StaffClient
@@ -63,11 +64,12 @@ def write_package(folder: Path, identity: Path, count: int, seed: str | None) ->
         files["requirements.json"] = _json(_requirements())
         files["index.md"] = _index(parts, sampled, verified, sorted(files)).encode()
         signed = sign_package(parts, files, utc_now())
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for name, octets in signed.items():
-        path = folder / name
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        path.write_bytes(octets)
+    with writing(folder):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for name, octets in signed.items():
+            path = folder / name
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.write_bytes(octets)
     cases = sum(len(each["cases"]) for each in sampled["drawn"])
     said = [f"{folder}: {cases} cases, noted in the log as {sampled['reference']}."]
     said += [f"Begin with {folder / 'index.md'}; `tillid subject check` verifies the files."]

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from commands.files import OutFile
+from commands.files import OutFile, OutFolder, writing
 from commands.installation import installation
 from commands.output import Result, Table, printable, verb
 
@@ -70,7 +70,7 @@ def _export(group: click.Group) -> None:
     @click.option("--from", "start", type=click.IntRange(0), help="With --out: the first event.")
     @click.option(
         "--package",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=OutFolder(),
         help="Instead: the folder for all that an assessment asks for; new, or empty.",
     )
     @click.option("--sample", type=click.IntRange(1, 100), help="Cases of each level and outcome.")
@@ -109,6 +109,7 @@ def _lines(out: Path, start: int) -> Result:
     with (
         installation() as parts,
         audit_log(parts.database) as log,
+        writing(out),
         out.open("w", encoding="utf-8") as file,
     ):
         events = _write(file, (_exported(entry) for entry in log.entries(start)))

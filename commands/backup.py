@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.exit_codes import ExitCode
+from commands.files import OutFile, writing
 from commands.installation import installation, settings
 from commands.output import Result, Table, verb
 
@@ -29,17 +30,18 @@ def group() -> None:
 
 
 @verb(group, example="tillid backup new-key --out /media/safe/backup.key")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to make.")
+@click.option("--out", required=True, type=OutFile(stdout=False), help="The file to make.")
 def new_key(out: Path) -> Result:
     """Make a key of backups: 32 random octets, for the owner alone. Keep it off this machine."""
     from records.backup_file import make_backup_key
 
-    make_backup_key(out)
+    with writing(out):
+        make_backup_key(out)
     return Result({"key": str(out)}, (f"The key of backups is in {out}.",))
 
 
 @verb(group, example="tillid backup create tillid-2026-11.backup --key backup.key")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=OutFile(stdout=False))
 @_key
 def create(file: Path, key: Path) -> Result:
     """Copy the records as they are now into an encrypted file; the service may run.
@@ -53,7 +55,9 @@ def create(file: Path, key: Path) -> Result:
     from server.clock import utc_now
 
     with installation() as parts:
-        manifest = back_up(parts, file, read_backup_key(key), utc_now())
+        secret = read_backup_key(key)
+        with writing(file):
+            manifest = back_up(parts, file, secret, utc_now())
     said = f"{file}: {manifest.data_keys} data keys referred to, epoch {manifest.epoch}."
     return Result({"file": str(file), **asdict(manifest)}, (said,))
 

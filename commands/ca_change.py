@@ -11,6 +11,7 @@ import click
 
 from commands.installation import OPERATOR, installation
 from commands.output import Result, Table, verb
+from commands.token_names import TokenName, check_token
 
 if TYPE_CHECKING:
     from ca.hierarchy import CeremonyStep
@@ -143,7 +144,9 @@ def _create(group: click.Group) -> None:
     @click.option("--organisation", required=True, help="Name of the organisation, as certified.")
     @click.option("--country", default="DK", show_default=True, help="ISO 3166 code.")
     @click.option("--common-name", required=True, help="Its own name, as certified.")
-    @click.option("--token", help="Label of its token, else as hsm.issuing_token or root_token.")
+    @click.option(
+        "--token", type=TokenName(), help="Its token, else as hsm.issuing_token or root_token."
+    )
     @click.option("--key-label", help="Label of its key alone, else NAME-ca.")
     @click.option("--key", type=click.Choice(KEY_KINDS), default="EC-P256", show_default=True)
     @click.option("--url", help="Base of its CRL, OCSP and certificate addresses.")
@@ -186,6 +189,8 @@ def _create(group: click.Group) -> None:
                 policy,
             )
             online = (asked.token,) if is_root and given["online"] else ()
+            others = [record.token for record in parts.issuers.all()]
+            check_token(parts.tokens, asked.token, others)
             with parts.tokens.online(*online):
                 return told(create_authority(parts, asked, utc_now()))
 

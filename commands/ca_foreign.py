@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from commands.ca_change import at_hand, told, with_online
-from commands.files import OutFile, read_octets
+from commands.files import OutFile, check_place, read_octets, write_octets
 from commands.installation import installation
 from commands.output import Result, verb
 
@@ -32,9 +32,10 @@ def _request(group: click.Group) -> None:
         from server.authorities import request_authority
         from server.clock import utc_now
 
+        check_place(out)
         with at_hand(online) as parts:
             pem = request_authority(parts, name, utc_now())
-        out.write_bytes(pem)
+        write_octets(out, pem, "The request was signed")
         said = f"The request is in {out}; bring what it leads to with: tillid ca install {name}."
         return Result({"issuer": name, "out": str(out)}, (said,))
 
@@ -83,16 +84,21 @@ def _cross(group: click.Group) -> None:
         from cryptography.hazmat.primitives.serialization import Encoding
 
         from ca.hierarchy import fingerprint
+        from ca.identifiers import SerialNumber
         from ca.profiles import load_profile, parse_profile
-        from server.authorities import cross_certify
+        from server.authorities import cross_certify, current
         from server.clock import utc_now
 
         octets = read_octets(request)
         is_file = Path(profile).suffix == ".toml"
         read = parse_profile(read_octets(profile), profile) if is_file else load_profile(profile)
+        check_place(out, request, *([profile] if is_file else []))
         with at_hand(online) as parts:
             made = cross_certify(parts, name, octets, read, utc_now())
-        out.write_bytes(made.public_bytes(Encoding.PEM))
+            place = f"{current(parts, name).name}/{SerialNumber(made.serial_number).hex}"
+        done = f"Cross-certificate {place} was issued"
+        way_out = f"Make room, then: tillid cert export {place} --out FILE"
+        write_octets(out, made.public_bytes(Encoding.PEM), done, way_out)
         facts = {"issuer": name, "out": str(out), "fingerprint": fingerprint(made)}
         return Result(facts, (f"The cross-certificate is in {out}.",))
 
@@ -111,7 +117,7 @@ def _export(group: click.Group) -> None:
             record = parts.issuers.get(name)
         newest_first = tuple(reversed(record.certificates))
         pem = b"".join(each.certificate.public_bytes(Encoding.PEM) for each in newest_first)
-        out.write_bytes(pem)
+        write_octets(out, pem)
         facts = [
             {"kind": each.kind, "fingerprint": fingerprint(each.certificate)}
             for each in newest_first

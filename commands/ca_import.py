@@ -11,6 +11,7 @@ import click
 from commands.exit_codes import ExitCode
 from commands.installation import OPERATOR, installation
 from commands.output import Result, Table, lone_verb
+from commands.token_names import TokenName, check_token
 from server.problems import FieldProblem, Problem, ProblemRaised
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--index", type=_FILE, help="index.txt of `openssl ca`.")
 @click.option("--crl", type=_FILE, help="Its last CRL: revocations, and the number to go on from.")
-@click.option("--token", default="", help="Token of its key; without one it issues nothing here.")
+@click.option(
+    "--token",
+    type=TokenName(),
+    default="",
+    help="Token of its key; without one it issues nothing here.",
+)
 @click.option("--key-label", default="", help="Label of its key in that token.")
 @click.option("--leave-expired", is_flag=True, help="Leave expired certificates out.")
 @click.option("--skip-refused", is_flag=True, help="Import the others when some are refused.")
@@ -92,6 +98,7 @@ def _run(name: str, chosen: _Choice) -> Result:
     with installation() as parts:
         now = utc_now()
         key = KeyPlace(chosen.token, chosen.key_label)
+        check_token(parts.tokens, chosen.token)
         record = prepare_issuer(parts, issuer, source.authority, key, parts.settings.public.url)
         store = Takeovers(parts.database)
         if not chosen.compare:
@@ -164,8 +171,10 @@ def _check_refused(rows: "Iterable[Row]", chosen: _Choice) -> None:
     from revocation.takeover import Decision
 
     refused = [row for row in rows if row.decision is Decision.REFUSED]
-    # To skip what is revoked would be to make it good, or to keep the next CRL from being issued.
-    if not refused or (chosen.skip_refused and all(row.revoked is None for row in refused)):
+    if chosen.skip_refused:
+        # To skip what is revoked would be to make it good, or to keep the next CRL from being made.
+        refused = [row for row in refused if not row.may_be_skipped]
+    if not refused:
         return
     raise ProblemRaised(
         Problem(
@@ -175,7 +184,7 @@ def _check_refused(rows: "Iterable[Row]", chosen: _Choice) -> None:
             detail=f"{len(refused):,} rows are refused, so nothing was imported.",
             rule="import.rows",
             way_out="See all with --dry-run; mend the source, or go on with --skip-refused, which"
-            " skips none that is revoked or on hold.",
+            " skips none that is, or may be, revoked or on hold.",
             errors=tuple(FieldProblem(row.origin, row.why, "") for row in refused[:_SHOWN]),
         )
     )

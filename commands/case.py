@@ -7,7 +7,7 @@ import click
 
 from commands.application import identity_option
 from commands.exit_codes import ExitCode
-from commands.files import OutFile, read_octets
+from commands.files import OutFile, read_octets, write_octets
 from commands.output import Result, Table, verb
 from commands.staff_client import StaffClient
 
@@ -98,7 +98,7 @@ def show(case: str, identity: Path) -> Result:
 @click.option("--what", type=click.Choice(CONTENTS), default="text")
 @click.option("--number", type=click.IntRange(1), help="Which file.")
 @click.option("--purpose", type=click.Choice(PURPOSES), required=True, help="It is logged.")
-@click.option("--out", required=True, type=OutFile(), help="Where it goes.")
+@click.option("--out", required=True, type=OutFile(stdout=False), help="Where it goes.")
 @identity_option
 def read(identity: Path, out: Path, **given: Any) -> Result:
     """Read what is sealed in a case, into a file."""
@@ -107,7 +107,7 @@ def read(identity: Path, out: Path, **given: Any) -> Result:
     body = {"what": given["what"], "purpose": given["purpose"]}
     body |= {} if given["number"] is None else {"number": given["number"]}
     octets = StaffClient.as_officer(identity).send(f"cases/{given['case']}/openings", body)
-    out.write_bytes(octets)
+    write_octets(out, octets)
     digest = sha256(octets).hexdigest()
     return Result({"out": str(out), "sha256": digest}, (f"{out}: SHA-256 {digest}",))
 

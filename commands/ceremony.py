@@ -14,6 +14,7 @@ from commands.exit_codes import ExitCode
 from commands.files import read_octets
 from commands.installation import installation
 from commands.output import Result, Table, verb
+from commands.token_names import TokenName, check_token
 
 if TYPE_CHECKING:
     from ceremony.conduct import Papers
@@ -212,7 +213,7 @@ def _written(written: "Written") -> Result:
 
 
 @verb(group, example="tillid ceremony unlock tillid-root")
-@click.argument("labels", metavar="[TOKEN]...", nargs=-1)
+@click.argument("labels", metavar="[TOKEN]...", nargs=-1, type=TokenName())
 def unlock(labels: tuple[str, ...]) -> Result:
     """Try whether custodians can open tokens with their shares, all that they hold by default.
 
@@ -225,11 +226,13 @@ def unlock(labels: tuple[str, ...]) -> Result:
     forbid_core_dumps()
     with installation() as parts:
         tokens = parts.tokens
+        of_issuers = [record.token for record in parts.issuers.all()]
         held = labels or tuple(one for one in tokens.labels if tokens.custody(one))
         found = []
         for label in held:
             custody = tokens.custody(label)
             if custody is None:
+                check_token(tokens, label, of_issuers)
                 raise TokenNotFound(label, "no custodians hold its PIN")
             with _people() as people, tokens.online(label):
                 if custody.by_device:

@@ -1,6 +1,5 @@
 """`tillid cert`: certificates of servers and services; those of people come from applications."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +8,9 @@ import click
 from commands.cert_files import export, generate, lint, verify
 from commands.cert_status import hold, release, revoke
 from commands.exit_codes import ExitCode
-from commands.files import OutFile
+from commands.files import OutFile, check_place, is_file, read_octets, write_octets
 from commands.installation import OPERATOR, installation
 from commands.output import Result, verb
-from server.problems import Problem, ProblemRaised
 
 if TYPE_CHECKING:
     from ca.identifiers import IssuerName, SerialNumber
@@ -63,7 +61,7 @@ def issue(
     octets = read_octets(csr, MAX_OCTETS)
     order = request_order(profile_name, read_request(octets), host)
     if str(out) != "-":
-        _check_writable(out)
+        check_place(out, csr)
     with installation() as parts:
         now = utc_now()
         signer = parts.issuing(order.profile, issuer)
@@ -74,7 +72,8 @@ def issue(
     facts = {"issuer": by, "serial_number": serial, "out": str(out)}
     if str(out) == "-":
         return Result({**facts, "certificate": pem.decode()}, tuple(pem.decode().splitlines()))
-    _write(out, pem, f"{by}/{serial}")
+    done = f"Certificate {by}/{serial} was issued"
+    write_octets(out, pem, done, f"Make room, then: tillid cert export {by}/{serial} --out FILE")
     named = ", ".join(order.host_names) or dict(order.subject.attributes)["CN"]
     said = f"Certificate {by}/{serial} for {named} is in {out}."
     return Result(facts, (said,))
@@ -130,70 +129,17 @@ def status(certificate: str) -> Result:
     return Result(facts, (" ".join(facts.values()),), exit_code=code)
 
 
-def read_octets(name: str, longest: int) -> bytes:
-    """A file, or standard input for -, up to one octet more than it may have."""
-    from ca.errors import MalformedRequest, NotFound
-
-    try:
-        if name == "-":
-            return sys.stdin.buffer.read(longest + 1)
-        with Path(name).open("rb") as file:
-            return file.read(longest + 1)
-    except FileNotFoundError:
-        raise NotFound("file", name) from None
-    except OSError as error:
-        raise MalformedRequest(f"file {name}", error.strerror or "it cannot be read") from None
-
-
-def _check_writable(out: Path) -> None:
-    """Refuse, before anything is signed, a file that cannot be opened for writing."""
-    made = not out.exists()
-    try:
-        out.open("ab").close()
-        if made:
-            out.unlink()
-    except OSError as error:
-        raise ProblemRaised(
-            Problem(
-                type="unwritable",
-                title="The result has no place",
-                status=400,
-                detail=f"The file {out} cannot be written: {error.strerror}.",
-                way_out="Name a file that you can write; nothing was issued.",
-            )
-        ) from None
-
-
-def _write(out: Path, pem: bytes, certificate: str) -> None:
-    try:
-        out.write_bytes(pem)
-    except OSError as error:
-        raise ProblemRaised(
-            Problem(
-                type="unwritten",
-                title="The certificate was issued and not written",
-                status=503,
-                detail=f"Certificate {certificate} was issued, but {out} does not take it:"
-                f" {error.strerror}.",
-                way_out=f"Make room, `tillid cert revoke {certificate}`, and issue another.",
-            )
-        ) from None
-
-
 def place_of(text: str) -> "tuple[IssuerName, SerialNumber]":
     """ISSUER/SERIAL, or the file of a certificate that one of our issuers signed."""
-    from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
+    from ca.foreign_certificates import MAX_PEM_OCTETS, read_certificate
     from ca.identifiers import IssuerName, SerialNumber
     from records.errors import NotFound
 
     issuer, slash, serial = text.partition("/")
-    if Path(text).is_file():
-        try:
-            certificate = x509.load_pem_x509_certificate(Path(text).read_bytes())
-        except ValueError:
-            raise click.UsageError(f"{text} holds no certificate in PEM.") from None
+    if is_file(text):
+        certificate = read_certificate(read_octets(text, MAX_PEM_OCTETS))
         with installation() as parts:
             wanted = certificate.fingerprint(hashes.SHA256()).hex()
             found = parts.certificates.find(fingerprint=wanted)

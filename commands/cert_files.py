@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.exit_codes import ExitCode
-from commands.files import OutFile
+from commands.files import OutFile, read_octets, write_octets, writing
 from commands.installation import OPERATOR, installation
 from commands.output import Result, lone_verb
 from server.problems import Problem, ProblemRaised
@@ -53,7 +53,7 @@ def export(certificate: str, form: str, chain: bool, out: Path) -> Result:  # no
         return Result(
             {**facts, "certificate": octets.decode()}, tuple(octets.decode().split("\n")[:-1])
         )
-    _write(out, octets)
+    write_octets(out, octets)
     return Result(facts, (f"{issuer}/{serial.hex} is in {out}, {len(path)} in all.",))
 
 
@@ -184,10 +184,16 @@ def _order(
 
 
 def _password(source: Path | None) -> str:
+    from ca.errors import MalformedRequest
+    from hsm.errors import PinUnreadable
     from hsm.pins import read_pin
 
     if source is not None:
-        return read_pin(source)
+        try:
+            return read_pin(source)
+        except PinUnreadable:
+            why = "it is not there, no text, or longer than 4,096 octets"
+            raise MalformedRequest(f"password file {source}", why) from None
     return str(
         click.prompt("Password of the file", hide_input=True, confirmation_prompt=True, err=True)
     )
@@ -200,12 +206,14 @@ def _time(text: str) -> datetime:
         raise click.UsageError(f"{text} is no time such as 2026-03-01T12:00:00Z.") from None
     if read.tzinfo is None:
         raise click.UsageError(f"{text} does not say its offset from UTC; append Z.")
-    return read.astimezone(UTC)
+    try:
+        return read.astimezone(UTC)
+    except OverflowError:
+        raise click.UsageError(f"{text} is before the year 1 or after 9999 in UTC.") from None
 
 
 def _read(file: Path) -> "x509.Certificate":
     from ca.foreign_certificates import MAX_PEM_OCTETS, read_certificate
-    from commands.cert import read_octets
 
     return read_certificate(read_octets(str(file), MAX_PEM_OCTETS))
 
@@ -233,29 +241,10 @@ def _encoded(path: "list[x509.Certificate]", form: str) -> bytes:
     return b"".join(each.public_bytes(encoding) for each in path)
 
 
-def _write(out: Path, octets: bytes) -> None:
-    try:
-        out.write_bytes(octets)
-    except OSError as error:
-        raise ProblemRaised(_unwritten(out, error, "Name a file that can be written.")) from None
-
-
 def _write_once(out: Path, octets: bytes, place: str) -> None:
     """Only for its owner, and never over another file."""
-    try:
+    way_out = f"The key is lost: `tillid cert revoke {place}`, and generate another."
+    with writing(out, f"Certificate {place} was issued", way_out):
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(octets)
-    except OSError as error:
-        way_out = f"The key is lost: `tillid cert revoke {place}`, and generate another."
-        raise ProblemRaised(_unwritten(out, error, way_out)) from None
-
-
-def _unwritten(out: Path, error: OSError, way_out: str) -> Problem:
-    return Problem(
-        type="unwritten",
-        title="The file was not written",
-        status=503,
-        detail=f"The file {out} does not take it: {error.strerror}.",
-        way_out=way_out,
-    )

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from commands.ca_change import at_hand, with_online
 from commands.exit_codes import ExitCode
+from commands.files import is_file, read_octets
 from commands.installation import installation
 from commands.output import Result, Table, verb
 
@@ -99,7 +99,7 @@ def show(which: str, shard: int | None, delta: bool) -> Result:  # noqa: FBT001 
     from server.clock import utc_now
     from server.crl_checks import read_any
 
-    if Path(which).is_file():
+    if is_file(which):
         crl = read_any(_octets(which))
     else:
         of = DELTA if delta else shard or COMPLETE
@@ -130,7 +130,6 @@ def show(which: str, shard: int | None, delta: bool) -> Result:  # noqa: FBT001 
 
 
 def _octets(file: str) -> bytes:
-    from commands.cert import read_octets
     from revocation.foreign_crls import MAX_OCTETS
 
     return read_octets(file, MAX_OCTETS)
@@ -211,7 +210,7 @@ def verify(which: str) -> Result:
     from server.crl_checks import check_lists, check_octets, read_any
     from server.verification import Outcome
 
-    octets = _octets(which) if Path(which).is_file() else None
+    octets = _octets(which) if is_file(which) else None
     with installation() as parts:
         if octets is None:
             checks = list(check_lists(parts, parts.issuers.get(which), utc_now()))

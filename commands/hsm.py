@@ -11,28 +11,12 @@ from commands.exit_codes import ExitCode
 from commands.files import OutFile
 from commands.installation import settings
 from commands.output import Result, Table, verb
+from commands.token_names import TokenName, check_token
 
 if TYPE_CHECKING:
     from hsm.checks import KeyFacts
     from hsm.token import Token
     from server.tokens import Tokens
-
-
-class TokenName(click.ParamType[str]):
-    """A token by its label or by a PKCS#11 URI."""
-
-    name = "token"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name; click fails with usage for a URI that names no token."""
-        from hsm.uri import SCHEME, token_uri
-
-        if value.startswith(SCHEME):
-            try:
-                token_uri(value)
-            except ValueError as error:
-                self.fail(f"{value} is no PKCS#11 URI of a token: {error}.", param, ctx)
-        return value
 
 
 @click.group
@@ -196,6 +180,7 @@ def rotate_pin(token: str) -> Result:
     tries both. A running service stays logged in and needs no restart.
     """
     with _tokens() as tokens:
+        check_token(tokens, token)
         tokens.change_pin(token)
         pin_file = str(tokens.location(token).pin_file)
     return Result(

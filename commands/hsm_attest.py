@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ca.errors import MalformedRequest
 from commands.exit_codes import ExitCode
-from commands.files import read_text
+from commands.files import check_place, read_text, write_octets
 from commands.installation import settings
 from commands.output import Result, Table
+from commands.token_names import check_token
 from server.attestation import attest, differences, verify_statement
 from server.clock import utc_now
 from server.logs import log_to
@@ -23,21 +24,26 @@ from server.tokens import AUDIT_KEY, Tokens
 def state_tokens(names: tuple[str, ...], out: Path | None) -> Result:
     """Ask the tokens, sign what they say, and show it."""
     loaded = settings()
+    file = None if out is None or str(out) == "-" else out
+    if file is not None:
+        check_place(file)
     tokens = Tokens(loaded.hsm)
     try:
         with (
             log_to(loaded.state, "command", loaded.logs.level),
             tokens.online(*tokens.labels),
         ):
+            for name in names:
+                check_token(tokens, name)
             text = attest(tokens, names, utc_now())
             key = tokens.service_key(AUDIT_KEY).public_key()
             document = verify_statement(text, key)
     finally:
         tokens.close()
-    if out is not None and str(out) == "-":
+    if out is not None and file is None:
         return Result({"statement": text}, tuple(text.splitlines()))
-    if out is not None:
-        out.write_text(text, encoding="utf-8")
+    if file is not None:
+        write_octets(file, text.encode(), "The tokens were asked")
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     rows = [
         (token["label"], each["label"], each["type"], each["made_by"] or "not said", _flags(each))

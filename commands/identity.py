@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ca.signatures import CmsKey
 
+_MOST_OCTETS = 64 * 1024
 _LINE = re.compile(r"^(Key|Module|SoftHSM|Staff|Trust): (.+)$", re.MULTILINE)
 
 
@@ -37,7 +38,8 @@ class Identity:
     def load(cls, path: Path) -> "Identity":
         """Read an identity file; a problem with the way out when it is none."""
         try:
-            text = path.read_text(encoding="utf-8")
+            with path.open("rb") as file:
+                text = file.read(_MOST_OCTETS).decode()
         except (OSError, UnicodeDecodeError):
             raise ProblemRaised(_no_identity(path, 404)) from None
         lines = dict(_LINE.findall(text))

@@ -152,7 +152,7 @@ def power(mandate: str, file: Path, identity: Path) -> Result:
 
     try:
         body = json.loads(read_text(file))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise click.UsageError(f"{file} holds no JSON; write the fields of PowerBody") from None
     return _act(identity, mandate, "power-of-attorney", body)
 

@@ -134,13 +134,10 @@ def _counted(found: Mapping[str, Any]) -> Table:
 
 def _lines(name: str) -> list[str]:
     from ca.errors import MalformedRequest
-    from commands.cert import read_octets
+    from commands.files import read_octets
 
-    octets = read_octets(name, _MOST_OCTETS)
-    if len(octets) > _MOST_OCTETS:
-        raise MalformedRequest("list of certificates", "it has more than 16 MiB")
     try:
-        return octets.decode().splitlines()
+        return read_octets(name, _MOST_OCTETS).decode().splitlines()
     except UnicodeDecodeError:
         raise MalformedRequest("list of certificates", "it is no text in UTF-8") from None
 
@@ -148,7 +145,7 @@ def _lines(name: str) -> list[str]:
 def _key_digest(key: str) -> str:
     """The digest itself, or that of the key in a certificate file."""
     from ca.foreign_certificates import read_certificate
-    from commands.cert import read_octets
+    from commands.files import read_octets
     from records.takeovers import key_digest
 
     if len(key) == _DIGEST_LENGTH and not Path(key).exists():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.exit_codes import ExitCode
-from commands.files import OutFile, read_octets
+from commands.files import OutFile, read_octets, write_octets
 from commands.installation import settings
 from commands.output import Result, lone_verb
 
@@ -62,7 +62,7 @@ def write_sheet(sheet: "Sheet", form: str, out: Path) -> dict[str, Any]:
     }[form]()
     if str(out) == "-":
         return {"sheet": document, "said": tuple(octets.decode().splitlines())}
-    out.write_bytes(octets)
+    write_octets(out, octets)
     return {"sheet": document, "written": str(out), "said": (f"{out} is written.",)}
 
 

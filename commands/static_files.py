@@ -6,6 +6,7 @@ from threading import Event
 
 import click
 
+from commands.files import OutFolder, writing
 from commands.installation import installation, settings
 from commands.output import Result, verb
 
@@ -16,7 +17,7 @@ def group() -> None:
 
 
 @verb(group, example="tillid static-files publish /srv/status --follow")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=OutFolder())
 @click.option("--follow", is_flag=True, help="Stay, and write what changes, until SIGTERM.")
 def publish(folder: Path, follow: bool) -> Result:  # noqa: FBT001 - click's way
     """Write into a folder what is missing there, and remove what is no longer so.
@@ -34,7 +35,8 @@ def publish(folder: Path, follow: bool) -> Result:  # noqa: FBT001 - click's way
             signal.signal(number, lambda *_: stop.set())
     with installation() as parts:
         files = StaticFiles(parts, folder.absolute())
-        done, trouble = files.publish(utc_now()), ""
+        with writing(folder):
+            done, trouble = files.publish(utc_now()), ""
         while follow and not stop.wait(parts.settings.jobs.tick_seconds):
             # What is away comes back; meanwhile what has ended must still be taken away.
             try:
@@ -51,7 +53,7 @@ def publish(folder: Path, follow: bool) -> Result:  # noqa: FBT001 - click's way
 @verb(
     group, example="tillid static-files nginx /srv/status --listen 80 --origin http://10.0.0.5:8080"
 )
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=OutFolder())
 @click.option("--listen", default="127.0.0.1:8081", show_default=True, help="As nginx takes it.")
 @click.option("--origin", default="", help="A public node, for what no file answers.")
 def nginx(folder: Path, listen: str, origin: str) -> Result:

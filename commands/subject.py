@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from commands.files import OutFolder, writing
 from commands.output import Result, Table, verb
 
 PURPOSES = (
@@ -83,7 +84,7 @@ def show(subject: str, purpose: str, identity: Path) -> Result:
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutFolder(),
     help="Folder to make for the files.",
 )
 @_purpose
@@ -106,11 +107,12 @@ def report(subject: str, out: Path, identity: Path, **asked: Any) -> Result:
     if out.exists():
         raise click.UsageError(f"{out} is there already; name a folder that is to be made.")
     found = StaffClient.as_officer(identity).post(f"subjects/{subject}/package", body)
-    out.mkdir(mode=0o700)
-    for name, octets in found["files"].items():
-        path = out / name
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        path.write_bytes(b64decode(octets))
+    with writing(out):
+        out.mkdir(mode=0o700)
+        for name, octets in found["files"].items():
+            path = out / name
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.write_bytes(b64decode(octets))
     value = {"reference": found["reference"], "files": sorted(found["files"]), "folder": str(out)}
     return Result(value, (f"{len(found['files'])} files are in {out}.", *sorted(found["files"])))
 

@@ -49,18 +49,26 @@ def read_pins(source: Path) -> list[str]:
 
 
 def read_pin(source: Path) -> str:
-    """The PIN, without the end of its line. Raises: PinUnreadable."""
-    kind, _, name = str(source).partition(":")
+    """The PIN, without the end of its line; 4,096 octets at most. Raises: PinUnreadable."""
     try:
-        if kind == "fd":
-            octets = os.pread(int(name), _LONGEST, 0)
-        elif kind == "credential":
-            octets = (Path(os.environ[CREDENTIALS_DIRECTORY]) / name).read_bytes()
-        else:
-            octets = source.read_bytes()
-        return octets.decode().rstrip("\n")
+        octets = _octets(source)
+        text = octets.decode().rstrip("\n")
     except (OSError, ValueError, KeyError) as error:
         raise PinUnreadable(str(source)) from error
+    if len(octets) > _LONGEST:
+        raise PinUnreadable(str(source))
+    return text
+
+
+def _octets(source: Path) -> bytes:
+    """At most one more than a PIN may have: a device may have no end."""
+    kind, _, name = str(source).partition(":")
+    if kind == "fd":
+        return os.pread(int(name), _LONGEST + 1, 0)
+    is_given = kind == "credential"
+    path = Path(os.environ[CREDENTIALS_DIRECTORY]) / name if is_given else source
+    with path.open("rb") as file:
+        return file.read(_LONGEST + 1)
 
 
 def keep_pin(path: Path) -> str:

@@ -41,7 +41,8 @@ def read_backup_key(path: Path) -> bytes:
     """The key of backups in a file. Raises: BackupRefused."""
     way_out = "Make one with: tillid backup new-key --out FILE"
     try:
-        key = bytes.fromhex(path.read_text(encoding="ascii"))
+        with path.open("rb") as file:
+            key = bytes.fromhex(file.read(4 * KEY_OCTETS).decode("ascii"))
     except (OSError, ValueError):
         raise BackupRefused("BACKUP_KEY", f"{path} is no key of backups", way_out) from None
     if len(key) != KEY_OCTETS:

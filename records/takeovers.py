@@ -47,19 +47,25 @@ class Takeovers:
             certificate.c.fingerprint,
             certificate.c.reason,
             certificate.c.revoked_at,
+            certificate.c.profile,
         ).where(certificate.c.issuer == name)
         residues = select(
             revocation_residue.c.serial,
             revocation_residue.c.reason,
             revocation_residue.c.revoked_at,
+            revocation_residue.c.erased_at,
         ).where(revocation_residue.c.issuer == name)
         with self._database.read() as tx:
             found = {
-                SerialNumber.from_hex(row.serial): Held(row.fingerprint, _revocation(row))
+                SerialNumber.from_hex(row.serial): Held(
+                    row.fingerprint, _revocation(row), row.profile == PROFILE
+                )
                 for row in tx.execute(certificates)
             }
             return found | {
-                SerialNumber.from_hex(row.serial): Held(None, _revocation(row))
+                SerialNumber.from_hex(row.serial): Held(
+                    None, _revocation(row), row.erased_at is None
+                )
                 for row in tx.execute(residues)
             }
 

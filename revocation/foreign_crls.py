@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca import der
 from ca.errors import MalformedRequest
 from ca.identifiers import SerialNumber
 from revocation.reasons import Reason
@@ -69,7 +70,7 @@ def foreign_serials(der: bytes) -> frozenset[SerialNumber]:
 
 
 def _read(octets: bytes, issuer: x509.Certificate) -> ForeignCrl:
-    load = x509.load_pem_x509_crl if b"-----BEGIN" in octets else x509.load_der_x509_crl
+    load = x509.load_pem_x509_crl if der.is_armored(octets) else x509.load_der_x509_crl
     crl = load(octets)
     extensions = {type(each.value): each.value for each in crl.extensions}
     if any(kind in extensions for kind in _PARTIAL):

@@ -36,6 +36,8 @@ class IndexFault:
 
     line: int
     why: str
+    may_be_revoked: bool = True
+    """Unless the line has the form of one that says the certificate is not."""
 
 
 def read_index(text: str) -> Iterator[IndexRow | IndexFault]:
@@ -47,13 +49,19 @@ def read_index(text: str) -> Iterator[IndexRow | IndexFault]:
         try:
             row = _row(number, line)
         except ValueError as error:
-            yield IndexFault(number, str(error))
+            yield IndexFault(number, str(error), _may_be_revoked(line))
             continue
         if row.serial_number in seen:
-            yield IndexFault(number, "its serial number stands on an earlier line, too")
+            why = "its serial number stands on an earlier line, too"
+            yield IndexFault(number, why, _may_be_revoked(line))
             continue
         seen.add(row.serial_number)
         yield row
+
+
+def _may_be_revoked(line: str) -> bool:
+    columns = line.split("\t")
+    return len(columns) != _COLUMNS or columns[0] not in {"V", "E"} or bool(columns[2])
 
 
 def _row(number: int, line: str) -> IndexRow:

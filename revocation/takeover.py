@@ -41,6 +41,8 @@ class Held:
 
     fingerprint: str | None
     revoked: Revocation | None
+    is_taken_over: bool = True
+    """Not issued here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,13 @@ class Row:
     certificate: x509.Certificate | None = field(default=None, repr=False)
     not_after: datetime | None = None
     revoked: Revocation | None = None
+    is_unread: bool = False
+    """The line cannot be read, and may say of a certificate that it is revoked or on hold."""
+
+    @property
+    def may_be_skipped(self) -> bool:
+        """Whether no revocation is lost without this row."""
+        return self.revoked is None and not self.is_unread
 
     @property
     def fingerprint(self) -> str | None:
@@ -94,9 +103,17 @@ def decide(
 def compare(
     source: Source, held: Mapping[SerialNumber, Held], now: datetime, *, keep_expired: bool = True
 ) -> list[str]:
-    """What the records say otherwise than the source about its certificates, one line each."""
-    rows = [row for row in _rows(source) if keep_expired or not _may_be_left(row, now)]
-    return [line for row in rows for line in _differences(row, held)]
+    """What source and records say otherwise about its certificates, one line each.
+
+    Also what cannot be read in the source, and what was taken over and is no longer in it. What
+    was issued here afterwards is no difference.
+    """
+    rows = list(_rows(source))
+    compared = [row for row in rows if keep_expired or not _may_be_left(row, now)]
+    told = [line for row in compared for line in _differences(row, held)]
+    here = (serial for serial, known in held.items() if known.is_taken_over)
+    gone = sorted(set(here) - {row.serial_number for row in rows})
+    return told + [f"serial {serial.hex}: only the records have it" for serial in gone]
 
 
 def _rows(source: Source) -> Iterator[Row]:
@@ -106,7 +123,8 @@ def _rows(source: Source) -> Iterator[Row]:
     listed = {} if source.crl is None else dict(source.crl.entries)
     for line in source.index or ():
         if isinstance(line, IndexFault):
-            yield Row(f"index line {line.line}", Decision.REFUSED, line.why)
+            origin = f"index line {line.line}"
+            yield Row(origin, Decision.REFUSED, line.why, is_unread=line.may_be_revoked)
             continue
         file = found.pop(line.serial_number, None)
         yield _from_index(line, file, listed.pop(line.serial_number, None))
@@ -205,7 +223,10 @@ def _may_be_left(row: Row, now: datetime) -> bool:
 
 
 def _differences(row: Row, held: Mapping[SerialNumber, Held]) -> Iterator[str]:
+    if row.decision is Decision.LEFT_OUT:
+        return  # a copy: the row of its first file says all
     if row.serial_number is None:
+        yield f"{row.origin}: {row.why}"
         return
     name = f"{row.origin}, serial {row.serial_number.hex}"
     known = held.get(row.serial_number)

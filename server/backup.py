@@ -17,7 +17,7 @@ from records.database import Database
 from records.errors import BackupRefused, DatabaseUnavailable
 from records.restoring import Relearned, Restoring
 from records.schema import migrate
-from revocation.foreign_crls import ForeignCrl, read_crl
+from revocation.foreign_crls import MAX_OCTETS, ForeignCrl, read_crl
 from server.assembly import Assembly
 from server.erasures import open_erasure
 from server.errors import AlreadyServing
@@ -119,7 +119,8 @@ def _published(
         for path in (parts.crl_file(record.name), *files):
             for certificate in (each.certificate for each in record.certificates):
                 with suppress(MalformedRequest, OSError):
-                    found.append(read_crl(path.read_bytes(), certificate))
+                    with path.open("rb") as file:
+                        found.append(read_crl(file.read(MAX_OCTETS + 1), certificate))
                     used.add(path)
                     break
         numbered = [each for each in found if each.number is not None]

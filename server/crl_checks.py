@@ -7,6 +7,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca import der
 from ca.errors import MalformedRequest
 from ca.foreign_certificates import UNREADABLE
 from ca.issuers import IssuerRecord
@@ -19,7 +20,7 @@ from server.verification import Check, Outcome
 
 def read_any(octets: bytes) -> x509.CertificateRevocationList:
     """A CRL in PEM or DER. Raises: MalformedRequest."""
-    load = x509.load_pem_x509_crl if b"-----BEGIN" in octets else x509.load_der_x509_crl
+    load = x509.load_pem_x509_crl if der.is_armored(octets) else x509.load_der_x509_crl
     try:
         found = load(octets)
         list(found.extensions)

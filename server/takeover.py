@@ -12,16 +12,18 @@ from pathlib import Path
 from cryptography import x509
 
 from ca.errors import Conflict, Finding, MalformedRequest, Refused
-from ca.foreign_certificates import is_signed_by, read_certificate
+from ca.foreign_certificates import MAX_PEM_OCTETS, is_signed_by, read_certificate
 from ca.hierarchy import check_key_is_own, check_label
 from ca.identifiers import IssuerName
 from ca.issuers import IssuerRecord, find_issuer
 from records.takeovers import PROFILE, key_digest
-from revocation.foreign_crls import read_crl
+from revocation.foreign_crls import MAX_OCTETS, read_crl
 from revocation.openssl_index import read_index
 from revocation.takeover import Source, SourceFile
 from server.assembly import Assembly
 
+_MAX_INDEX = 1 << 30
+"""Octets; some ten million lines."""
 _CLAUSE = "RFC 5280 4.2.1, ETSI EN 319 411-1 OVR-5.2"
 
 
@@ -49,12 +51,12 @@ def read_source(files: Files) -> Source:
     Raises:
         MalformedRequest: the authority's certificate, the index or the CRL cannot be read.
     """
-    authority = read_certificate(_octets(files.authority))
+    authority = read_certificate(_octets(files.authority, MAX_PEM_OCTETS))
     index = None
     if files.index is not None:
-        text = _octets(files.index).decode("utf-8", errors="replace")
+        text = _octets(files.index, _MAX_INDEX).decode("utf-8", errors="replace")
         index = list(read_index(text))
-    crl = None if files.crl is None else read_crl(_octets(files.crl), authority)
+    crl = None if files.crl is None else read_crl(_octets(files.crl, MAX_OCTETS), authority)
     return Source(authority, list(_source_files(files.certificates)), index, crl)
 
 
@@ -112,11 +114,15 @@ def _is_same(there: IssuerRecord, record: IssuerRecord) -> bool:
     return same and there.subject == record.subject and there.certificate in certificates
 
 
-def _octets(path: Path) -> bytes:
+def _octets(path: Path, longest: int) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            octets = file.read(longest + 1)
     except OSError as error:
         raise MalformedRequest(f"file {path}", error.strerror or "it cannot be read") from None
+    if len(octets) > longest:
+        raise MalformedRequest(f"file {path}", f"it is longer than {longest:,} octets")
+    return octets
 
 
 def _source_files(folder: Path) -> Iterator[SourceFile]:
@@ -129,7 +135,7 @@ def _source_files(folder: Path) -> Iterator[SourceFile]:
         if path.name.startswith(".") or not path.is_file():
             continue
         try:
-            yield SourceFile(path.name, read_certificate(_octets(path)))
+            yield SourceFile(path.name, read_certificate(_octets(path, MAX_PEM_OCTETS)))
         except MalformedRequest as malformed:
             yield SourceFile(path.name, None, malformed.why)
 

@@ -4,7 +4,10 @@ import random
 from functools import cache
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca.foreign_certificates import read_certificate
+from tests.support.ca_builders import a_key, self_signed
 from tests.support.der_mutations import mutated
 from tests.support.parse_boundaries import Boundary, boundaries, faults
 
@@ -46,3 +49,8 @@ def test_the_same_seed_gives_the_same_octets() -> None:
     samples = boundary("certificate").samples
     one, other = (mutated(samples[0], samples, random.Random(7)) for _ in range(2))  # noqa: S311
     assert one == other
+
+
+def test_a_certificate_in_der_may_name_an_armor() -> None:
+    named = self_signed(a_key(), "-----BEGIN CERTIFICATE-----")
+    assert read_certificate(named.public_bytes(Encoding.DER)) == named

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from cryptography.x509.oid import AttributeOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -277,3 +278,27 @@ def test_an_ip_address_is_proposed_as_what_it_is() -> None:
         "a.example",
         "127.0.0.1",
     )
+
+
+def test_der_is_der_whatever_armor_stands_in_it() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    password = b"\n-----BEGIN CERTIFICATE REQUEST-----\n"
+    builder = x509.CertificateSigningRequestBuilder(x509.Name([]))
+    asked = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, password)
+    request = asked.sign(key, hashes.SHA256())
+    for encoding in (Encoding.DER, Encoding.PEM):
+        octets = request.public_bytes(encoding)
+        assert parse_request(octets).der == request.public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize("before", ["Certificate Request:\n    Data:\n", "0: see below\n", "\n"])
+def test_text_may_stand_before_the_armor(before: str) -> None:
+    pem = x509.load_der_x509_csr(GOOD).public_bytes(Encoding.PEM)
+    assert parse_request(before.encode() + pem).der == GOOD
+
+
+@pytest.mark.parametrize("word", [b"NEW CERTIFICATE", b"CERTIFICATE"])
+def test_of_two_requests_none_is_taken(word: bytes) -> None:
+    pem = x509.load_der_x509_csr(GOOD).public_bytes(Encoding.PEM)
+    with pytest.raises(MalformedRequest, match="there are 2 where one is asked for"):
+        parse_request(pem + pem.replace(b"CERTIFICATE", word))

@@ -211,6 +211,58 @@ def test_what_is_on_hold_is_never_skipped(office: Office, ca: OpensslCa) -> None
     assert office.statuses("1002") == [Unknown()]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "R\t{ends}\t260101120000Z,boredom\t{serial}\tunknown\t/CN=x",
+        "V\t{ends}\t260101120000Z\t{serial}\tunknown\t/CN=x",
+        "R\t{ends}\tlately\t{serial}\tunknown\t/CN=x",
+        "{serial} was revoked by hand",
+    ],
+)
+def test_a_line_that_may_speak_of_a_revocation_is_never_skipped(
+    office: Office, ca: OpensslCa, line: str
+) -> None:
+    first, *rest = ca.index.read_text().splitlines(keepends=True)
+    _, ends, _, serial, *_ = first.split("\t")
+    ca.index.write_text(line.format(ends=ends, serial=serial) + "\n" + "".join(rest))
+    done = office.tillid("ca", "import", "old-ca", *ca.arguments, "--yes", "--skip-refused")
+    assert (done.code, [each["field"] for each in done.problem["errors"]]) == (4, ["index line 1"])
+    assert OLD not in [record.name for record in office.parts.issuers.all()]
+
+
+def test_a_line_that_says_valid_may_be_skipped(office: Office, ca: OpensslCa) -> None:
+    spoil_the_index(ca)
+    done = office.tillid("ca", "import", "old-ca", *ca.arguments, "--yes", "--skip-refused")
+    assert done.result["counts"] == {"refused": 1, "will import": 4}
+
+
+def test_a_comparison_tells_what_cannot_be_read(office: Office, ca: OpensslCa) -> None:
+    imported(office, ca)
+    ca.index.write_text(ca.index.read_text().replace(",superseded", ",boredom") + "milk\n")
+    spoil_with_junk(ca)
+    ca.file("1003").unlink()
+    told = office.tillid("ca", "import", "old-ca", *ca.arguments, "--compare")
+    told_of = [line.split(":")[0] for line in told.result["differences"]]
+    assert told.code == 9
+    assert told_of[:3] == ["notes.txt", "index line 3", "index line 5"]
+
+
+def test_a_comparison_tells_what_only_the_records_hold(office: Office, ca: OpensslCa) -> None:
+    ca.file("1002").unlink()
+    imported(office, ca)
+    ca.file("1001").unlink()
+    ca.index.write_text("".join(ca.index.read_text().splitlines(keepends=True)[2:]))
+    told = office.tillid("ca", "import", "old-ca", *ca.arguments[:-2], "--compare")
+    only = [f"serial {serial}: only the records have it" for serial in ("1001", "1002")]
+    assert (told.code, told.result["differences"]) == (9, only)
+
+
+def test_a_second_copy_of_what_is_revoked_is_no_difference(office: Office, ca: OpensslCa) -> None:
+    shutil.copy(ca.file("1002"), ca.folder / "newcerts" / "copy.pem")
+    assert imported(office, ca)["differences"] == []
+
+
 def test_a_comparison_tells_what_was_revoked_here_since(office: Office, ca: OpensslCa) -> None:
     imported(office, ca)
     same = office.tillid("ca", "import", "old-ca", *ca.arguments, "--compare")

@@ -170,7 +170,9 @@ def test_a_pin_is_read_from_a_file_a_credential_or_a_descriptor(
     assert credential("other.pin") is None
 
 
-@pytest.mark.parametrize("source", ["/nowhere/pin", "credential:pin", "fd:9999", "fd:x"])
+@pytest.mark.parametrize(
+    "source", ["/nowhere/pin", "credential:pin", "fd:9999", "fd:x", "/dev/zero"]
+)
 def test_a_pin_that_cannot_be_read_is_said_so(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     with pytest.raises(PinUnreadable):

@@ -21,7 +21,7 @@ from revocation.takeover import Decision, Held, Row
 from server.clock import utc_now
 from tests.support.ca_builders import a_key, self_signed
 from tests.support.revocation_pki import issuer_certificate
-from tests.support.stores import ISSUING, Stores
+from tests.support.stores import ISSUING, Stores, server_order
 
 ACTOR = "system:test"
 
@@ -73,6 +73,14 @@ def test_what_is_taken_over_has_its_status(stores: Stores, now: datetime) -> Non
     }
     listed = x509.load_der_x509_crl(stores.crl_octets(now))
     assert [entry.serial_number for entry in listed] == [102, 103]
+
+
+def test_what_was_issued_here_is_not_taken_over(stores: Stores, now: datetime) -> None:
+    takeovers = Takeovers(stores.database)
+    takeovers.add(ISSUING, [a_row(101)], ACTOR, now)
+    own = SerialNumber(stores.issue(server_order(), now).serial_number)
+    known = takeovers.held(ISSUING)
+    assert (known[SerialNumber(101)].is_taken_over, known[own].is_taken_over) == (True, False)
 
 
 def test_a_batch_with_one_that_the_guards_refuse_leaves_nothing(

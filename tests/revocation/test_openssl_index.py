@@ -80,9 +80,11 @@ def test_a_line_that_cannot_be_right_is_a_fault(line: str) -> None:
 
 
 def test_a_serial_number_that_comes_twice_is_a_fault() -> None:
-    first, second = read_index(GOOD + "\n" + GOOD)
+    revoked = REVOKED.format("superseded").replace("0FA2", "0FA1")
+    first, second, third = read_index(GOOD + "\n" + GOOD + revoked)
     assert isinstance(first, IndexRow)
-    assert second == IndexFault(3, "its serial number stands on an earlier line, too")
+    why = "its serial number stands on an earlier line, too"
+    assert (second, third) == (IndexFault(3, why, may_be_revoked=False), IndexFault(4, why))
 
 
 @given(st.text(alphabet="VRE\t\n,0123456789Zabf", max_size=200))
