@@ -1,13 +1,14 @@
 """Issuance: no signature by a CA key without a committed row that holds what is signed.
 
-The order is prepare, intent (committed and synced), lint, sign, verify, commit. A certificate
-leaves this module only after its row says issued. An intent that comes to nothing is closed by
-revoking its serial: the token may have signed it.
+The order is prepare, quota, intent (committed and synced), lint, sign, verify, commit. A
+certificate leaves this module only after its row says issued. An intent that comes to nothing is
+closed by revoking its serial: the token may have signed it.
 
 Many certificates share their two transactions, for a synced commit costs as much as many
 signatures. What befalls one of them leaves the others as they are.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ from ca.names import SubjectName
 from ca.profiles import Profile
 from ca.rules import lint
 from hsm.errors import HsmError
+from hsm.keys import InToken
 
 # An intent older than this belongs to nobody any more; its own process can no longer commit it.
 INTENT_LIFETIME = timedelta(seconds=10)
@@ -199,6 +201,7 @@ def issue_all(
     """
     run = _Run(batch, store, actor, now)
     run.approve()
+    run.ration()
     run.intend()
     run.sign()
     run.record()
@@ -229,6 +232,22 @@ class _Run:
                 check_approval(self._batch[index].order, self._store)
             except CaError as error:
                 self.outcomes[index] = error
+        self._drop_decided()
+
+    def ration(self) -> None:
+        """Keep as many as each key may still sign: the others would cost a serial each."""
+        wanted: Counter[tuple[int, str]] = Counter()
+        for index in self._going_on:
+            key = self._batch[index].content.issuer.key
+            if not isinstance(key, InToken):
+                continue
+            which = id(key.token), key.label
+            try:
+                key.check_quota(wanted[which] + 1)
+            except HsmError as error:
+                self.outcomes[index] = error
+            else:
+                wanted[which] += 1
         self._drop_decided()
 
     def intend(self) -> None:
