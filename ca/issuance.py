@@ -1,14 +1,15 @@
 """Issuance: no signature by a CA key without a committed row that holds what is signed.
 
-The order is prepare, lint, intent (committed and synced), lint again, sign, verify, commit. A
-certificate leaves this module only after its row says issued. What a rule forbids is refused before
-the intent and leaves nothing. An intent that comes to nothing is closed by revoking its serial: the
-token may have signed it.
+The order is prepare, lint, quota, intent (committed and synced), lint again, sign, verify, commit.
+A certificate leaves this module only after its row says issued. What a rule forbids is refused
+before the intent and leaves nothing. An intent that comes to nothing is closed by revoking its
+serial: the token may have signed it.
 
 Many certificates share their two transactions, for a synced commit costs as much as many
 signatures. What befalls one of them leaves the others as they are.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,6 +34,7 @@ from ca.names import SubjectName
 from ca.profiles import Profile
 from ca.rules import lint
 from hsm.errors import HsmError
+from hsm.keys import InToken
 
 # An intent older than this belongs to nobody any more; its own process can no longer commit it.
 INTENT_LIFETIME = timedelta(seconds=10)
@@ -213,6 +215,7 @@ def issue_all(
     """
     run = _Run(batch, store, actor, now)
     run.admit()
+    run.ration()
     run.intend()
     run.sign()
     run.record()
@@ -245,6 +248,22 @@ class _Run:
                 lint(prepared.copy, prepared.content)
             except CaError as error:
                 self.outcomes[index] = error
+        self._drop_decided()
+
+    def ration(self) -> None:
+        """Keep as many as each key may still sign: the others would cost a serial each."""
+        wanted: Counter[tuple[int, str]] = Counter()
+        for index in self._going_on:
+            key = self._batch[index].content.issuer.key
+            if not isinstance(key, InToken):
+                continue
+            which = id(key.token), key.label
+            try:
+                key.check_quota(wanted[which] + 1)
+            except HsmError as error:
+                self.outcomes[index] = error
+            else:
+                wanted[which] += 1
         self._drop_decided()
 
     def intend(self) -> None:

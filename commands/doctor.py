@@ -10,7 +10,7 @@ from commands.output import Result, Table, lone_verb
 
 
 @lone_verb(example="tillid doctor --fix")
-@click.option("--fix", is_flag=True, help="Put a token.object that SoftHSM lost back in place.")
+@click.option("--fix", is_flag=True, help="Put a token.object that is lost or torn back.")
 def group(fix: bool) -> Result:  # noqa: FBT001 - click's way
     """Look at the token's files, locks, database, CRLs, clock and certificates.
 

@@ -52,6 +52,10 @@ class KeyHolder(Protocol):
         """Run one signing operation on the PKCS#11 private key of this label."""
         ...
 
+    def check_quota(self, label: str, wanted: int) -> None:
+        """See that the key may make so many signatures now. Raises: QuotaExhausted."""
+        ...
+
     def use_secret_key(self, label: str, operation: Callable[[Any], Result]) -> Result:
         """Run one operation on the PKCS#11 secret key of this label."""
         ...
@@ -63,6 +67,10 @@ class InToken:
     def __init__(self, token: KeyHolder, label: str) -> None:
         self.token = token
         self.label = label
+
+    def check_quota(self, wanted: int) -> None:
+        """See that so many signatures are left of this hour. Raises: QuotaExhausted."""
+        self.token.check_quota(self.label, wanted)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.label!r})"

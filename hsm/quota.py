@@ -29,10 +29,21 @@ class SignQuota:
         if not self.per_hour:
             return
         with self._lock:
-            now = self.clock()
-            began, used = self._hours.get(label, (now, 0))
-            if now - began >= HOUR:
-                began, used = now, 0
+            began, used = self._hour(label)
             if used >= self.per_hour:
                 raise QuotaExhausted(label)
             self._hours[label] = (began, used + 1)
+
+    def check(self, label: str, wanted: int) -> None:
+        """See that so many signatures are left, and take none. Raises: QuotaExhausted."""
+        if not self.per_hour:
+            return
+        with self._lock:
+            if self._hour(label)[1] + wanted > self.per_hour:
+                raise QuotaExhausted(label)
+
+    def _hour(self, label: str) -> tuple[float, int]:
+        """When the hour began, and the signatures since then."""
+        now = self.clock()
+        began, used = self._hours.get(label, (now, 0))
+        return (now, 0) if now - began >= HOUR else (began, used)

@@ -7,9 +7,11 @@
     <directory>/locks/
 
 SoftHSM truncates token.object at each C_Login and then writes it again. A process killed in
-between leaves an empty file, and with it a token that no longer exists; the copy brings it back.
+between leaves an empty file or a part of it, and with it a token that no longer exists; the copy
+brings it back (`hsm.token_object` tells a torn file from one that is newer than its copy).
 """
 
+import fcntl
 import os
 import re
 from dataclasses import dataclass, field
@@ -17,10 +19,11 @@ from pathlib import Path
 
 import hsm
 from hsm.errors import TokenNotFound, TokenUnavailable
-from hsm.files import write_owner_only
+from hsm.files import move, write_owner_only
 from hsm.module import exclusive, is_loaded, load_module
 from hsm.pins import keep_pin
 from hsm.token import TokenLocation
+from hsm.token_object import is_torn
 
 LIBRARIES = (
     Path("/usr/lib/softhsm/libsofthsm2.so"),
@@ -104,7 +107,7 @@ class SoftHsmStore:
     def refresh_copy(self, label: str) -> None:
         """Copy token.object again; to be called after each change of a PIN.
 
-        Raises: TokenNotFound.
+        Raises: TokenNotFound, TokenUnavailable when token.object is torn.
         """
         with exclusive(self._login_lock):
             for copy in list((self._copies / label).glob("*")):
@@ -113,23 +116,29 @@ class SoftHsmStore:
         raise TokenNotFound(label)
 
     def torn(self) -> list[str]:
-        """Labels of the tokens whose token.object is empty or gone, sorted."""
+        """Labels of the tokens whose token.object is not whole, sorted."""
         with exclusive(self._login_lock):
             return [copy.parent.name for copy, _ in self._torn()]
 
     def repair(self) -> list[str]:
-        """Put the copy in place of each empty token.object; the labels of the tokens restored."""
+        """Put the copy in place of each torn token.object; the labels of the tokens restored.
+
+        What a torn one held is kept beside it, as token.object.torn.
+        """
         restored = []
         with exclusive(self._login_lock):
             for copy, original in self._torn():
                 octets = copy.read_bytes()
-                if octets:
-                    write_owner_only(original, octets)
-                    restored.append(copy.parent.name)
+                if not octets:
+                    continue
+                if original.exists():
+                    move(original, original.with_name("token.object.torn"))
+                write_owner_only(original, octets)
+                restored.append(copy.parent.name)
         return restored
 
     def _torn(self) -> list[tuple[Path, Path]]:
-        """The copy and the place of each token.object that is empty or gone."""
+        """The copy and the place of each token.object that is not whole."""
         pairs = [
             (copy, self._tokens / copy.name / "token.object")
             for copy in sorted(self._copies.glob("*/*"))
@@ -137,15 +146,16 @@ class SoftHsmStore:
         return [
             (copy, original)
             for copy, original in pairs
-            if original.parent.is_dir() and not (original.exists() and original.stat().st_size)
+            if original.parent.is_dir() and is_torn(_read(original), copy.read_bytes())
         ]
 
     def _copy(self, label: str, folder: Path) -> None:
-        octets = (folder / "token.object").read_bytes()
-        if not octets:
-            raise TokenUnavailable(label, "token.object is empty")
-        (self._copies / label).mkdir(mode=0o700, exist_ok=True)
-        write_owner_only(self._copies / label / folder.name, octets)
+        octets = _read(folder / "token.object")
+        copy = self._copies / label / folder.name
+        if is_torn(octets, copy.read_bytes() if copy.exists() else octets):
+            raise TokenUnavailable(label, "token.object is torn")
+        copy.parent.mkdir(mode=0o700, exist_ok=True)
+        write_owner_only(copy, octets)
 
     def _folder_of(self, label: str, serial: str) -> Path:
         """SoftHSM names the folder by a UUID and takes its last 16 digits for the serial number."""
@@ -178,6 +188,19 @@ class SoftHsmStore:
     @property
     def _login_lock(self) -> Path:
         return self._locks / "login.lock"
+
+
+def _read(token_object: Path) -> bytes:
+    """What is in the file, nothing if there is none.
+
+    Other programs log in without our lock file; SoftHSM locks the file itself while it writes.
+    """
+    try:
+        with token_object.open("rb") as file:
+            fcntl.lockf(file, fcntl.LOCK_SH)
+            return file.read()
+    except FileNotFoundError:
+        return b""
 
 
 def _template() -> Path:

@@ -21,6 +21,7 @@ from hsm.errors import KeyExists, KeyKindUnsupported, KeyNotFound, TokenUnavaila
 from hsm.files import remove, write_owner_only
 from hsm.key_kinds import KeyKind
 from hsm.keys import WrappingKey
+from hsm.quota import SignQuota
 from hsm.signing_keys import TokenPrivateKey, private_key_for
 
 Result = TypeVar("Result")
@@ -38,10 +39,16 @@ _FROM_SEED: dict[KeyKind, Callable[[bytes], Seeded]] = {
 class SoftwareKeys:
     """The keys of one token that are in files; holds them for their key objects as a token does."""
 
-    def __init__(self, folder: Path, sealing_key: Callable[[], WrappingKey]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sealing_key: Callable[[], WrappingKey],
+        quota: SignQuota | None = None,
+    ) -> None:
         """Read nothing yet; the sealing key is asked for when a key is first used."""
         self._folder = folder
         self._sealing_key = sealing_key
+        self._quota = quota or SignQuota()
         self._opened: dict[str, Seeded] = {}
 
     def generate_key(self, label: str, kind: KeyKind) -> TokenPrivateKey:
@@ -73,8 +80,13 @@ class SoftwareKeys:
         return private_key_for(self, label, self._seeded(label).public_key())
 
     def sign_with(self, label: str, operation: Callable[[Any], Result]) -> Result:
-        """Run one signing operation on the key of this label."""
+        """Run one signing operation on the key of this label. Raises: QuotaExhausted."""
+        self._quota.spend(label)
         return operation(_SoftwareHandle(self._seeded(label)))
+
+    def check_quota(self, label: str, wanted: int) -> None:
+        """See that the key may make so many signatures now. Raises: QuotaExhausted."""
+        self._quota.check(label, wanted)
 
     def use_secret_key(self, label: str, _: Callable[[Any], Result]) -> NoReturn:
         """Raises: KeyNotFound, for there are no secret keys here."""

@@ -78,6 +78,10 @@ class TokenPair:
         """Run one signing operation on the key of this label. Raises: as `private_key`."""
         return self._with(lambda token: self._sign(token, label, operation))
 
+    def check_quota(self, label: str, wanted: int) -> None:
+        """See that the key may make so many signatures now. Raises: QuotaExhausted."""
+        self._with(lambda token: token.check_quota(label, wanted))
+
     def use_secret_key(self, label: str, operation: Callable[[Any], Result]) -> Result:
         """Run one operation on the secret key of this label in the first token."""
         return self._first().use_secret_key(label, operation)

@@ -273,6 +273,10 @@ class Token:
             self._quota.spend(label)
         return self.use_private_key(label, operation)
 
+    def check_quota(self, label: str, wanted: int) -> None:
+        """See that the key may make so many signatures now. Raises: QuotaExhausted."""
+        self._quota.check(label, wanted)
+
     def use_secret_key(self, label: str, operation: Callable[[Any], Result]) -> Result:
         """Run one operation on the PKCS#11 secret key of this label."""
         return self._run(lambda worker: operation(worker.handle(_SECRET, label)), label)

@@ -42,7 +42,7 @@ _LOCK_PATIENCE = 3.0
 def examine(settings: Settings, now: datetime, *, fix: bool = False) -> Iterator[Finding]:
     """Look at the token module, the database, the CRLs, the clock and the own certificates.
 
-    With `fix`, each token.object that SoftHSM lost is put back from its copy.
+    With `fix`, each token.object that is lost or torn is put back from its copy.
     """
     yield from _token_files(settings, fix=fix)
     with closing(Database(settings.database.url.reveal())) as database:
@@ -118,10 +118,10 @@ def _token_objects(store: SoftHsmStore, *, fix: bool) -> Finding:
         return Finding(
             "token.object",
             ok=False,
-            sentence=f"SoftHSM lost token.object of {', '.join(torn)}.",
+            sentence=f"token.object of {', '.join(torn)} is lost, or not whole.",
             way_out="Run: tillid doctor --fix, which puts the copy back; or restore a backup.",
         )
-    said = f"Put back from its copy: {', '.join(restored)}." if restored else "None is lost."
+    said = f"Put back from its copy: {', '.join(restored)}." if restored else "All are whole."
     return Finding("token.object", ok=True, sentence=said)
 
 

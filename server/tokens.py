@@ -60,6 +60,7 @@ class Tokens:
         self._opened: dict[str, Token] = {}
         self._pairs: dict[str, TokenPair] = {}
         self._software: dict[str, SoftwareKeys] = {}
+        self._quotas: dict[str, SignQuota] = {}
         self._online: frozenset[str] = frozenset()
         self._fit: set[tuple[str, str]] = set()
         self._lock = Lock()
@@ -294,9 +295,8 @@ class Tokens:
             raise TokenOffline(token_label(name))
         with self._lock:
             if name not in self._opened:
-                quota = SignQuota(self._settings.sign_quota_per_hour)
                 self._pins.ask(token_label(name))
-                self._opened[name] = Token.open(self.location(name), quota)
+                self._opened[name] = Token.open(self.location(name), self._quota_of(name))
             return self._opened[name]
 
     def location(self, name: str) -> TokenLocation:
@@ -322,6 +322,14 @@ class Tokens:
                 )
             return self._pairs[name]
 
+    def _quota_of(self, name: str) -> SignQuota:
+        """The one quota of a token's keys, however often it is opened, and of its standby's."""
+        of, mine = self._settings, set(map(token_label, self.holders(name)))
+        firsts = (of.issuing_token, of.service_token)
+        first = (each for each in firsts if mine & set(map(token_label, self.holders(each))))
+        label = token_label(next(first, name))
+        return self._quotas.setdefault(label, SignQuota(of.sign_quota_per_hour))
+
     def _standby_of(self, name: str) -> str:
         of = self._settings
         if token_label(name) == token_label(of.issuing_token):
@@ -345,7 +353,9 @@ class Tokens:
         if token not in self._software:
             folder = self._places.locks / "software-keys" / token_label(token)
             self._software[token] = SoftwareKeys(
-                folder, lambda: wrapping_key_of(self.open(token), SEALING_KEY)
+                folder,
+                lambda: wrapping_key_of(self.open(token), SEALING_KEY),
+                self._quota_of(token),
             )
         return self._software[token]
 

@@ -229,6 +229,22 @@ def test_a_token_that_signs_nothing_ends_the_run_and_the_next_one_goes_on(
     assert tillid(*folders.arguments()).result["counts"] == {"issued": 1}
 
 
+def test_what_the_quota_leaves_out_costs_no_serial_and_waits_for_another_run(
+    tillid: Operator, folders: Folders, parts: Assembly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        folders.a_request(f"quota{number}")
+    before = len(parts.certificates.find())
+    monkeypatch.setenv("TILLID_HSM__SIGN_QUOTA_PER_HOUR", "4")
+    ended = tillid(*folders.arguments())
+    assert ended.code == 8
+    assert "hsm.sign_quota_per_hour" in ended.problem["way_out"]
+    assert len(certificates_in(folders)) == 4
+    assert len(parts.certificates.find()) == before + 4
+    monkeypatch.delenv("TILLID_HSM__SIGN_QUOTA_PER_HOUR")
+    assert tillid(*folders.arguments()).result["counts"] == {"issued": 8, "there": 4}
+
+
 @pytest.mark.parametrize(
     ("seconds", "size"), [(0.1, 80), (1.24, 80), (2.0, 40), (2.6, 20), (60.0, 20)]
 )

@@ -129,12 +129,13 @@ def test_a_healthy_installation_is_told_so(site: Site) -> None:
     assert (code, result["healthy"]) == (0, True)
 
 
-def test_a_lost_token_object_is_found_and_put_back(
-    site: Site, softhsm: SoftHsm, tmp_path: Path
+@pytest.mark.parametrize("length", [0, 100])
+def test_a_torn_token_object_is_found_and_put_back(
+    site: Site, softhsm: SoftHsm, tmp_path: Path, length: int
 ) -> None:
     store = shutil.copytree(softhsm.store.directory, tmp_path / "softhsm")
     (copy,) = (store / "token-objects" / "tillid-issuing").iterdir()
-    os.truncate(store / "tokens" / copy.name / "token.object", 0)
+    os.truncate(store / "tokens" / copy.name / "token.object", length)
     there = {"TILLID_HSM__SOFTHSM_DIRECTORY": str(store)}
     code, result = site.run("doctor", **there)
     assert code == 9

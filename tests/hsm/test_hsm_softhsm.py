@@ -34,6 +34,33 @@ def sign():
                             ec.ECDSA(hashes.SHA256()))
 """
 
+CHANGE_PIN = """
+import sys
+from pathlib import Path
+from hsm.softhsm import SoftHsmStore
+from hsm.token import Token
+store = SoftHsmStore(Path(sys.argv[1]))
+store.activate()
+location = store.location("torn")
+old = location.pin_file.read_text()
+Token.open(location).change_pin(old, old[::-1])
+location.pin_file.write_text(old[::-1])
+"""
+
+MAKE_AGAIN = """
+import ctypes, sys
+from pathlib import Path
+from hsm import module as modules
+from hsm.softhsm import SoftHsmStore
+store = SoftHsmStore(Path(sys.argv[1]))
+store.activate()
+module = modules.load_module(store.module)
+init_token = modules._C_InitToken(module.functions.functions[modules._INIT_TOKEN])
+pin = (store.pins / "torn.so-pin").read_bytes()
+slot = module.token("torn").slot.slot_id
+assert init_token(slot, pin, len(pin), b"another".ljust(32)) == 0
+"""
+
 SIGN_ONCE = SIGN + "store.activate(); sign(); print('signed')"
 
 PAIRS = (
@@ -87,6 +114,12 @@ def token_object(directory: Path) -> Path:
     return found
 
 
+def copy_of(directory: Path) -> bytes:
+    """One login older than the token.object, and else the same."""
+    (found,) = (directory / "token-objects" / "torn").iterdir()
+    return found.read_bytes()
+
+
 def test_a_token_torn_by_a_kill_during_login_is_restored(directory: Path) -> None:
     os.truncate(token_object(directory), 0)
     assert SoftHsmStore(directory).repair() == ["torn"]
@@ -94,8 +127,69 @@ def test_a_token_torn_by_a_kill_during_login_is_restored(directory: Path) -> Non
     assert SoftHsmStore(directory).repair() == []
 
 
-def test_the_next_process_repairs_the_token_and_signs(directory: Path) -> None:
-    os.truncate(token_object(directory), 0)
+def test_a_token_object_cut_anywhere_is_torn_and_put_back(directory: Path) -> None:
+    store, file = SoftHsmStore(directory), token_object(directory)
+    whole = file.read_bytes()
+    for length in range(len(whole)):
+        file.write_bytes(whole[:length])
+        assert store.torn() == ["torn"], length
+    assert store.repair() == ["torn"]
+    assert file.read_bytes() == copy_of(directory)
+    assert file.with_name("token.object.torn").read_bytes() == whole[:-1]
+    file.unlink()
+    assert store.repair() == ["torn"]
+    assert store.torn() == []
+
+
+@pytest.mark.parametrize("junk", [b"\0", b"\xff", b"\0\0\0\0\0\0\0\1", bytes(range(32))])
+def test_junk_in_the_place_of_a_token_object_is_torn(directory: Path, junk: bytes) -> None:
+    file = token_object(directory)
+    whole = file.read_bytes()
+    for octets in (junk * (len(whole) // len(junk)), whole[:160] + whole[:160], whole + junk):
+        file.write_bytes(octets)
+        assert SoftHsmStore(directory).repair() == ["torn"]
+        assert file.read_bytes() == copy_of(directory)
+
+
+def test_the_token_object_of_another_token_is_torn(directory: Path) -> None:
+    file = token_object(directory)
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(file.parent.name.replace("-", "")[-16:].encode(), b"0" * 16))
+    assert SoftHsmStore(directory).repair() == ["torn"]
+    assert file.read_bytes() == copy_of(directory)
+
+
+def test_a_token_object_newer_than_its_copy_is_left_as_it_is(directory: Path) -> None:
+    store, file = SoftHsmStore(directory), token_object(directory)
+    before = file.read_bytes()
+    run_python(CHANGE_PIN, str(directory))
+    changed = file.read_bytes()
+    assert changed[-72:] != before[-72:]
+    assert run_python(SIGN_ONCE, str(directory)) == "signed"
+    assert store.repair() == []
+    assert file.read_bytes()[-72:] == changed[-72:]
+    run_python(MAKE_AGAIN, str(directory))
+    made_again = file.read_bytes()
+    assert len(made_again) < len(changed)
+    assert store.repair() == []
+    assert file.read_bytes() == made_again
+
+
+def test_a_torn_token_object_is_not_copied(softhsm: SoftHsm) -> None:
+    softhsm.store.create_token("not-copied")
+    (copy,) = (softhsm.store.directory / "token-objects" / "not-copied").iterdir()
+    original = softhsm.store.directory / "tokens" / copy.name / "token.object"
+    whole = original.read_bytes()
+    original.write_bytes(whole[:100])
+    with pytest.raises(TokenUnavailable, match="torn"):
+        softhsm.store.refresh_copy("not-copied")
+    assert copy.read_bytes() == whole
+    original.write_bytes(whole)
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, 200, 300])
+def test_the_next_process_repairs_the_token_and_signs(directory: Path, length: int) -> None:
+    os.truncate(token_object(directory), length)
     assert run_python(SIGN_ONCE, str(directory)) == "signed"
 
 
