@@ -152,4 +152,5 @@ def let_be_seen(parts: Assembly, names: Iterable[str], now: datetime) -> Iterato
     for name in names:
         record = parts.issuers.get(name)
         if not record.is_root and parts.tokens.custody(record.token) is None:
-            yield from make_seen(parts, record.name, now)
+            with parts.tokens.online(record.token):
+                yield from make_seen(parts, record.name, now)

@@ -223,17 +223,20 @@ class Tokens:
         """
         if (token, label) in self._fit:
             return
+        standby = self._standby_of(token)
         try:
-            self._check_key(token, label)
+            whole = self._check_key(token, label)
         except KeyNotFound:
-            pass  # it is in a file: test equipment
+            whole = not standby  # it is in a file: test equipment
         except (TokenNotFound, TokenUnavailable, PinRejected):
-            if not self._standby_of(token):
+            if not standby:
                 raise
             return
-        self._fit.add((token, label))
+        if whole:
+            self._fit.add((token, label))
 
-    def _check_key(self, token: str, label: str) -> None:
+    def _check_key(self, token: str, label: str) -> bool:
+        """Whether the token itself was asked, and not its standby alone."""
         standby = self._standby_of(token)
         made = None
         try:
@@ -244,6 +247,7 @@ class Tokens:
                 raise
         if standby:
             self.open(standby).check_copied_key(label, made)
+        return made is not None
 
     def is_standby(self, name: str) -> bool:
         """Whether this token of the settings is there in the place of another."""

@@ -13,13 +13,13 @@ from ca.errors import Refused
 from ceremony.conduct import Papers, hold
 from ceremony.custodians import join_pin
 from ceremony.errors import Awaited, Conflict
-from ceremony.script import read_binding
+from ceremony.script import read_binding, template_text
 from ceremony.transcript import JSON_FILE, TEXT_FILE, Written, read_transcript
 from ceremony.verify import verify_transcript
 from hsm.errors import TokenLocked
 from server.assembly import Assembly
 from server.authorities import rekey_authority
-from server.ceremony import ceremonies, site_of
+from server.ceremony import ceremonies, let_be_seen, site_of
 from server.clock import utc_now
 from server.rehearsal_authorities import foreign_authority
 from server.tokens import Tokens
@@ -177,6 +177,21 @@ def test_a_root_that_has_a_new_key_since_signs_with_that_one(
     assert servers is not None
     assert openssl_verify(tmp_path, [servers, root], utc_now()) == ""
     assert faults(written.folder) == []
+
+
+@pytest.mark.parametrize("pin", ["file", "custodians"])
+def test_issuers_are_seen_unless_custodians_hold_their_token(
+    softhsm: SoftHsm, tmp_path: Path, pin: str
+) -> None:
+    root = a_binding(pin).partition("\n\n")[0]
+    label = root.partition('label = "')[2].partition('"')[0]
+    script = template_text().replace('[[step]]\ndo = "token"\ntoken = "issuing"\n', "")
+    script = script.replace('token = "issuing"', 'token = "root"')
+    state, environment = tmp_path / "of-one-token", {"TILLID_HSM__ROOT_TOKEN": label}
+    with an_empty_installation(softhsm, state, **environment) as parts:
+        held(parts, papers(script, root))
+        done = [step.done for step in let_be_seen(parts, ["root", "issuing"], utc_now())]
+    assert done == (["CRL issued", "OCSP signer certified"] if pin == "file" else [])
 
 
 def test_a_token_that_a_uri_names_is_made_and_found_again(parts: Assembly) -> None:

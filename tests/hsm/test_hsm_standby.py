@@ -197,6 +197,29 @@ def test_a_wrapping_key_is_asked_of_its_own_token_alone(softhsm: SoftHsm) -> Non
         pair.use_secret_key("wrap", lambda _: pytest.fail("the standby was asked"))
 
 
+def test_a_token_that_comes_later_than_its_standby_is_looked_at_then(
+    softhsm: SoftHsm, tmp_path: Path
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    put_key(softhsm.token("sooner"), "key", key)
+    settings = load_settings(
+        {
+            "TILLID_STATE": str(tmp_path),
+            "TILLID_HSM__SOFTHSM_DIRECTORY": str(softhsm.store.directory),
+            "TILLID_HSM__ISSUING_TOKEN": "later",
+            "TILLID_HSM__ISSUING_STANDBY": "sooner",
+        },
+        tmp_path,
+    )
+    tokens = Tokens(settings.hsm)
+    for _ in range(2):
+        tokens.check_for_use("later", "key")
+    put_key(softhsm.token("later"), "key", key)
+    with pytest.raises(KeyUnfit):
+        tokens.check_for_use("later", "key")
+    tokens.close()
+
+
 def test_the_settings_name_a_standby_and_what_it_must_hold(
     softhsm: SoftHsm, tmp_path: Path
 ) -> None:
