@@ -58,11 +58,11 @@ def parse_request(octets: bytes) -> CertificationRequest:
     request = _decode(octets)
     _check_attributes(request)
     key = certifiable_key(request.public_key, request.tbs_certrequest_bytes)
-    if not _is_possessed(request):
+    whole = request.public_bytes(Encoding.DER)
+    # It ends with its signature, before which stands the number of unused bits.
+    if not (whole.endswith(b"\0" + request.signature) and _is_possessed(request)):
         raise not_possessed("RFC 2986 3, ETSI EN 319 411-1 REG-6.3.1")
-    return CertificationRequest(
-        key, _proposed_host_names(request), request.public_bytes(Encoding.DER)
-    )
+    return CertificationRequest(key, _proposed_host_names(request), whole)
 
 
 def _decode(octets: bytes) -> x509.CertificateSigningRequest:

@@ -216,6 +216,14 @@ def test_a_signature_with_unused_bits_is_refused(kind: str) -> None:
     assert is_refused(der.sequence(information(kind), algorithm, bits))
 
 
+def test_a_signature_that_is_good_but_for_unused_bits_is_refused() -> None:
+    made, algorithm = information("EC"), ec.ECDSA(hashes.SHA256())
+    signatures = (an_ec_key().sign(made, algorithm) for _ in range(20_000))
+    signature = next(each for each in signatures if each[-1] == 0x80)
+    bits = der.element(der.BIT_STRING, b"\7" + signature)
+    assert is_refused(der.sequence(information("EC"), ECDSA_SHA256, bits))
+
+
 @pytest.mark.parametrize("kind", ["EC", "RSA"])
 def test_what_was_signed_must_be_the_whole_request(kind: str) -> None:
     """A signature over another request of the same key proves nothing about this one."""
