@@ -20,7 +20,9 @@ PIN_PAD = Path("pinpad:")
 
 CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 
-_LONGEST = 4096
+LONGEST_PIN_FILE = 4096
+"""Octets; what is longer is some other file."""
+
 _PIN_OCTETS = 12
 
 
@@ -53,14 +55,21 @@ def read_pin(source: Path) -> str:
     kind, _, name = str(source).partition(":")
     try:
         if kind == "fd":
-            octets = os.pread(int(name), _LONGEST, 0)
+            octets = os.pread(int(name), LONGEST_PIN_FILE + 1, 0)
         elif kind == "credential":
-            octets = (Path(os.environ[CREDENTIALS_DIRECTORY]) / name).read_bytes()
+            octets = _start_of(Path(os.environ[CREDENTIALS_DIRECTORY]) / name)
         else:
-            octets = source.read_bytes()
+            octets = _start_of(source)
+        if len(octets) > LONGEST_PIN_FILE:
+            raise PinUnreadable(str(source), f"longer than {LONGEST_PIN_FILE} octets")
         return octets.decode().rstrip("\n")
     except (OSError, ValueError, KeyError) as error:
         raise PinUnreadable(str(source)) from error
+
+
+def _start_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LONGEST_PIN_FILE + 1)
 
 
 def keep_pin(path: Path) -> str:
