@@ -28,7 +28,7 @@ class HsmError(Exception):
     meaning = "the token reported an error"
 
     def __init__(self, subject: str, ckr: str = "") -> None:
-        """Keep both values; `ckr` is empty where the token was not asked."""
+        """Keep both values; `ckr` is empty where the token returned none."""
         super().__init__(f"{self.meaning}: {subject}" + (f" ({ckr})" if ckr else ""))
         self.subject = subject
         self.ckr = ckr

@@ -29,6 +29,7 @@ from hsm.errors import (
     TokenNotFound,
     TokenUnavailable,
 )
+from hsm.failures import ckr_of
 from hsm.key_kinds import Attributes
 from hsm.openssl_errors import forget_openssl_errors
 from hsm.recovery import Breaker, Gate
@@ -61,11 +62,8 @@ _MEANINGS: dict[type[pkcs11.PKCS11Error], type[HsmError]] = {
 
 
 def meaning_of(error: pkcs11.PKCS11Error, subject: str) -> HsmError:
-    """This package's error for a return value; `ckr` is python-pkcs11's spelling of it."""
-    # Return values that python-pkcs11 does not know come as the bare class with a sentence.
-    known = type(error) is not pkcs11.PKCS11Error
-    ckr = type(error).__name__ if known else str(error)
-    return _MEANINGS.get(type(error), TokenUnavailable)(subject, ckr)
+    """This package's error for a return value."""
+    return _MEANINGS.get(type(error), TokenUnavailable)(subject, ckr_of(error))
 
 
 class _InitializeArgs(ctypes.Structure):
