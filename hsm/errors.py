@@ -3,7 +3,7 @@
 HsmError
 ├── TokenUnavailable        try again later, or look at the device
 │   ├── TokenLeftAlone      it failed several times in a row and was not asked now
-│   ├── ModuleForked        open the token again in a process of its own
+│   ├── ModuleForked        the parent process opened the token, open it again
 │   └── LockHeld            another process has not let go of the lock file
 ├── TokenNotFound           no token of that label in the module
 ├── TokenAmbiguous          more than one token fits
@@ -28,7 +28,7 @@ class HsmError(Exception):
     meaning = "the token reported an error"
 
     def __init__(self, subject: str, ckr: str = "") -> None:
-        """Keep both values; `ckr` is empty where the token was not asked."""
+        """Keep both values; `ckr` is empty where the token returned none."""
         super().__init__(f"{self.meaning}: {subject}" + (f" ({ckr})" if ckr else ""))
         self.subject = subject
         self.ckr = ckr
@@ -47,9 +47,9 @@ class TokenLeftAlone(TokenUnavailable):
 
 
 class ModuleForked(TokenUnavailable):
-    """The module was initialised by the parent process (PKCS#11 v2.40 section 2.4)."""
+    """The token was opened by the parent process (PKCS#11 v2.40 section 2.4)."""
 
-    meaning = "the PKCS#11 module belongs to the parent process, load it only after the fork"
+    meaning = "the token was opened by the parent process, open it again after the fork"
 
 
 class LockHeld(TokenUnavailable):

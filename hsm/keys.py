@@ -41,7 +41,7 @@ _PSS_HASH = {
 }
 
 
-_WRONG_TAG = {"EncryptedDataInvalid", "EncryptedDataLenRange", "GeneralError"}
+_WRONG_TAG = {"CKR_ENCRYPTED_DATA_INVALID", "CKR_ENCRYPTED_DATA_LEN_RANGE", "CKR_GENERAL_ERROR"}
 """Return values of C_Decrypt for an AES-GCM tag that does not match; tokens do not agree on one."""
 
 
@@ -217,8 +217,8 @@ class WrappingKey:
         except TokenUnavailable as error:
             if error.ckr not in _WRONG_TAG:
                 raise
-            # GeneralError, which is what SoftHSM says, may also be a token that has broken down.
-            # If the key still encrypts, then it was the ciphertext that was wrong.
+            # SoftHSM says CKR_GENERAL_ERROR, which may also be a token that has broken down. If the
+            # key still encrypts, then it was the ciphertext that was wrong.
             self.encrypt(b"", b"")
             raise IntegrityFailed(self.label, error.ckr) from error
 

@@ -1,4 +1,4 @@
-"""A PKCS#11 module in this process: initialised once, with locks, and never across a fork.
+"""A PKCS#11 module in this process: initialised once, with locks, and anew in a forked child.
 
 python-pkcs11 0.10 calls `C_Initialize(NULL)`, which tells the module that one thread will use it
 (PKCS#11 v2.40 section 5.4). Threads then corrupt SoftHSM's memory, and other modules refuse the
@@ -29,6 +29,7 @@ from hsm.errors import (
     TokenNotFound,
     TokenUnavailable,
 )
+from hsm.failures import ckr_of
 from hsm.key_kinds import Attributes
 from hsm.openssl_errors import forget_openssl_errors
 from hsm.recovery import Breaker, Gate
@@ -37,7 +38,7 @@ LOCK_PATIENCE = 30.0
 """Seconds that a lock file is waited for."""
 
 RESTART_PATIENCE = 5.0
-"""Seconds that the calls under way are given to end before a module is restarted."""
+"""Seconds that the calls under way are given to end before a module is restarted or forked."""
 
 _LOCK_POLL = 0.01
 _CKF_OS_LOCKING_OK = 0x2
@@ -61,11 +62,8 @@ _MEANINGS: dict[type[pkcs11.PKCS11Error], type[HsmError]] = {
 
 
 def meaning_of(error: pkcs11.PKCS11Error, subject: str) -> HsmError:
-    """This package's error for a return value; `ckr` is python-pkcs11's spelling of it."""
-    # Return values that python-pkcs11 does not know come as the bare class with a sentence.
-    known = type(error) is not pkcs11.PKCS11Error
-    ckr = type(error).__name__ if known else str(error)
-    return _MEANINGS.get(type(error), TokenUnavailable)(subject, ckr)
+    """This package's error for a return value."""
+    return _MEANINGS.get(type(error), TokenUnavailable)(subject, ckr_of(error))
 
 
 class _InitializeArgs(ctypes.Structure):
@@ -125,6 +123,8 @@ class Module:
     """Every call into the module is made inside, so that none is under way in a restart."""
     epoch: int = 0
     """Counts the restarts; a session of an earlier epoch must not even be closed."""
+    calm_at_fork: bool = True
+    """Whether no call was under way when this process last forked."""
 
     def check_process(self) -> None:
         """Raises: ModuleForked in any process but the one that loaded the module."""
@@ -143,8 +143,7 @@ class Module:
             self.epoch += 1
             self.logins.clear()
             self.library.finalize()  # does nothing but where `_initialise_own_list` had work
-            finalize = _C_Finalize(self.functions.functions[_FINALIZE])
-            _accept(finalize(None), str(self.path), _CKR_NOT_INITIALIZED)
+            _finalise(self.functions, self.path)
             _initialise(self.functions, self.path, self.arguments)
             _initialise_own_list(self.library)
 
@@ -239,9 +238,10 @@ class Module:
         return free[0].get_token()
 
 
-# C_Initialize acts on the whole process, so what was initialised is the process's to remember.
-_LOADED: dict[Path, Module] = {}
-_LOADING = threading.Lock()
+# C_Initialize acts on the whole process, so what was initialised is the process's to remember. Each
+# is named by its number, for a forked child has the memory of its parent; a lock may be held in it.
+_LOADED: dict[tuple[int, Path], Module] = {}
+_LOADING: dict[int, threading.Lock] = {}
 
 
 def pin_digest(pin: str) -> bytes:
@@ -256,22 +256,39 @@ def _description(token: pkcs11.Token) -> tuple[str, str, str, str]:
 
 def is_loaded(path: Path) -> bool:
     """Whether this process, or the parent it was forked from, has loaded the module."""
-    return path.resolve() in _LOADED
+    return path.resolve() in {loaded for _, loaded in _LOADED}
 
 
 def load_module(path: Path, arguments: str = "") -> Module:
     """The module at this path, initialised with the arguments of the process's first call.
 
-    Raises: TokenUnavailable when it cannot be loaded, ModuleForked after a fork.
+    Raises: TokenUnavailable when it cannot be loaded, ModuleForked in a child that was forked while
+    a call was under way.
     """
-    where = path.resolve()
-    module = _LOADED.get(where)
+    process = os.getpid()
+    wanted = process, path.resolve()
+    module = _LOADED.get(wanted)
     if module is None:
-        with _LOADING:
-            module = _LOADED.get(where) or _load(where, arguments)
-            _LOADED[where] = module
-    module.check_process()
+        with _LOADING.setdefault(process, threading.Lock()):
+            module = _LOADED.get(wanted)
+            if module is None:
+                module = _LOADED[wanted] = _load(wanted[1], arguments)
+                _keep_calm_in_forks(module)
     return module
+
+
+def _keep_calm_in_forks(module: Module) -> None:
+    """Let no call be under way while the process forks, or the child finds locks that stay held."""
+
+    def before() -> None:
+        if os.getpid() == module.process:
+            module.calm_at_fork = module.gate.close(RESTART_PATIENCE)
+
+    def after_in_parent() -> None:
+        if os.getpid() == module.process:
+            module.gate.open()
+
+    os.register_at_fork(before=before, after_in_parent=after_in_parent)
 
 
 def _load(path: Path, module_arguments: str) -> Module:
@@ -283,19 +300,31 @@ def _load(path: Path, module_arguments: str) -> Module:
     get_function_list.restype = ctypes.c_ulong
     _accept(get_function_list(ctypes.byref(table)), str(path))
     functions: _FunctionList = table.contents
-    _initialise(functions, path, module_arguments)
+    inherited = [module for (_, loaded), module in _LOADED.items() if loaded == path]
+    if inherited and not inherited[-1].calm_at_fork:
+        raise ModuleForked(str(path), "a call was under way at the fork")
+    if _initialise(functions, path, module_arguments) != _CKR_OK and inherited:
+        # SoftHSM does not see by itself that it is in a child (PKCS#11 v2.40 section 5.4).
+        _finalise(functions, path)
+        _initialise(functions, path, module_arguments)
     # `lib.__init__` would call C_Initialize(NULL); `__new__` alone opens the function list.
     library = _pkcs11.lib.__new__(_pkcs11.lib, str(path))  # type: ignore[call-arg]  # no stub of it
     _initialise_own_list(library)
     return Module(path, library, functions, os.getpid(), module_arguments)
 
 
-def _initialise(functions: _FunctionList, path: Path, text: str) -> None:
+def _initialise(functions: _FunctionList, path: Path, text: str) -> int:
     initialize = _C_Initialize(functions.functions[_INITIALIZE])
     arguments = _InitializeArgs(flags=_CKF_OS_LOCKING_OK, reserved=text.encode() or None)
-    answer = initialize(ctypes.byref(arguments))
+    answer: int = initialize(ctypes.byref(arguments))
     forget_openssl_errors()
     _accept(answer, str(path), _CKR_ALREADY_INITIALIZED)
+    return answer
+
+
+def _finalise(functions: _FunctionList, path: Path) -> None:
+    finalize = _C_Finalize(functions.functions[_FINALIZE])
+    _accept(finalize(None), str(path), _CKR_NOT_INITIALIZED)
 
 
 def _initialise_own_list(library: _pkcs11.lib) -> None:
@@ -327,7 +356,10 @@ def exclusive(path: Path, patience: float = LOCK_PATIENCE) -> Iterator[None]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w") as lock:
         _wait_for(lock, path, patience)
-        yield
+        try:
+            yield
+        finally:  # closing alone would leave it to a child that was forked meanwhile
+            fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def _wait_for(lock: IO[str], path: Path, patience: float) -> None:

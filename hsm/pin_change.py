@@ -13,7 +13,12 @@ from hsm.module import exclusive, pin_digest
 from hsm.pins import is_file, new_pin_file, random_pin, read_pin
 from hsm.token import Token
 
-_LEFT_AS_IT_WAS = {"FunctionNotSupported", "PinInvalid", "PinLenRange", "PinIncorrect"}
+_LEFT_AS_IT_WAS = {
+    "CKR_FUNCTION_NOT_SUPPORTED",
+    "CKR_PIN_INVALID",
+    "CKR_PIN_LEN_RANGE",
+    "CKR_PIN_INCORRECT",
+}
 
 
 def change_pin(open_token: Callable[[], Token], changed: Callable[[], None]) -> None:

@@ -20,7 +20,9 @@ PIN_PAD = Path("pinpad:")
 
 CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 
-_LONGEST = 4096
+LONGEST_PIN_FILE = 4096
+"""Octets; what is longer is some other file."""
+
 _PIN_OCTETS = 12
 
 
@@ -49,26 +51,25 @@ def read_pins(source: Path) -> list[str]:
 
 
 def read_pin(source: Path) -> str:
-    """The PIN, without the end of its line; 4,096 octets at most. Raises: PinUnreadable."""
+    """The PIN, without the end of its line. Raises: PinUnreadable."""
+    kind, _, name = str(source).partition(":")
     try:
-        octets = _octets(source)
-        text = octets.decode().rstrip("\n")
+        if kind == "fd":
+            octets = os.pread(int(name), LONGEST_PIN_FILE + 1, 0)
+        elif kind == "credential":
+            octets = _start_of(Path(os.environ[CREDENTIALS_DIRECTORY]) / name)
+        else:
+            octets = _start_of(source)
+        if len(octets) > LONGEST_PIN_FILE:
+            raise PinUnreadable(str(source), f"longer than {LONGEST_PIN_FILE} octets")
+        return octets.decode().rstrip("\n")
     except (OSError, ValueError, KeyError) as error:
         raise PinUnreadable(str(source)) from error
-    if len(octets) > _LONGEST:
-        raise PinUnreadable(str(source))
-    return text
 
 
-def _octets(source: Path) -> bytes:
-    """At most one more than a PIN may have: a device may have no end."""
-    kind, _, name = str(source).partition(":")
-    if kind == "fd":
-        return os.pread(int(name), _LONGEST + 1, 0)
-    is_given = kind == "credential"
-    path = Path(os.environ[CREDENTIALS_DIRECTORY]) / name if is_given else source
+def _start_of(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(_LONGEST + 1)
+        return file.read(LONGEST_PIN_FILE + 1)
 
 
 def keep_pin(path: Path) -> str:

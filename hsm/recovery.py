@@ -110,15 +110,23 @@ class Gate:
 
     @contextmanager
     def alone(self, patience: float) -> Iterator[bool]:
+        """As `close`, until the block ends."""
+        empty = self.close(patience)
+        try:
+            yield empty
+        finally:
+            self.open()
+
+    def close(self, patience: float) -> bool:
         """Let nobody in and wait for all to be out; False when the seconds are over before."""
         with self._changed:
             while self._closed:
                 self._changed.wait()
             self._closed = True
-            empty = self._changed.wait_for(lambda: self._inside == 0, patience)
-        try:
-            yield empty
-        finally:
-            with self._changed:
-                self._closed = False
-                self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._inside == 0, patience)
+
+    def open(self) -> None:
+        """Let everybody in again."""
+        with self._changed:
+            self._closed = False
+            self._changed.notify_all()

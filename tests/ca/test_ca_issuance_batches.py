@@ -41,7 +41,7 @@ def nth(number: int, answer: Answer) -> Answer:
 
 
 def gone(_: bytes) -> bytes:
-    raise TokenUnavailable("issuing", "DeviceRemoved")
+    raise TokenUnavailable("issuing", "CKR_DEVICE_REMOVED")
 
 
 def recording(store: MemoryIssuance, answer: Answer | None = None) -> list[PreparedCertificate]:

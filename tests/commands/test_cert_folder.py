@@ -219,7 +219,7 @@ def test_a_token_that_signs_nothing_ends_the_run_and_the_next_one_goes_on(
     tillid: Operator, folders: Folders, parts: Assembly
 ) -> None:
     def gone(_: bytes) -> bytes:
-        raise TokenUnavailable("issuing", "DeviceRemoved")
+        raise TokenUnavailable("issuing", "CKR_DEVICE_REMOVED")
 
     file, issuer = folders.a_request("a"), parts.issuing()
     assert isinstance(issuer.key, ec.EllipticCurvePrivateKey)

@@ -13,7 +13,7 @@ from hsm.errors import KeyNotFound, KeyUnfit, PinUnreadable, TokenUnavailable
 from hsm.keys import TokenECPrivateKey
 from hsm.labels import HEALTH_KEY
 from hsm.module import load_module
-from hsm.pins import credential, read_pin
+from hsm.pins import LONGEST_PIN_FILE, credential, read_pin
 from hsm.token import Token
 from server.problem_rows import ROWS
 from server.problems import problem_of
@@ -177,6 +177,22 @@ def test_a_pin_that_cannot_be_read_is_said_so(source: str, monkeypatch: pytest.M
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     with pytest.raises(PinUnreadable):
         read_pin(Path(source))
+
+
+def test_a_file_too_long_for_a_pin_is_refused_and_read_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    file = tmp_path / "pin"
+    file.write_text("1" * LONGEST_PIN_FILE)
+    assert read_pin(file) == "1" * LONGEST_PIN_FILE
+    file.write_text("1" * (LONGEST_PIN_FILE + 1))
+    with file.open("rb") as opened:
+        for source in (file, Path("credential:pin"), Path(f"fd:{opened.fileno()}")):
+            with pytest.raises(PinUnreadable, match="4096"):
+                read_pin(source)
+    with pytest.raises(PinUnreadable):
+        read_pin(Path("/dev/zero"))
 
 
 BY_DESCRIPTOR = """

@@ -110,11 +110,11 @@ with ThreadPoolExecutor(2) as threads:
 @pytest.mark.parametrize(
     ("ckr", "name"),
     [
-        (DEVICE_ERROR, "DeviceError"),
-        (DEVICE_REMOVED, "DeviceRemoved"),
-        (GENERAL_ERROR, "GeneralError"),
-        (SESSION_HANDLE_INVALID, "SessionHandleInvalid"),
-        (USER_NOT_LOGGED_IN, "UserNotLoggedIn"),
+        (DEVICE_ERROR, "CKR_DEVICE_ERROR"),
+        (DEVICE_REMOVED, "CKR_DEVICE_REMOVED"),
+        (GENERAL_ERROR, "CKR_GENERAL_ERROR"),
+        (SESSION_HANDLE_INVALID, "CKR_SESSION_HANDLE_INVALID"),
+        (USER_NOT_LOGGED_IN, "CKR_USER_NOT_LOGGED_IN"),
     ],
 )
 def test_one_fault_costs_one_signature_and_nothing_is_signed_twice(
@@ -126,13 +126,13 @@ def test_one_fault_costs_one_signature_and_nothing_is_signed_twice(
 
 def test_an_outage_is_answered_at_once_and_ends_by_itself(shim: Shim) -> None:
     said = run_python(OUTAGE, str(shim.folder), **shim.environment)
-    told = ["TokenLeftAlone DeviceRemoved", "TokenUnavailable DeviceRemoved"]
+    told = ["TokenLeftAlone CKR_DEVICE_REMOVED", "TokenUnavailable CKR_DEVICE_REMOVED"]
     assert said == f"{told} True True True 1"
 
 
 def test_a_locked_pin_is_said_so_and_works_again_once_unlocked(shim: Shim) -> None:
     said = run_python(LOCKED_PIN, str(shim.folder), **shim.environment)
-    assert said == "TokenUnavailable UserNotLoggedIn, PinRejected PinLocked, signed"
+    assert said == "TokenUnavailable CKR_USER_NOT_LOGGED_IN, PinRejected CKR_PIN_LOCKED, signed"
 
 
 def test_a_slow_call_holds_up_no_other(shim: Shim) -> None:
@@ -187,10 +187,10 @@ def test_a_token_that_fails_three_times_is_left_alone_and_then_tried_by_one() ->
     breaker = Breaker("token", clock)
     for _ in range(3):
         assert not breaker.admit()
-        breaker.failed("DeviceError")
+        breaker.failed("CKR_DEVICE_ERROR")
     with pytest.raises(TokenUnavailable) as refusal:
         breaker.admit()
-    assert (refusal.value.subject, refusal.value.ckr) == ("token", "DeviceError")
+    assert (refusal.value.subject, refusal.value.ckr) == ("token", "CKR_DEVICE_ERROR")
     clock.seconds = 1.0
     assert breaker.admit()
     with pytest.raises(TokenUnavailable):
@@ -205,13 +205,13 @@ def test_a_token_that_goes_on_failing_is_tried_less_often() -> None:
     clock, waited = Clock(), []
     breaker = Breaker("token", clock)
     for _ in range(3):
-        breaker.failed("DeviceError")
+        breaker.failed("CKR_DEVICE_ERROR")
     for _ in range(5):
         began = clock.seconds
         while not is_admitted(breaker):
             clock.seconds += 0.5
         waited.append(clock.seconds - began)
-        breaker.failed("DeviceError")
+        breaker.failed("CKR_DEVICE_ERROR")
     assert waited == [1.0, 2.0, 4.0, 4.0, 4.0]
 
 
@@ -225,8 +225,8 @@ def is_admitted(breaker: Breaker) -> bool:
 def test_only_failures_in_a_row_count() -> None:
     breaker = Breaker("token", Clock())
     for _ in range(5):
-        breaker.failed("DeviceError")
-        breaker.failed("DeviceError")
+        breaker.failed("CKR_DEVICE_ERROR")
+        breaker.failed("CKR_DEVICE_ERROR")
         breaker.succeeded()
         assert not breaker.admit()
 

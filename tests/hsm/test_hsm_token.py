@@ -3,6 +3,7 @@
 import _ctypes
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -94,7 +95,7 @@ def test_an_unknown_key_is_not_found(token: Token) -> None:
     assert not token.has_key("nobody")
     with pytest.raises(KeyNotFound) as refusal:
         token.private_key("nobody")
-    assert (refusal.value.subject, refusal.value.ckr) == ("nobody", "NoSuchKey")
+    assert (refusal.value.subject, refusal.value.ckr) == ("nobody", "")
 
 
 def test_an_unknown_curve_is_refused(token: Token) -> None:
@@ -226,7 +227,7 @@ def test_a_wrong_pin_is_rejected_and_not_tried_twice(softhsm: SoftHsm, tmp_path:
     wrong.pin_file.write_text("not the PIN\n")
     with pytest.raises(PinRejected) as refusal:
         Token.open(wrong)
-    assert refusal.value.ckr == "PinIncorrect"
+    assert refusal.value.ckr == "CKR_PIN_INCORRECT"
     with pytest.raises(PinRejected) as refusal:
         Token.open(wrong)
     assert refusal.value.ckr == "not tried again"
@@ -300,9 +301,74 @@ def in_forked_child(action: object) -> str:
         return pipe.read().decode()
 
 
-def test_a_forked_child_may_not_use_the_parents_module(token: Token) -> None:
+def test_a_forked_child_may_not_use_what_the_parent_opened(token: Token) -> None:
     key = token.generate_ec_key("fork", P256)
     assert in_forked_child(lambda: key.sign(b"x", ECDSA)) == ModuleForked.__name__
-    assert in_forked_child(lambda: Token.open(token.location)) == ModuleForked.__name__
+    assert in_forked_child(token.close) == ModuleForked.__name__
     assert in_forked_child(lambda: token.generate_ec_key("child", P256)) == ModuleForked.__name__
     key.public_key().verify(key.sign(b"parent", ECDSA), b"parent", ECDSA)
+
+
+def sign_afresh(location: TokenLocation) -> None:
+    """Open the token in this process, sign, and let a child of its own do the same."""
+    key = Token.open(location).private_key("fork-afresh")
+    key.public_key().verify(key.sign(b"child", ECDSA), b"child", ECDSA)  # type: ignore[call-arg]
+
+
+def test_a_forked_child_that_opens_the_token_itself_signs_and_so_does_its_own_child(
+    token: Token,
+) -> None:
+    key = token.generate_ec_key("fork-afresh", P256)
+
+    def child() -> None:
+        sign_afresh(token.location)
+        assert in_forked_child(lambda: sign_afresh(token.location)) == "nothing"
+        sign_afresh(token.location)
+
+    assert in_forked_child(child) == "nothing"
+    key.public_key().verify(key.sign(b"parent", ECDSA), b"parent", ECDSA)
+
+
+def test_children_that_are_forked_while_threads_sign_all_sign(token: Token) -> None:
+    key, stop = token.generate_ec_key("fork-busy", P256), threading.Event()
+
+    def sign_on(_: int) -> int:
+        signed = 0
+        while not stop.is_set():
+            key.sign(b"m", ECDSA)
+            signed += 1
+        return signed
+
+    def child() -> None:
+        Token.open(token.location).check_health()
+
+    with ThreadPoolExecutor(3) as threads:
+        signing = [threads.submit(sign_on, number) for number in range(3)]
+        said = [in_forked_child(child) for _ in range(20)]
+        stop.set()
+    assert said == ["nothing"] * 20
+    assert all(each.result() > 0 for each in signing)
+
+
+def test_a_child_that_was_forked_in_the_midst_of_a_call_is_refused(
+    token: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hsm.module.RESTART_PATIENCE", 0.01)
+    module = load_module(token.location.module)
+    with module.gate.inside():
+        assert in_forked_child(lambda: Token.open(token.location)) == ModuleForked.__name__
+    assert in_forked_child(lambda: Token.open(token.location)) == "nothing"
+
+
+def test_a_lock_that_was_held_at_a_fork_is_free_when_the_parent_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "fork.lock"
+    with exclusive(path):
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+    try:
+        with exclusive(path, patience=0):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
