@@ -62,7 +62,8 @@ class Issuer:
     `profiles` are the names of those it may issue under, None when it may under any; `algorithm` is
     how its key signs, `known_key` the key that relying parties verify with: the one in the
     certificate, or the token's own while there is none; and `key_identifier` says which that is.
-    Certificates are spread over `shards` of its CRL, if there are any; those `in_force` are served.
+    Certificates are spread over `shards` of its CRL, if there are any; those `in_force` are served,
+    0 for the complete one.
     """
 
     name: IssuerName
@@ -72,7 +73,7 @@ class Issuer:
     urls: StatusUrls
     profiles: frozenset[str] | None = None
     shards: int = 0
-    in_force: frozenset[int] = frozenset()
+    in_force: frozenset[int] = frozenset({0})
     algorithm: SignatureAlgorithm = field(init=False, repr=False, compare=False)
     known_key: object = field(init=False, repr=False, compare=False)
     key_identifier: x509.AuthorityKeyIdentifier = field(init=False, repr=False, compare=False)
@@ -91,15 +92,16 @@ class Issuer:
         Raises:
             Refused: relying parties would find no CRL at the address that the certificate names.
         """
-        if not self.shards or not profile.status_urls or profile.certificate_authority:
+        if not profile.status_urls or profile.certificate_authority:
             return 0
-        shard = 1 + serial_number % self.shards
+        shard = 1 + serial_number % self.shards if self.shards else 0
         if shard not in self.in_force:
+            which = f"shard {shard} of the CRL" if shard else "the CRL"
             raise Refused(
                 Finding(
-                    "issuer.shard",
+                    "issuer.crl",
                     "RFC 5280 4.2.1.13, CA/B BR 7.1.2.11.2",
-                    f"shard {shard} of the CRL of {self.name} is not served yet",
+                    f"{which} of {self.name} is not served yet, or has ended",
                     "wait until the service has made it, or run: tillid crl issue",
                 )
             )

@@ -160,7 +160,7 @@ class Assembly:
         record = self.issuers.get(name)
         issuer = self._able(record)
         self.tokens.check_for_use(record.token, record.key_label)
-        return self._with_shards(issuer)
+        return self._with_crls(issuer)
 
     def crl_signer(self, record: IssuerRecord) -> IssuingKey:
         """An issuer as the signer of its CRLs, whose dates never go back: the clock may lie behind.
@@ -191,10 +191,8 @@ class Assembly:
             raise KeyUnfit(record.key_label, "it is not the key of the issuer's certificate")
         return record.with_key(key)
 
-    def _with_shards(self, issuer: Issuer) -> Issuer:
-        """The issuer with the shards of its CRL that relying parties can fetch."""
-        if not issuer.shards:
-            return issuer
+    def _with_crls(self, issuer: Issuer) -> Issuer:
+        """The issuer with the complete CRL and the shards of it that relying parties can fetch."""
         found = self.crl_work.in_force(
             issuer.name, issuer.shards, lambda: self._in_force(issuer.name)
         )
@@ -205,9 +203,9 @@ class Assembly:
         return frozenset(
             each.shard
             for each in self.crls.lists(name)
-            if each.shard > COMPLETE
+            if each.shard != DELTA
             and each.next_update > now
-            and self.crl_file(name, each.shard).is_file()
+            and (each.shard == COMPLETE or self.crl_file(name, each.shard).is_file())
         )
 
     def issuing(self, profile: Profile | None = None, authority: str | None = None) -> Issuer:

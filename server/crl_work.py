@@ -25,12 +25,14 @@ class CrlWork:
     def in_force(
         self, name: str, shards: int, look: Callable[[], frozenset[int]]
     ) -> frozenset[int]:
-        """The shards that can be fetched, as a look of a moment ago showed them; all or asked anew.
+        """What can be fetched, as a look of a moment ago showed it; all or asked anew.
+
+        0 is the complete CRL, and the others are so many shards.
 
         Batches ask again and again, and one look asks for each shard.
         """
         at, found = self._in_force.get((name, shards), (0.0, frozenset[int]()))
-        if len(found) < shards or time.monotonic() - at > _SEEN_SECONDS:
+        if len(found) <= shards or time.monotonic() - at > _SEEN_SECONDS:
             found = look()
             self._in_force[(name, shards)] = (time.monotonic(), found)
         return found

@@ -102,6 +102,7 @@ CLASSES = {
     },
     "10. a certificate names a CRL that is not there": {
         "server/test_crl_lists.py": (
+            "test_nothing_is_issued_without_a_crl_or_once_the_last_one_has_ended",
             "test_nothing_is_issued_under_a_shard_that_cannot_be_fetched",
         ),
         "commands/test_ceremony_verbs.py": (

@@ -23,6 +23,7 @@ from revocation.publication import DELTA, NEVER
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
+from server.crl_work import CrlWork
 from server.crls import last_crls, renew_crl
 from server.jobs import run_job
 from server.metrics import Metrics
@@ -188,13 +189,36 @@ def test_nothing_is_issued_under_a_shard_that_cannot_be_fetched(
         with pytest.raises(Refused) as refusal:
             [a_server(parts) for _ in range(200)]
         (finding,) = refusal.value.findings
-        assert finding.rule == "issuer.shard"
+        assert finding.rule == "issuer.crl"
         assert ask(app, f"/crl/issuing/{SHARDS + 1}.crl").status == 404
         run_job("renew-crls", parts, metrics)
         assert url_of(a_server(parts)).startswith("http://127.0.0.1:8080/crl/issuing/")
         assert ask(app, f"/crl/issuing/{SHARDS + 1}.crl").status == 200
     finally:
         configure(parts, IssuerPolicy(crl_shards=SHARDS, crl_deltas=True))
+
+
+def test_nothing_is_issued_without_a_crl_or_once_the_last_one_has_ended(
+    softhsm: SoftHsm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with an_installation(softhsm, tmp_path / "state") as parts:
+        latest = parts.crls.latest(ISSUING)
+        assert latest is not None
+        later = latest.next_update + timedelta(seconds=1)
+        for place, instead in (
+            ("records.crls.Crls.lists", lambda _, __: []),
+            ("server.assembly.utc_now", lambda: later),
+        ):
+            forgetful = replace(parts, crl_work=CrlWork())
+            with monkeypatch.context() as patched:
+                patched.setattr(place, instead)
+                with pytest.raises(Refused) as refusal:
+                    a_server(forgetful)
+            (finding,) = refusal.value.findings
+            assert finding.rule == "issuer.crl"
+            assert finding.sentence == "the CRL of issuing is not served yet, or has ended"
+        assert parts.certificates.find(profile="tls-server") == []
+        a_server(parts)
 
 
 def test_a_lost_shard_is_put_back(app: PublicApp, parts: Assembly, metrics: Metrics) -> None:

@@ -28,7 +28,7 @@ from server.logs import get_logger, log_to
 from server.metrics import Metrics
 from server.public import PublicApp
 from tests.support.ca_builders import a_root
-from tests.support.installation import an_installation
+from tests.support.installation import an_installation, before_its_first_crl
 from tests.support.ocsp_client import an_issued_serial, request_for, said
 from tests.support.revocation_pki import new_key
 from tests.support.softhsm import SoftHsm
@@ -239,7 +239,7 @@ def test_a_new_issuer_is_known_at_once(softhsm: SoftHsm, tmp_path: Path, metrics
 def test_readiness_names_everything_that_lacks(
     softhsm: SoftHsm, tmp_path: Path, metrics: Metrics
 ) -> None:
-    with an_installation(softhsm, tmp_path / "state") as parts:
+    with before_its_first_crl(softhsm, tmp_path / "state") as parts:
         answer = ask(PublicApp(parts, metrics), "/readyz")
     assert answer.status == 503
     assert b"issuing: no CRL in force\nissuing: no OCSP responder\n" in answer.body

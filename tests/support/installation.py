@@ -10,6 +10,7 @@ from revocation.publication import CrlScope, Pace
 from server.assembly import Assembly, assembled
 from server.ceremony import hold_ceremony
 from server.clock import utc_now
+from server.crls import renew_crl
 from server.settings_sources import load_settings
 from server.watch import open_changes
 from tests.support.softhsm import SoftHsm
@@ -36,7 +37,20 @@ class Unpaced(Pace):
 
 @contextmanager
 def an_installation(softhsm: SoftHsm, state: Path, **environment: str) -> Iterator[Assembly]:
-    """Settings, database, tokens and both issuers; `environment` as TILLID_SECTION__KEY."""
+    """Settings, database, tokens, both issuers and their CRLs, so that they may issue.
+
+    `environment` is given as TILLID_SECTION__KEY.
+    """
+    with before_its_first_crl(softhsm, state, **environment) as parts:
+        record = parts.issuing_record()
+        if parts.crls.latest(record.name) is None:
+            renew_crl(parts, record, utc_now())
+        yield parts
+
+
+@contextmanager
+def before_its_first_crl(softhsm: SoftHsm, state: Path, **environment: str) -> Iterator[Assembly]:
+    """As `an_installation`, when the ceremony was held and no more."""
     state.mkdir(mode=0o700, exist_ok=True)
     given = state / "tillid.toml"
     if given.exists() and "[directories." in given.read_text():

@@ -21,7 +21,7 @@ from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
 from server.crls import renew_crl
-from tests.support.installation import an_installation, leave_nothing_to_watch
+from tests.support.installation import before_its_first_crl, leave_nothing_to_watch
 from tests.support.service import Service, quiet_port
 from tests.support.softhsm import SoftHsm
 from tests.support.status_matrix import Party, State, Verdict
@@ -59,7 +59,7 @@ def a_shard_town(softhsm: SoftHsm, folder: Path) -> Iterator[Party]:
     }
     files = folder / "relying-party"
     files.mkdir()
-    with an_installation(softhsm, folder / "state", **environment) as parts:
+    with before_its_first_crl(softhsm, folder / "state", **environment) as parts:
         _befall(parts, files)
     service = Service(folder / "state", environment).start()
     try:

@@ -100,6 +100,7 @@ class _Founding:
         for _ in hold_ceremony(self.parts, "Tillid Test", "DK", then):
             pass
         ensure_ocsp_signer(self.parts, self.parts.issuers.get(issuing), then)
+        renew_crl(self.parts, self.parts.issuers.get(issuing), self.now)  # nothing is issued before
         self._issue(_OLDER, then)
         self._answer_by_the_first_signer(BY_FIRST_SIGNER)
         assert ensure_ocsp_signer(self.parts, self.parts.issuers.get(issuing), self.now)
