@@ -7,6 +7,7 @@ show up later (RFC 5280 section 4).
 import re
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -63,6 +64,18 @@ def read_certificates(octets: bytes) -> list[x509.Certificate]:
     if not found:
         raise MalformedRequest(_WHAT, "the file holds PEM, and no certificate in it")
     return found
+
+
+def read_first_of_chain(octets: bytes) -> x509.Certificate:
+    """As `read_certificate`, or the first of several of which each is signed by the next.
+
+    Raises:
+        MalformedRequest: as `read_certificates`; there are several, and they are no chain.
+    """
+    found = read_certificates(octets)
+    if not all(is_signed_by(each, above) for each, above in pairwise(found)):
+        raise MalformedRequest(_WHAT, f"there are {len(found)}, and not each is signed by the next")
+    return found[0]
 
 
 def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

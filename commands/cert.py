@@ -130,16 +130,19 @@ def status(certificate: str) -> Result:
 
 
 def place_of(text: str) -> "tuple[IssuerName, SerialNumber]":
-    """ISSUER/SERIAL, or the file of a certificate that one of our issuers signed."""
+    """ISSUER/SERIAL, or the file of a certificate that one of our issuers signed.
+
+    The file may hold the chain above it, too.
+    """
     from cryptography.hazmat.primitives import hashes
 
-    from ca.foreign_certificates import MAX_PEM_OCTETS, read_certificate
+    from ca.foreign_certificates import MAX_PEM_OCTETS, read_first_of_chain
     from ca.identifiers import IssuerName, SerialNumber
     from records.errors import NotFound
 
     issuer, slash, serial = text.partition("/")
     if is_file(text):
-        certificate = read_certificate(read_octets(text, MAX_PEM_OCTETS))
+        certificate = read_first_of_chain(read_octets(text, MAX_PEM_OCTETS))
         with installation() as parts:
             wanted = certificate.fingerprint(hashes.SHA256()).hex()
             found = parts.certificates.find(fingerprint=wanted)

@@ -90,6 +90,23 @@ def test_what_is_exported_is_what_was_issued(
     assert done.result["certificates"] == len(wanted)
 
 
+def test_a_file_with_the_chain_names_its_first_and_with_two_of_ours_none(
+    office: Office, tillid: Operator, web: Path
+) -> None:
+    whole = web.with_name("whole.pem")
+    tillid("cert", "export", web, "--chain", "--out", whole)
+    assert tillid("cert", "show", whole).result["serial_number"] in place_of(office, web)
+
+    blocks = whole.read_bytes().split(b"-----END CERTIFICATE-----\n")[:-1]
+    swapped = web.with_name("swapped.pem")
+    swapped.write_bytes(b"".join(each + b"-----END CERTIFICATE-----\n" for each in blocks[::-1]))
+    twice = web.with_name("twice.pem")
+    twice.write_bytes(web.read_bytes() * 2)
+    for file in (swapped, twice):
+        assert tillid("cert", "revoke", file, "--reason", "superseded").code == 2
+    assert tillid("cert", "show", web).result["status"] == "issued"
+
+
 def test_openssl_reads_the_chain_in_pkcs7(tillid: Operator, web: Path) -> None:
     out = web.with_name("web.p7b")
     tillid("cert", "export", web, "--format", "pkcs7", "--chain", "--out", out)
