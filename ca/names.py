@@ -37,8 +37,8 @@ _ORGANIZATION = re.compile(
 )
 _LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}")
 _PRINTABLE_STRING = re.compile(r"[A-Za-z0-9 '()+,./:=?-]*")
-# The Latin letters that Unicode recommends for identifiers (UTS 39 section 3.1) and those of Skolt
-# Sami: no phonetic letters, small capitals or ligatures, which look like others.
+# Latin letters that languages write names with, those of Skolt Sami among them: no phonetic ones,
+# small capitals or ligatures, which look like others.
 _LETTERS = (
     "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0130\u0134-\u013e\u0141-\u0148\u014a-\u017e"
     "\u018f\u0259\u01a0\u01a1\u01af\u01b0\u01cd-\u01dc\u01de-\u01f0\u01f4\u01f5\u01f8-\u021b"

@@ -58,9 +58,9 @@ def verify(
     """
     from audit.errors import ChainBroken
     from audit.log import verify_log
+    from hsm.labels import AUDIT_KEY
     from records.audit_log import audit_log
     from server.assembly import AUDIT_ORIGIN
-    from server.tokens import AUDIT_KEY
 
     outside = () if witness is None else _heads_in(witness)
     # A log is verified above all when somebody has been at the database.

@@ -97,8 +97,8 @@ def _require_empty(folder: Path) -> None:
 
 def _log(parts: "Assembly") -> tuple[dict[str, Any], Files]:
     """Verify the whole log with its payloads; what was found, and the files that say so."""
+    from hsm.labels import AUDIT_KEY
     from records.audit_log import audit_log
-    from server.tokens import AUDIT_KEY
 
     public = parts.tokens.service_key(AUDIT_KEY).public_key()
     with audit_log(parts.database) as log:

@@ -28,8 +28,8 @@ def _checkpoint(group: click.Group) -> None:
     @verb(group, example="tillid audit checkpoint")
     def checkpoint() -> Result:
         """Print the latest signed head and the log's public key, to be kept elsewhere."""
+        from hsm.labels import AUDIT_KEY
         from records.audit_log import audit_log
-        from server.tokens import AUDIT_KEY
 
         with installation() as parts:
             with audit_log(parts.database) as log:
@@ -78,9 +78,9 @@ def _prove(group: click.Group) -> None:
 def _proof(event: int | None, old: int | None) -> Result:
     from audit.errors import ProofInvalid
     from audit.proofs import ConsistencyProof, InclusionProof, Proof
+    from hsm.labels import AUDIT_KEY
     from records.audit_log import audit_log
     from records.errors import NotFound
-    from server.tokens import AUDIT_KEY
 
     with installation() as parts:
         key = parts.tokens.service_key(AUDIT_KEY).public_key()

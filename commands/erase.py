@@ -163,7 +163,7 @@ def _public_key(file: Path | None) -> Any:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     from ca.errors import MalformedRequest
-    from server.tokens import AUDIT_KEY
+    from hsm.labels import AUDIT_KEY
 
     if file is None:
         with installation(checked=False) as parts:

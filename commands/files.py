@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -16,7 +16,25 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
 
 
-class OutFile(click.Path):
+class _Out(click.Path):
+    """A place to be written, of a name that a file can have."""
+
+    def convert(
+        self,
+        value: "str | os.PathLike[str]",
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        """The path; click fails with usage for a name that is too long."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        try:
+            path.exists()
+        except OSError as error:
+            self.fail(f"{path} cannot be written: {error.strerror}.", param, ctx)
+        return path
+
+
+class OutFile(_Out):
     """A file to be written: its folder is there and takes it, so the result will not be lost."""
 
     def __init__(self, *, stdout: bool = True) -> None:
@@ -31,41 +49,20 @@ class OutFile(click.Path):
         ctx: click.Context | None,
     ) -> Path:
         """The path; click fails with usage when nothing could be written there."""
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        path = super().convert(value, param, ctx)
         if str(path) == "-" and not self._stdout:
             self.fail("The result goes to a file.", param, ctx)
-        _check_name(self, path, param, ctx)
         if str(path) != "-" and not os.access(path.parent, os.W_OK | os.X_OK):
             self.fail(f"Nothing can be written in {path.parent}.", param, ctx)
         return path
 
 
-class OutFolder(click.Path):
-    """A folder to be written, which may be one to be made: its name is one that it can have."""
+class OutFolder(_Out):
+    """A folder to be written, which may be one to be made."""
 
     def __init__(self) -> None:
         """Take a path that is no file."""
         super().__init__(file_okay=False, path_type=Path)
-
-    def convert(
-        self,
-        value: "str | os.PathLike[str]",
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Path:
-        """The path; click fails with usage for a name that is too long."""
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        _check_name(self, path, param, ctx)
-        return path
-
-
-def _check_name(
-    kind: click.Path, path: Path, param: click.Parameter | None, ctx: click.Context | None
-) -> None:
-    try:
-        path.exists()
-    except OSError as error:
-        kind.fail(f"{path} cannot be written: {error.strerror}.", param, ctx)
 
 
 MAX_OCTETS = 1024 * 1024
@@ -88,14 +85,17 @@ def read_octets(name: str, longest: int = MAX_OCTETS) -> bytes:
     """
     try:
         if name == "-":
-            octets = sys.stdin.buffer.read(longest + 1)
-        else:
-            with Path(name).open("rb") as file:
-                octets = file.read(longest + 1)
+            return _within(sys.stdin.buffer, name, longest)
+        with Path(name).open("rb") as file:
+            return _within(file, name, longest)
     except FileNotFoundError:
         raise NotFound("file", name) from None
     except OSError as error:
         raise MalformedRequest(f"file {name}", error.strerror or "it cannot be read") from None
+
+
+def _within(stream: BinaryIO, name: str, longest: int) -> bytes:
+    octets = stream.read(longest + 1)
     if len(octets) > longest:
         raise MalformedRequest(f"file {name}", f"it is longer than {longest:,} octets")
     return octets
@@ -105,10 +105,7 @@ def read_text(path: Path) -> str:
     """The text of a file; MalformedRequest when it cannot be read or is no text."""
     try:
         with path.open("rb") as file:
-            octets = file.read(_MAX_TEXT + 1)
-        if len(octets) > _MAX_TEXT:
-            raise MalformedRequest(f"file {path}", "it is longer than 64 MiB")
-        return octets.decode()
+            return _within(file, str(path), _MAX_TEXT).decode()
     except UnicodeDecodeError:
         raise MalformedRequest(f"file {path}", "it is no text") from None
     except OSError as error:

@@ -15,10 +15,11 @@ from commands.files import check_place, read_text, write_octets
 from commands.installation import settings
 from commands.output import Result, Table
 from commands.token_names import check_token
+from hsm.labels import AUDIT_KEY
 from server.attestation import attest, differences, verify_statement
 from server.clock import utc_now
 from server.logs import log_to
-from server.tokens import AUDIT_KEY, Tokens
+from server.tokens import Tokens
 
 
 def state_tokens(names: tuple[str, ...], out: Path | None) -> Result:

@@ -15,15 +15,13 @@ class TokenName(click.ParamType[str]):
     name = "token"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name; click fails with usage for a URI that names no token."""
-        from hsm.uri import SCHEME, token_uri
+        """The name; click fails with usage for one that no token can have."""
+        from hsm.uri import check_token_name
 
-        if value.startswith(SCHEME):
-            try:
-                token_uri(value)
-            except ValueError as error:
-                # Without the value, in which a PIN may stand.
-                self.fail(f"That is no PKCS#11 URI of a token: {error}.", param, ctx)
+        try:
+            check_token_name(value)
+        except ValueError as error:  # without the value, in which a PIN may stand
+            self.fail(f"That {error}.", param, ctx)
         return value
 
 
@@ -33,8 +31,7 @@ def check_token(tokens: "Tokens", name: str, of_issuers: Iterable[str] = ()) -> 
     One that they name may come back. Raises: NotFound, HsmError.
     """
     from ca.errors import NotFound
-    from hsm.uri import SCHEME, Pkcs11Uri, token_uri
-    from server.token_places import token_label
+    from hsm.uri import SCHEME, Pkcs11Uri, token_label, token_uri
 
     uri = token_uri(name) if name.startswith(SCHEME) else Pkcs11Uri(token=name)
     if not uri.token or uri.module_path is not None:

@@ -18,7 +18,8 @@ from ca.errors import MalformedRequest
 from ca.key_quality import spki_sha256
 from ca.signatures import algorithms_of
 from hsm.errors import TokenNotFound
-from server.tokens import AUDIT_KEY, Tokens
+from hsm.labels import AUDIT_KEY
+from server.tokens import Tokens
 
 KIND = "tillid token statement 1"
 _CEILING = 1 << 20

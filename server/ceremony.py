@@ -20,12 +20,12 @@ from ca.names import SubjectName
 from ca.profiles import load_profile
 from ceremony.site import Site
 from hsm.key_kinds import KeyKind
+from hsm.labels import AUDIT_KEY
 from records.audit_log import append, audit_log
 from records.database import Database
 from server.assembly import Assembly
 from server.authorities import make_seen, renew_root_crls
 from server.clock import utc_now
-from server.tokens import AUDIT_KEY
 
 ROOT = IssuerName("root")
 ISSUING = IssuerName("issuing")

@@ -7,6 +7,7 @@ from gdpr_erasure.erasures import NewErasure
 from gdpr_erasure.receipt import sign_receipt
 from gdpr_erasure.retention import Assessment, Context, Trigger, assess
 from gdpr_erasure.saga import request_erasure
+from hsm.labels import AUDIT_KEY
 from publish_ldap.errors import DirectoryError
 from publish_ldap.publication import retry_delay
 from records.directory_debts import Debt
@@ -14,7 +15,6 @@ from records.leases import Leases
 from server.assembly import Assembly
 from server.erasures import policies
 from server.job_items import each
-from server.tokens import AUDIT_KEY
 
 NIGHT = timedelta(hours=20)
 """Within this time a nightly job is done once, on whichever node."""

@@ -21,6 +21,7 @@ from gdpr_erasure.policies import find_policies
 from gdpr_erasure.receipt import new_holder
 from gdpr_erasure.retention import Assessment, Context, RetentionPolicy, Trigger, assess
 from gdpr_erasure.saga import Saga, approve_erasure, request_erasure
+from hsm.labels import AUDIT_KEY
 from ra.applications import Application
 from revocation.published_files import write_published
 from server.assembly import Assembly
@@ -28,7 +29,6 @@ from server.clock import utc_now
 from server.erasure_rules import erasure_rules
 from server.probe import PublicProbe
 from server.settings import Settings
-from server.tokens import AUDIT_KEY
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _BATCH = 100

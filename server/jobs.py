@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from audit.log import make_head
 from ca.issuance import INTENT_LIFETIME, resolve_open_intents
 from ca.issuers import IssuerRecord
+from hsm.labels import AUDIT_KEY
 from ra.applications import Application, ApplicationState
 from records.audit_log import audit_log
 from records.schema import digest_in_force
@@ -45,7 +46,6 @@ from server.metrics import Metrics
 from server.observations import alarms_now
 from server.own_certificates import ensure_ocsp_signer, ocsp_policy, ocsp_responder
 from server.seal_job import seal_keys
-from server.tokens import AUDIT_KEY
 from server.watch import watch_status
 
 _BATCH = 100

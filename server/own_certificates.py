@@ -26,13 +26,13 @@ from ca.key_quality import spki_sha256
 from ca.names import SubjectName
 from ca.profiles import load_profile
 from ca.signatures import SigningKey
+from hsm.labels import ocsp_key
 from revocation.ocsp_policy import OcspPolicy
 from revocation.published_files import write_published
 from revocation.responder import OcspIssuer, OcspResponder
 from revocation.responders import AWAY, OcspResponders
 from server.assembly import Assembly
 from server.settings import Settings
-from server.tokens import ocsp_key
 
 ACTOR = "system:service"
 

@@ -13,8 +13,6 @@ from hsm.token import TokenLocation
 from hsm.uri import SCHEME, Pkcs11Uri, token_label, token_uri
 from server.settings import Hsm
 
-__all__ = ["TokenPlaces", "pin_descriptors", "token_label"]
-
 
 def pin_descriptors(settings: Hsm, *further: Path) -> tuple[int, ...]:
     """The open descriptors that PINs are read from; a child process needs them as well."""

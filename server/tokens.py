@@ -29,21 +29,20 @@ from hsm.errors import (
 )
 from hsm.key_kinds import KeyKind
 from hsm.keys import WrappingKey
-from hsm.labels import AUDIT_KEY, SEALING_KEY, ocsp_key
+from hsm.labels import SEALING_KEY, ocsp_key
 from hsm.login import load_for
 from hsm.pin_change import change_pin
 from hsm.quota import SignQuota
 from hsm.software import SoftwareKeys
 from hsm.standby import TokenPair
 from hsm.token import Token, TokenLocation
+from hsm.uri import token_label
 from server.errors import TokenOffline
 from server.held_pins import AskPin, HeldPins
 from server.logs import get_logger
 from server.settings import Hsm
-from server.token_places import TokenPlaces, token_label
+from server.token_places import TokenPlaces
 from server.vault_tokens import VaultToken
-
-__all__ = ["AUDIT_KEY", "Tokens", "ocsp_key", "wrapping_key_of"]
 
 
 class Tokens:

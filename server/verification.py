@@ -20,13 +20,13 @@ from ca.foreign_certificates import UNREADABLE, is_signed_by
 from ca.identifiers import SerialNumber
 from ca.issuers import IssuerRecord
 from ca.signatures import algorithms_of
+from hsm.labels import ocsp_key
 from revocation.publication import COMPLETE
 from revocation.reasons import Reason
 from revocation.responder import OcspIssuer, OcspResponder
 from revocation.status import Revoked, Unknown
 from server.assembly import Assembly
 from server.own_certificates import ocsp_signer
-from server.tokens import ocsp_key
 
 _DIGITS = 6
 

@@ -125,7 +125,7 @@ def half_a_gibibyte_more() -> Iterator[None]:
         ((*IMPORT, "/dev/zero", "--dry-run"), 2, "longer than"),
         ((*IMPORT, "root.pem", "--crl", "/dev/zero", "--dry-run"), 2, "longer than"),
         (("ca", "cross", "issuing", "--request", "/dev/zero", "--out", "b.pem"), 2, "longer than"),
-        (("profile", "check", "/dev/zero"), 2, "longer than 64 MiB"),
+        (("profile", "check", "/dev/zero"), 2, "longer than 67,108,864 octets"),
         (("policy", "check", "/dev/zero"), 2, "longer than"),
         (("backup", "create", "b", "--key", "/dev/null"), 4, "does not hold 32 octets"),
         (("officer", "sign-in", "--identity", "/dev/zero"), 2, "/dev/zero"),

@@ -12,6 +12,7 @@ from ca.identifiers import IssuerName, SerialNumber
 from ca.issuance import CertificateOrder, issue, prepare
 from ca.names import SubjectName
 from ca.profiles import load_profile
+from hsm.labels import AUDIT_KEY
 from records.audit_log import audit_log
 from records.database import Database
 from records.officers import Role
@@ -23,7 +24,6 @@ from server.metrics import Metrics
 from server.own_certificates import ocsp_responder
 from server.problem_rows import ROWS
 from server.problems import problem_of
-from server.tokens import AUDIT_KEY
 from tests.support.installation import an_installation
 from tests.support.revocation_pki import new_key
 from tests.support.softhsm import SoftHsm

@@ -3,13 +3,13 @@
 from gdpr_erasure.erasures import Approval, ErasureState, NewErasure
 from gdpr_erasure.receipt import verify_receipt
 from gdpr_erasure.saga import ERASE_ALL, request_erasure
+from hsm.labels import AUDIT_KEY
 from records.officers import Role
 from server.assembly import AUDIT_ORIGIN
 from server.clock import utc_now
 from server.erasures import approve, carry_on_one, saga
 from server.jobs import run_job
 from server.metrics import Metrics
-from server.tokens import AUDIT_KEY
 from tests.support.staff import Office, an_officer, applied
 
 

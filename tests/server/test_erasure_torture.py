@@ -10,6 +10,7 @@ from sqlalchemy import delete
 
 from audit.log import verify_log
 from gdpr_erasure.erasures import ErasureState
+from hsm.labels import AUDIT_KEY
 from publish_ldap.directory import Directory
 from records.audit_log import audit_log
 from records.database import Database
@@ -18,7 +19,6 @@ from records.tables import publication
 from server.assembly import AUDIT_ORIGIN
 from server.clock import utc_now
 from server.erasure_nights import look_after
-from server.tokens import AUDIT_KEY
 from tests.support.canaries import canaries, found_in, found_in_rows
 from tests.support.directory_certificates import an_entry
 from tests.support.erasure_town import Asked, ErasureTown, an_erasure_town, shown

@@ -11,6 +11,7 @@ from cryptography.x509 import ocsp
 
 from ca.identifiers import IssuerName, SerialNumber
 from hsm.errors import QuotaExhausted, TokenNotFound
+from hsm.labels import ocsp_key
 from revocation.reasons import Reason
 from server.assembly import Assembly
 from server.clock import utc_now
@@ -19,7 +20,7 @@ from server.metrics import Metrics
 from server.own_certificates import ocsp_signer
 from server.public import PublicApp
 from server.settings import Settings
-from server.tokens import Tokens, ocsp_key
+from server.tokens import Tokens
 from tests.support.installation import an_installation
 from tests.support.ocsp_client import an_issued_serial, request_for, said
 from tests.support.settings_files import faults

@@ -20,6 +20,7 @@ from demo.slapd import PrivateSlapd
 from gdpr_erasure.erasures import Approval, Erasure, ErasureState, NewErasure
 from gdpr_erasure.receipt import verify_receipt
 from gdpr_erasure.saga import request_erasure
+from hsm.labels import AUDIT_KEY
 from records.audit_log import audit_log
 from records.officers import Role
 from server.assembly import AUDIT_ORIGIN, Assembly
@@ -27,7 +28,6 @@ from server.clock import utc_now
 from server.erasures import approve, policies, saga
 from server.jobs import run_job
 from server.probe import fetch
-from server.tokens import AUDIT_KEY
 from tests.support.directory_town import Town, a_town
 from tests.support.ocsp_client import request_for
 from tests.support.public_address import genuine, listening

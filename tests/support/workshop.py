@@ -21,7 +21,8 @@ _AUDIT_KEY = """
 import os, pathlib, sys
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from server.settings_sources import load_settings
-from server.tokens import AUDIT_KEY, Tokens
+from hsm.labels import AUDIT_KEY
+from server.tokens import Tokens
 key = Tokens(load_settings(os.environ, pathlib.Path.cwd()).hsm).service_key(AUDIT_KEY)
 print(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode())
 """
