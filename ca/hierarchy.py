@@ -204,9 +204,10 @@ def _begin(
 ) -> tuple[IssuerRecord, SigningKey]:
     """The record of a new issuer and its key, which is made where none was found.
 
-    Stores nothing, and destroys the key that it made for what is then refused.
+    Stores nothing, and destroys the key that it made for what is then refused, unless another
+    ceremony has found it meanwhile and recorded an issuer with it.
     """
-    _, _, keys = parts
+    issuers, _, keys = parts
     key = found
     if key is None:
         if planned.key_kind is None:
@@ -216,7 +217,8 @@ def _begin(
     try:
         _check_new(planned, record, key, parts, now)
     except (CaError, HsmError):
-        if found is None:
+        in_use = any(other.spki_sha256 == record.spki_sha256 for other in issuers.all())
+        if found is None and not in_use:
             keys.destroy_key(planned.token, planned.key_label)
         raise
     return record, key

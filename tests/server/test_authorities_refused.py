@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import ca.hierarchy
 from ca.errors import Refused
+from ca.hierarchy import PlannedIssuer
 from ca.identifiers import IssuerName
 from ca.issuance import issue, prepare
+from ca.issuers import IssuerRecord
 from ca.names import SubjectName
 from commands.exit_codes import ExitCode, exit_code_of
 from hsm.errors import KeyUnfit
@@ -47,6 +51,21 @@ def test_what_is_refused_leaves_neither_issuer_nor_key(site: Site) -> None:
     assert [record.name for record in site.parts.issuers.all()] == ["root", "issuing"]
     assert token.key_labels() == sorted([*before, "taken", "ed25519"])
     site.create()
+
+
+def test_a_key_that_another_ceremony_has_taken_meanwhile_is_not_destroyed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check_new(planned: PlannedIssuer, record: IssuerRecord, *further: Any) -> None:
+        site.parts.issuers.add(replace(record, name=IssuerName("other")), utc_now())
+        original(planned, record, *further)
+
+    original = ca.hierarchy._check_new
+    monkeypatch.setattr(ca.hierarchy, "_check_new", check_new)
+    with pytest.raises(Refused):
+        site.create(parent=IssuerName("issuing"))
+    record = site.parts.issuers.get("other")
+    assert site.parts.tokens.find(record.token, record.key_label) is not None
 
 
 def test_two_authorities_have_neither_key_nor_name_in_common(site: Site) -> None:
